@@ -1,0 +1,589 @@
+"""What a block costs, by arithmetic alone: integers, no torch.
+
+Everything rests on the cost of one convolution, :func:`conv`. A block is a list of convolutions, a network is a longer
+list, and both are added up with ``+``.
+
+One unit throughout: a MAC is one multiply-accumulate of a convolution or a linear layer. The additions of a residual
+sum, BatchNorm, activations and pooling are not counted, as in the papers. Parameters count everything that is
+trained: weights, the two vectors of each BatchNorm, and the classifier's bias.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from . import specs
+from ._validation import at_least, odd_kernel, one_or_two, pair, positive_int
+
+Size = int | tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Parameters and multiply-accumulates of a layer, a block or a network; adds with ``+``.
+
+    Parameters
+    ----------
+    params : int, default=0
+        Trained numbers.
+    macs : int, default=0
+        Multiply-accumulates for one image.
+
+    Examples
+    --------
+    >>> Cost(params=10, macs=100) + Cost(params=1, macs=2)
+    Cost(params=11, macs=102)
+    >>> sum([Cost(1, 2), Cost(3, 4)], Cost())
+    Cost(params=4, macs=6)
+    """
+
+    params: int = 0
+    macs: int = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        if not isinstance(other, Cost):
+            return NotImplemented
+        return Cost(self.params + other.params, self.macs + other.macs)
+
+
+def conv(
+    in_channels: int,
+    out_channels: int,
+    kernel_size: int = 3,
+    out_size: Size = 1,
+    groups: int = 1,
+    bias: bool = False,
+) -> Cost:
+    """Cost of one convolution: the formula on which everything else rests.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+        M and N.
+    kernel_size : int, default=3
+        D_K: the filter is D_K x D_K.
+    out_size : int or (int, int), default=1
+        D_F: height and width of the output, in pixels.
+    groups : int, default=1
+        1 is a standard convolution, in_channels a depthwise one.
+    bias : bool, default=False
+        Whether each output channel has a bias.
+
+    Returns
+    -------
+    Cost
+        params = D_K² · M/groups · N (+ N with a bias); macs = D_K² · M/groups · N · D_F².
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive integer, the kernel is even, or groups does not divide both channel counts.
+
+    References
+    ----------
+    Howard et al. 2017, arXiv:1704.04861, section 3.1, equations 2 and 3.
+
+    Examples
+    --------
+    >>> conv(64, 128, kernel_size=3, out_size=56)
+    Cost(params=73728, macs=231211008)
+    >>> conv(64, 64, kernel_size=3, out_size=56, groups=64)
+    Cost(params=576, macs=1806336)
+    """
+    positive_int(in_channels=in_channels, out_channels=out_channels, groups=groups)
+    odd_kernel(kernel_size)
+    height, width = pair(out_size, "out_size")
+    if in_channels % groups or out_channels % groups:
+        raise ValueError(
+            f"groups must divide in_channels and out_channels, got groups={groups} for {in_channels} and "
+            f"{out_channels}; use 1 (standard) or in_channels (depthwise)"
+        )
+    weights = kernel_size**2 * (in_channels // groups) * out_channels
+    return Cost(params=weights + bias * out_channels, macs=weights * height * width)
+
+
+class Layer(NamedTuple):
+    """One convolution of a block, with the BatchNorm behind it: what a row of a cost table describes.
+
+    Attributes
+    ----------
+    name : str
+        Where it stands, as in the model: ``blocks.3.depthwise``.
+    role : str
+        What it is for: standard, depthwise, pointwise, expansion, projection or classifier (a palette name).
+    in_channels, out_channels, kernel_size, stride, dilation, groups : int
+        As in ``torch.nn.Conv2d``.
+    in_size, out_size : (int, int)
+        Height and width before and after, in pixels.
+    norm, bias : bool
+        Whether a BatchNorm follows; whether the convolution has a bias.
+    """
+
+    name: str
+    role: str
+    in_channels: int
+    out_channels: int
+    kernel_size: int
+    stride: int
+    dilation: int
+    groups: int
+    in_size: tuple[int, int]
+    out_size: tuple[int, int]
+    norm: bool
+    bias: bool
+
+    @property
+    def cost(self) -> Cost:
+        """Parameters (with BatchNorm's) and MACs."""
+        own = conv(self.in_channels, self.out_channels, self.kernel_size, self.out_size, self.groups, self.bias)
+        return own + batch_norm(self.out_channels) if self.norm else own
+
+    @property
+    def params(self) -> int:
+        """Trained numbers: weights, bias, and BatchNorm's two vectors."""
+        return self.cost.params
+
+    @property
+    def weights(self) -> int:
+        """Weights of the convolution alone: what the papers' tables count."""
+        return self.kernel_size**2 * (self.in_channels // self.groups) * self.out_channels
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates for one image."""
+        return self.cost.macs
+
+    @property
+    def activations(self) -> int:
+        """Numbers in the output, for one image."""
+        return self.out_channels * self.out_size[0] * self.out_size[1]
+
+
+def total(layers: Iterable[Layer]) -> Cost:
+    """Add up the cost of several layers.
+
+    Examples
+    --------
+    >>> total(depthwise_separable_layers(32, 64, size=112)) == depthwise_separable(32, 64, size=112)
+    True
+    """
+    return sum((layer.cost for layer in layers), Cost())
+
+
+def batch_norm(channels: int) -> Cost:
+    """Cost of a BatchNorm: a scale and a shift for each channel, and no MACs, since it folds into the convolution.
+
+    Examples
+    --------
+    >>> batch_norm(64)
+    Cost(params=128, macs=0)
+    """
+    positive_int(channels=channels)
+    return Cost(params=2 * channels)
+
+
+def linear(in_features: int, out_features: int, bias: bool = True) -> Cost:
+    """Cost of a linear layer: a 1x1 convolution on a single pixel.
+
+    Examples
+    --------
+    >>> linear(1280, 1000)
+    Cost(params=1281000, macs=1280000)
+    """
+    return conv(in_features, out_features, kernel_size=1, out_size=1, bias=bias)
+
+
+def conv_layer(
+    name: str,
+    role: str,
+    in_channels: int,
+    out_channels: int,
+    size: Size,
+    kernel_size: int = 1,
+    stride: int = 1,
+    dilation: int = 1,
+    groups: int = 1,
+    norm: bool = True,
+    bias: bool = False,
+) -> Layer:
+    """Describe one convolution with "same" padding, so that the output has ceil(size / stride) pixels a side.
+
+    Dilation changes neither parameters nor MACs; it is kept so that a layer can be built from its row.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a count is not a positive integer, the kernel is even, stride is not 1 or 2, or the map is smaller than
+        the stride.
+
+    Examples
+    --------
+    >>> conv_layer("stem", "standard", 3, 32, size=224, kernel_size=3, stride=2).out_size
+    (112, 112)
+    """
+    one_or_two(stride)
+    positive_int(dilation=dilation)
+    height, width = pair(size)
+    if min(height, width) < stride:
+        raise ValueError(
+            f"size must be at least the stride, got {height}x{width} for stride {stride}; "
+            "use stride=1 or a larger feature map"
+        )
+    conv(in_channels, out_channels, kernel_size, 1, groups, bias)  # its checks come before a layer exists
+    out_size = (-(-height // stride), -(-width // stride))
+    return Layer(
+        name, role, in_channels, out_channels, kernel_size, stride, dilation, groups, (height, width), out_size, norm, bias
+    )
+
+
+def standard_block_layers(
+    in_channels: int, out_channels: int, size: Size, kernel_size: int = 3, stride: int = 1, dilation: int = 1
+) -> list[Layer]:
+    """Layers of a standard convolution block (:class:`~mobilenet_lib.ConvBNReLU`): just one."""
+    return [conv_layer("conv", "standard", in_channels, out_channels, size, kernel_size, stride, dilation)]
+
+
+def standard_block(
+    in_channels: int, out_channels: int, size: Size, kernel_size: int = 3, stride: int = 1, dilation: int = 1
+) -> Cost:
+    """Cost of a standard convolution with its BatchNorm (:class:`~mobilenet_lib.ConvBNReLU`).
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+        M and N.
+    size : int or (int, int)
+        Height and width of the input, in pixels.
+    kernel_size, stride, dilation : int
+        As in the block.
+
+    Returns
+    -------
+    Cost
+        macs = D_K² · M · N · D_F², with D_F the output's side.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`conv_layer`.
+
+    References
+    ----------
+    Howard et al. 2017, arXiv:1704.04861, equation 2.
+
+    Examples
+    --------
+    >>> standard_block(512, 512, size=14)
+    Cost(params=2360320, macs=462422016)
+    """
+    return total(standard_block_layers(in_channels, out_channels, size, kernel_size, stride, dilation))
+
+
+def depthwise_separable_layers(
+    in_channels: int, out_channels: int, size: Size, kernel_size: int = 3, stride: int = 1, dilation: int = 1
+) -> list[Layer]:
+    """Layers of a :class:`~mobilenet_lib.DepthwiseSeparableConv`: depthwise, pointwise."""
+    depthwise = conv_layer(
+        "depthwise", "depthwise", in_channels, in_channels, size, kernel_size, stride, dilation, groups=in_channels
+    )
+    return [depthwise, conv_layer("pointwise", "pointwise", in_channels, out_channels, depthwise.out_size)]
+
+
+def depthwise_separable(
+    in_channels: int, out_channels: int, size: Size, kernel_size: int = 3, stride: int = 1, dilation: int = 1
+) -> Cost:
+    """Cost of a :class:`~mobilenet_lib.DepthwiseSeparableConv`.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+        M and N.
+    size : int or (int, int)
+        Height and width of the input, in pixels.
+    kernel_size, stride, dilation : int
+        Of the depthwise layer.
+
+    Returns
+    -------
+    Cost
+        macs = D_F² · M · (D_K² + N), with D_F the output's side: 1/N + 1/D_K² of the standard convolution.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`conv_layer`.
+
+    References
+    ----------
+    Howard et al. 2017, arXiv:1704.04861, section 3.1, equation 5.
+
+    Examples
+    --------
+    >>> depthwise_separable(512, 512, size=14)
+    Cost(params=268800, macs=52283392)
+    """
+    return total(depthwise_separable_layers(in_channels, out_channels, size, kernel_size, stride, dilation))
+
+
+def depthwise_projection_layers(
+    in_channels: int, out_channels: int, size: Size, kernel_size: int = 3, stride: int = 1, dilation: int = 1
+) -> list[Layer]:
+    """Layers of a :class:`~mobilenet_lib.DepthwiseProjection`: depthwise, projection."""
+    depthwise = conv_layer(
+        "depthwise", "depthwise", in_channels, in_channels, size, kernel_size, stride, dilation, groups=in_channels
+    )
+    return [depthwise, conv_layer("conv2", "projection", in_channels, out_channels, depthwise.out_size)]
+
+
+def depthwise_projection(
+    in_channels: int, out_channels: int, size: Size, kernel_size: int = 3, stride: int = 1, dilation: int = 1
+) -> Cost:
+    """Cost of a :class:`~mobilenet_lib.DepthwiseProjection`, MobileNetV2's first block.
+
+    The count equals that of a depthwise separable block: leaving out an activation costs nothing.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`conv_layer`.
+
+    References
+    ----------
+    Sandler et al. 2018, arXiv:1801.04381, table 2, the row with t = 1.
+
+    Examples
+    --------
+    >>> depthwise_projection(32, 16, size=112)
+    Cost(params=896, macs=10035200)
+    """
+    return total(depthwise_projection_layers(in_channels, out_channels, size, kernel_size, stride, dilation))
+
+
+def inverted_residual_layers(
+    in_channels: int,
+    mid_channels: int,
+    out_channels: int,
+    size: Size,
+    kernel_size: int = 3,
+    stride: int = 1,
+    dilation: int = 1,
+) -> list[Layer]:
+    """Layers of a :class:`~mobilenet_lib.ConvDepthwiseConv`: expansion, depthwise, projection."""
+    expansion = conv_layer("conv1", "expansion", in_channels, mid_channels, size)
+    return [expansion, *depthwise_projection_layers(mid_channels, out_channels, size, kernel_size, stride, dilation)]
+
+
+def inverted_residual(
+    in_channels: int,
+    mid_channels: int,
+    out_channels: int,
+    size: Size,
+    kernel_size: int = 3,
+    stride: int = 1,
+    dilation: int = 1,
+) -> Cost:
+    """Cost of a :class:`~mobilenet_lib.ConvDepthwiseConv`, the inverted residual.
+
+    Parameters
+    ----------
+    in_channels, mid_channels, out_channels : int
+        The thin input, the fat middle, the thin output; mid_channels is t · in_channels in the paper.
+    size : int or (int, int)
+        Height and width of the input, in pixels.
+    kernel_size, stride, dilation : int
+        Of the depthwise layer.
+
+    Returns
+    -------
+    Cost
+        With stride 1, macs = h · w · mid · (in + k² + out). With stride 2 the expansion still runs on the large map.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`conv_layer`.
+
+    References
+    ----------
+    Sandler et al. 2018, arXiv:1801.04381, section 3.4 and table 1.
+
+    Examples
+    --------
+    >>> inverted_residual(24, 144, 24, size=56)
+    Cost(params=8832, macs=25740288)
+    """
+    return total(
+        inverted_residual_layers(in_channels, mid_channels, out_channels, size, kernel_size, stride, dilation)
+    )
+
+
+def bottleneck_layers(
+    in_channels: int,
+    mid_channels: int,
+    out_channels: int,
+    size: Size,
+    kernel_size: int = 3,
+    stride: int = 1,
+    dilation: int = 1,
+) -> list[Layer]:
+    """Layers of the classical residual bottleneck: 1x1 to fewer channels, k x k standard, 1x1 to more."""
+    reduce = conv_layer("reduce", "pointwise", in_channels, mid_channels, size)
+    spatial = conv_layer("conv", "standard", mid_channels, mid_channels, size, kernel_size, stride, dilation)
+    return [reduce, spatial, conv_layer("restore", "pointwise", mid_channels, out_channels, spatial.out_size)]
+
+
+def bottleneck(
+    in_channels: int,
+    mid_channels: int,
+    out_channels: int,
+    size: Size,
+    kernel_size: int = 3,
+    stride: int = 1,
+    dilation: int = 1,
+) -> Cost:
+    """Cost of the classical residual bottleneck that the inverted residual turns inside out.
+
+    Parameters
+    ----------
+    in_channels, mid_channels, out_channels : int
+        Wide, narrow, wide: 256, 64, 256 in ResNet-50's first stage.
+    size : int or (int, int)
+        Height and width of the input, in pixels.
+    kernel_size, stride, dilation : int
+        Of the middle convolution.
+
+    Returns
+    -------
+    Cost
+        With stride 1, macs = h · w · mid · (in + k² · mid + out).
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`conv_layer`.
+
+    References
+    ----------
+    He et al. 2016, arXiv:1512.03385, section 4.1, figure 5.
+
+    Examples
+    --------
+    >>> bottleneck(256, 64, 256, size=56)
+    Cost(params=70400, macs=218365952)
+    """
+    return total(bottleneck_layers(in_channels, mid_channels, out_channels, size, kernel_size, stride, dilation))
+
+
+def _prefixed(prefix: str, layers: list[Layer]) -> list[Layer]:
+    return [layer._replace(name=f"{prefix}.{layer.name}") for layer in layers]
+
+
+def _stem(width_mult: float, resolution: Size) -> Layer:
+    size = pair(resolution, "resolution")
+    at_least(specs.TOTAL_STRIDE, size)
+    return conv_layer("stem", "standard", 3, specs.stem_channels(width_mult), size, kernel_size=3, stride=2)
+
+
+def _classifier(in_features: int, num_classes: int) -> Layer:
+    positive_int(num_classes=num_classes)
+    return conv_layer("classifier", "classifier", in_features, num_classes, size=1, norm=False, bias=True)
+
+
+def mobilenet_v1_layers(width_mult: float = 1.0, resolution: Size = 224, num_classes: int = 1000) -> list[Layer]:
+    """Every convolution and the classifier of a :class:`~mobilenet_lib.MobileNetV1`, in order.
+
+    Examples
+    --------
+    >>> [layer.name for layer in mobilenet_v1_layers()[:3]]
+    ['stem', 'blocks.0.depthwise', 'blocks.0.pointwise']
+    """
+    layers = [_stem(width_mult, resolution)]
+    for i, block in enumerate(specs.v1_blocks(width_mult)):
+        size = layers[-1].out_size
+        parts = depthwise_separable_layers(block.in_channels, block.out_channels, size, stride=block.stride)
+        layers += _prefixed(f"blocks.{i}", parts)
+    return [*layers, _classifier(layers[-1].out_channels, num_classes)]
+
+
+def mobilenet_v1(width_mult: float = 1.0, resolution: Size = 224, num_classes: int = 1000) -> Cost:
+    """Cost of a whole MobileNetV1 for one image.
+
+    Parameters
+    ----------
+    width_mult : float, default=1.0
+        α: scales every layer's channels.
+    resolution : int or (int, int), default=224
+        Height and width of the image, in pixels, at least 32.
+    num_classes : int, default=1000
+        Outputs of the classifier.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If width_mult is not a finite number above 0, the image is below 32 pixels, or num_classes is not positive.
+
+    References
+    ----------
+    Howard et al. 2017, arXiv:1704.04861, tables 1, 6 and 7.
+
+    Examples
+    --------
+    >>> mobilenet_v1()
+    Cost(params=4231976, macs=568740352)
+    """
+    return total(mobilenet_v1_layers(width_mult, resolution, num_classes))
+
+
+def mobilenet_v2_layers(width_mult: float = 1.0, resolution: Size = 224, num_classes: int = 1000) -> list[Layer]:
+    """Every convolution and the classifier of a :class:`~mobilenet_lib.MobileNetV2`, in order.
+
+    Examples
+    --------
+    >>> [layer.name for layer in mobilenet_v2_layers()[:4]]
+    ['stem', 'blocks.0.depthwise', 'blocks.0.conv2', 'blocks.1.conv1']
+    """
+    layers = [_stem(width_mult, resolution)]
+    for i, block in enumerate(specs.v2_blocks(width_mult)):
+        size = layers[-1].out_size
+        if block.expansion == 1:
+            parts = depthwise_projection_layers(block.in_channels, block.out_channels, size, stride=block.stride)
+        else:
+            mid_channels = block.in_channels * block.expansion
+            parts = inverted_residual_layers(
+                block.in_channels, mid_channels, block.out_channels, size, stride=block.stride
+            )
+        layers += _prefixed(f"blocks.{i}", parts)
+    last = layers[-1]
+    head = conv_layer("head", "pointwise", last.out_channels, specs.v2_head_channels(width_mult), last.out_size)
+    return [*layers, head, _classifier(head.out_channels, num_classes)]
+
+
+def mobilenet_v2(width_mult: float = 1.0, resolution: Size = 224, num_classes: int = 1000) -> Cost:
+    """Cost of a whole MobileNetV2 for one image.
+
+    Parameters
+    ----------
+    width_mult : float, default=1.0
+        α: scales every layer's channels, the last 1x1 convolution only when above 1.
+    resolution : int or (int, int), default=224
+        Height and width of the image, in pixels, at least 32.
+    num_classes : int, default=1000
+        Outputs of the classifier.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If width_mult is not a finite number above 0, the image is below 32 pixels, or num_classes is not positive.
+
+    References
+    ----------
+    Sandler et al. 2018, arXiv:1801.04381, table 2.
+
+    Examples
+    --------
+    >>> mobilenet_v2()
+    Cost(params=3504872, macs=300774272)
+    """
+    return total(mobilenet_v2_layers(width_mult, resolution, num_classes))

@@ -1,0 +1,375 @@
+"""The book's matplotlib figures: each takes numbers and returns an Axes that shows itself in a notebook.
+
+A figure is drawn as inline SVG. Its text takes the page's colour and its concepts take the palette's CSS variables, so
+that one drawing reads on a light page, on a dark one and on paper. The text that a screen reader speaks is made from
+the same numbers as the drawing.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+import re
+from collections.abc import Mapping, Sequence
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter
+
+from .palette import COLOURS
+
+# A colour no figure would choose by accident: the SVG writer turns it into the page's own text colour.
+FOREGROUND = "#212325"
+WIDTH = 5.2  # inches: at 375 pixels the text is still about 10 pixels high
+
+STYLE = {
+    "axes.edgecolor": FOREGROUND,
+    "axes.labelcolor": FOREGROUND,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "font.size": 11,
+    "grid.alpha": 0.18,
+    "grid.color": FOREGROUND,
+    "legend.frameon": False,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "mobilenet",
+    "text.color": FOREGROUND,
+    "xtick.color": FOREGROUND,
+    "ytick.color": FOREGROUND,
+}
+
+
+def short(number: float) -> str:
+    """Write a count as a reader says it: 115.6 M.
+
+    Examples
+    --------
+    >>> short(115605504), short(1728), short(9)
+    ('115.6 M', '1.73 k', '9')
+    """
+    for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= unit:
+            return f"{number / unit:.{1 if number >= 100 * unit else 2}f} {name}"
+    return f"{number:g}"
+
+
+def cost_bars(bars: Mapping[str, Mapping[str, float]], unit: str = "MACs", ax: Axes | None = None) -> Axes:
+    """Draw one stacked horizontal bar for each block, one colour for each role.
+
+    Parameters
+    ----------
+    bars : mapping of str to mapping of str to number
+        For each block, what each role costs: ``{"standard": {"standard": 9.0e8}}``.
+    unit : str
+        What is counted; labels the axis.
+    ax : Axes, optional
+        Where to draw; left out, a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes, with the total written behind each bar.
+
+    Raises
+    ------
+    ValueError
+        If there is no bar, or a role is not a concept of the palette.
+
+    Examples
+    --------
+    >>> cost_bars({"standard": {"standard": 100}, "separable": {"depthwise": 9, "pointwise": 3}}).get_xlabel()
+    'MACs'
+    """
+    if not bars:
+        raise ValueError("bars must hold at least one block, got none; give {'standard': {'standard': 9e8}}")
+    with mpl.rc_context(STYLE):
+        ax = ax or _axes(height=0.75 + 0.5 * len(bars))
+        seen = []
+        for row, parts in enumerate(bars.values()):
+            left = 0.0
+            for role, value in parts.items():
+                label = role if role not in seen else None
+                ax.barh(row, value, left=left, height=0.62, color=_colour(role), label=label)
+                seen.append(role)
+                left += value
+            ax.annotate(f" {short(left)}", (left, row), va="center", textcoords="offset points", xytext=(2, 0))
+        totals = [sum(parts.values()) for parts in bars.values()]
+        ax.set(yticks=range(len(bars)), yticklabels=list(bars), xlabel=unit, xlim=(0, 1.22 * max(totals)))
+        ax.xaxis.set_major_formatter(EngFormatter(sep=" "))
+        ax.invert_yaxis()
+        ax.tick_params(axis="y", length=0)
+        if len(set(seen)) > 1:
+            ax.legend(ncols=4, loc="lower left", bbox_to_anchor=(0, 1), handlelength=1, columnspacing=1)
+    spoken = "; ".join(
+        f"{name}: {', '.join(f'{role} {short(value)}' for role, value in parts.items())}, in all {short(sum(parts.values()))}"
+        for name, parts in bars.items()
+    )
+    return _described(ax, f"Bar chart of {unit}. {spoken}.")
+
+
+def curves(
+    x: Sequence[float],
+    lines: Mapping[str, Sequence[float]],
+    xlabel: str,
+    ylabel: str,
+    roles: Mapping[str, str] | None = None,
+    limit: tuple[float, str] | None = None,
+    log: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw one or more curves over the same x, each named at its right end.
+
+    Parameters
+    ----------
+    x : sequence of float
+        Where the curves are known.
+    lines : mapping of str to sequence of float
+        The curves, by name.
+    xlabel, ylabel : str
+        What the axes show, with units.
+    roles : mapping of str to str, optional
+        The concept of each curve, for its colour; a curve without one is drawn in the text's colour.
+    limit : (float, str), optional
+        A dashed horizontal line and its name, for an asymptote.
+    log : str, default=""
+        Which axes are logarithmic: "", "x", "y" or "xy".
+    ax : Axes, optional
+        Where to draw; left out, a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes.
+
+    Raises
+    ------
+    ValueError
+        If a curve and x differ in length.
+
+    Examples
+    --------
+    >>> curves([1, 2, 4], {"double": [2, 4, 8]}, "n", "2n").get_ylabel()
+    '2n'
+    """
+    for name, y in lines.items():
+        if len(y) != len(x):
+            raise ValueError(f"lines[{name!r}] must have {len(x)} points like x, got {len(y)}")
+    with mpl.rc_context(STYLE):
+        ax = ax or _axes(height=3.0)
+        for name, y in lines.items():
+            colour = _colour(roles[name]) if roles and name in roles else FOREGROUND
+            ax.plot(x, y, color=colour, linewidth=2.2)
+            ax.annotate(name, (x[-1], y[-1]), textcoords="offset points", xytext=(5, 0), va="center", annotation_clip=False)
+        if limit:
+            ax.axhline(limit[0], color=FOREGROUND, linewidth=1, linestyle="--")
+            ax.annotate(limit[1], (x[0], limit[0]), textcoords="offset points", xytext=(2, 3), va="bottom")
+        for axis in log:
+            getattr(ax, f"set_{axis}scale")("log", base=2 if axis == "x" else 10)
+        if "x" in log:
+            ax.set_xticks(x, [f"{value:g}" for value in x])
+            ax.minorticks_off()
+        ax.set(xlabel=xlabel, ylabel=ylabel)
+        ax.grid(True, axis="y")
+    spoken = "; ".join(
+        f"{name} goes from {y[0]:.3g} at {x[0]:g} to {y[-1]:.3g} at {x[-1]:g}" for name, y in lines.items()
+    )
+    dashed = f" A dashed line marks {limit[1]}." if limit else ""
+    return _described(ax, f"Curves of {ylabel} over {xlabel}. {spoken}.{dashed}")
+
+
+def channel_profiles(profiles: Mapping[str, Sequence[tuple[int, str]]], ax: Axes | None = None) -> Axes:
+    """Draw blocks side by side as silhouettes: the height of a step is its number of channels.
+
+    Parameters
+    ----------
+    profiles : mapping of str to sequence of (int, str)
+        For each block, the channels of its tensors in order, and the role of the layer that made each; the role of
+        the first is "" (it is the input).
+    ax : Axes, optional
+        Where to draw; left out, a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes.
+
+    Raises
+    ------
+    ValueError
+        If a role is not a concept of the palette.
+
+    Examples
+    --------
+    >>> channel_profiles({"thin-fat-thin": [(24, ""), (144, "expansion"), (24, "projection")]}).get_ylabel()
+    'channels'
+    """
+    with mpl.rc_context(STYLE):
+        ax = ax or _axes(height=3.0)
+        left, centres = 0.0, []
+        for steps in profiles.values():
+            start = left
+            for (channels, _), (after, role) in zip(steps, steps[1:], strict=False):
+                ax.fill([left, left, left + 1, left + 1], [-channels / 2, channels / 2, after / 2, -after / 2],
+                        color=_colour(role), alpha=0.9, linewidth=0)
+                ax.annotate(role, (left + 0.5, 0), ha="center", va="center", rotation=90, fontsize=10)
+                left += 1
+            for offset, (channels, _) in enumerate(steps):
+                ax.plot([start + offset] * 2, [-channels / 2, channels / 2], color=FOREGROUND, linewidth=3)
+                ax.annotate(f"{channels}", (start + offset, channels / 2), ha="center", va="bottom",
+                            textcoords="offset points", xytext=(0, 3))
+            centres.append((start + left) / 2)
+            left += 1.2
+        ax.set(ylabel="channels", xticks=centres, xticklabels=list(profiles), yticks=[])
+        ax.margins(y=0.12)
+        ax.spines[["left", "bottom"]].set_visible(False)
+        ax.tick_params(axis="x", length=0)
+    spoken = "; ".join(
+        f"{name}: {' to '.join(str(channels) for channels, _ in steps)} channels" for name, steps in profiles.items()
+    )
+    return _described(ax, f"Silhouettes of blocks by number of channels. {spoken}.")
+
+
+def connections(masks: Mapping[str, np.ndarray], ax: Axes | None = None) -> Axes:
+    """Draw which input channels each output channel reads, one square of dots for each layer.
+
+    Parameters
+    ----------
+    masks : mapping of str to array of bool, shape (out_channels, in_channels)
+        For each layer, True where a weight joins input and output.
+    ax : Axes, optional
+        Where to draw; left out, a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes.
+
+    Examples
+    --------
+    >>> len(connections({"depthwise": np.eye(4, dtype=bool)}).get_xticklabels())
+    1
+    """
+    with mpl.rc_context(STYLE):
+        ax = ax or _axes(height=2.6)
+        left, centres = 0, []
+        for mask in masks.values():
+            rows, columns = np.nonzero(np.ones_like(mask))
+            ax.scatter(columns + left, rows, s=12, color=FOREGROUND, alpha=0.12, linewidths=0)
+            rows, columns = np.nonzero(mask)
+            ax.scatter(columns + left, rows, s=30, marker="s", color=_colour("standard"), linewidths=0)
+            centres.append(left + (mask.shape[1] - 1) / 2)
+            left += mask.shape[1] + 2
+        ax.set(xticks=centres, xticklabels=list(masks), yticks=[], ylabel="output channel", aspect="equal")
+        ax.invert_yaxis()
+        ax.spines[["left", "bottom"]].set_visible(False)
+        ax.tick_params(axis="x", length=0)
+    spoken = "; ".join(
+        f"{name}: {int(mask.sum())} of {mask.size} pairs of channels are joined" for name, mask in masks.items()
+    )
+    return _described(ax, f"Which input channels (columns) each output channel (row) reads. {spoken}.")
+
+
+def maps(images: Mapping[str, np.ndarray], ax: Axes | None = None) -> Axes:
+    """Show feature maps side by side in grey, each scaled to its own darkest and brightest value.
+
+    Parameters
+    ----------
+    images : mapping of str to array, shape (H, W)
+        The maps, by title.
+    ax : Axes, optional
+        Where to draw; left out, a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes.
+
+    Raises
+    ------
+    ValueError
+        If a map is not two-dimensional.
+
+    Examples
+    --------
+    >>> maps({"ramp": np.arange(12.0).reshape(3, 4)}).get_xticks().size
+    1
+    """
+    with mpl.rc_context(STYLE):
+        ax = ax or _axes(height=0.5 + WIDTH / max(2, len(images)))
+        for i, (name, image) in enumerate(images.items()):
+            image = np.asarray(image, dtype=float)
+            if image.ndim != 2:
+                raise ValueError(f"images[{name!r}] must have shape (H, W), got {image.shape}; choose one channel")
+            tall = image.shape[0] / image.shape[1]
+            ax.imshow(image, cmap="gray", extent=(1.06 * i, 1.06 * i + 1, 0, tall), vmin=image.min(), vmax=image.max())
+        ax.set(xlim=(0, 1.06 * len(images) - 0.06), ylim=(0, tall), yticks=[], aspect="equal")
+        ax.set_xticks([1.06 * i + 0.5 for i in range(len(images))], list(images))
+        ax.spines[["left", "bottom"]].set_visible(False)
+        ax.tick_params(axis="x", length=0)
+    spoken = "; ".join(f"{name}, {np.shape(image)[0]} by {np.shape(image)[1]} pixels" for name, image in images.items())
+    return _described(ax, f"Grey images side by side: {spoken}.")
+
+
+def svg(ax: Axes | Figure) -> str:
+    """Return a figure as an inline SVG that follows the page: its text colour, its palette, its width.
+
+    Raises
+    ------
+    TypeError
+        If ax is neither an Axes nor a Figure.
+
+    Examples
+    --------
+    >>> drawing = svg(curves([1, 2], {"line": [1, 2]}, "x", "y"))
+    >>> drawing.startswith("<svg"), "currentColor" in drawing
+    (True, True)
+    """
+    figure = ax.figure if isinstance(ax, Axes) else ax
+    if not isinstance(figure, Figure):
+        raise TypeError(f"ax must be a matplotlib Axes or Figure, got {type(ax).__name__}; pass what a figure returned")
+    buffer = io.StringIO()
+    with mpl.rc_context(STYLE):
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    drawing = buffer.getvalue()
+    drawing = drawing[drawing.index("<svg") :]
+    drawing = re.sub(r"<metadata>.*?</metadata>\s*", "", drawing, flags=re.DOTALL)
+    drawing = drawing.replace(FOREGROUND, "currentColor")
+    for name, colour in COLOURS.items():
+        drawing = drawing.replace(colour.light, f"var(--mn-{name}, {colour.light.upper()})")
+    width = figure.get_figwidth() * 96
+    label = html.escape(figure.get_label() or "Figure", quote=True)
+    opening = f'<svg role="img" aria-label="{label}" style="width:100%;max-width:{width:.0f}px;height:auto"'
+    return re.sub(r'<svg width="[^"]*"|<svg height="[^"]*"', opening, drawing, count=1).strip()
+
+
+def _axes(height: float) -> Axes:
+    # Not pyplot's: the notebook would then show the figure a second time.
+    return Figure(figsize=(WIDTH, height), layout="constrained").subplots()
+
+
+def _colour(role: str) -> str:
+    if role not in COLOURS:
+        raise ValueError(f"role must be one of {', '.join(COLOURS)}, got {role!r}")
+    return COLOURS[role].light
+
+
+def _described(ax: Axes, alt: str) -> Axes:
+    figure = ax.figure
+    figure.set_label(f"{figure.get_label()} {alt}".strip())
+    return ax
+
+
+def _show_in_notebooks() -> None:
+    """Have IPython show an Axes as its picture, without a call to pyplot."""
+    try:
+        shell = get_ipython()  # type: ignore[name-defined]  # noqa: F821
+    except NameError:
+        return
+    formatter = shell.display_formatter.formatters["text/html"]
+    for kind in (Axes, Figure):
+        formatter.for_type(kind, lambda ax: f'<div class="mn-figure">{svg(ax)}</div>')
+
+
+_show_in_notebooks()

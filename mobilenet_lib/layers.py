@@ -1,0 +1,179 @@
+"""The two layers that every block is made of: a convolution with BatchNorm, with and without ReLU6."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from ._validation import odd_kernel, one_or_two, positive_int
+
+
+def same_padding(kernel_size: int, dilation: int = 1) -> int:
+    """Padding that keeps the map's size at stride 1: dilation · (kernel_size - 1) / 2.
+
+    Examples
+    --------
+    >>> same_padding(3), same_padding(5), same_padding(3, dilation=2)
+    (1, 2, 2)
+    """
+    return dilation * (kernel_size - 1) // 2
+
+
+class ConvBN(nn.Sequential):
+    """Convolution and BatchNorm, no activation: a linear map of the input.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+        M and N.
+    kernel_size : int, default=3
+        D_K, odd.
+    stride : {1, 2}, default=1
+        Step of the filter, in pixels.
+    padding : int, optional
+        Zeros on each side, in pixels; left out, as many as keep the size at stride 1.
+    dilation : int, default=1
+        Distance between the filter's taps, in pixels.
+    groups : int, default=1
+        1 is a standard convolution, in_channels a depthwise one.
+    bias : bool, default=False
+        Whether the convolution has a bias; BatchNorm subtracts it again, so it is waste.
+
+    Shape
+    -----
+    (N, C_in, H, W) -> (N, C_out, H', W'), with H' = ceil(H / stride) under the default padding, W' alike.
+
+    Raises
+    ------
+    TypeError
+        If a count is not an integer.
+    ValueError
+        If a count is not positive, kernel_size is even, stride is not 1 or 2, padding is negative, groups does not
+        divide the channels; on a call, if the input is not a batch of maps with in_channels channels, or is too small.
+
+    References
+    ----------
+    Ioffe and Szegedy 2015, arXiv:1502.03167; Sandler et al. 2018, arXiv:1801.04381, section 3.4 (linear bottleneck).
+
+    Examples
+    --------
+    >>> import torch
+    >>> ConvBN(32, 16, kernel_size=1)(torch.zeros(1, 32, 56, 56)).shape
+    torch.Size([1, 16, 56, 56])
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int = 3,
+        stride: int = 1,
+        padding: int | None = None,
+        dilation: int = 1,
+        groups: int = 1,
+        bias: bool = False,
+    ):
+        positive_int(in_channels=in_channels, out_channels=out_channels, dilation=dilation, groups=groups)
+        odd_kernel(kernel_size)
+        one_or_two(stride)
+        if padding is None:
+            padding = same_padding(kernel_size, dilation)
+        elif padding != 0:
+            positive_int(padding=padding)
+        if in_channels % groups or out_channels % groups:
+            raise ValueError(
+                f"groups must divide in_channels and out_channels, got groups={groups} for {in_channels} and "
+                f"{out_channels}; use 1 (standard) or in_channels (depthwise)"
+            )
+        super().__init__(
+            nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias),
+            nn.BatchNorm2d(out_channels),
+            *self._activation(),
+        )
+
+    def _activation(self) -> tuple[nn.Module, ...]:
+        return ()
+
+    def forward(self, x: Tensor) -> Tensor:
+        conv = self[0]
+        check_map(x, conv.in_channels)
+        reach = conv.dilation[0] * (conv.kernel_size[0] - 1) + 1 - 2 * conv.padding[0]
+        needed = max(reach, conv.stride[0])
+        if x.shape[2] < needed or x.shape[3] < needed:
+            raise ValueError(
+                f"x must be at least {needed}x{needed} pixels for kernel_size={conv.kernel_size[0]}, "
+                f"stride={conv.stride[0]}, padding={conv.padding[0]}, dilation={conv.dilation[0]}, "
+                f"got {x.shape[2]}x{x.shape[3]}; use a larger image or a smaller stride"
+            )
+        return super().forward(x)
+
+
+class ConvBNReLU(ConvBN):
+    """Convolution, BatchNorm, ReLU6: the traditional block, and the brick of all the others.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+        M and N.
+    kernel_size : int, default=3
+        D_K, odd.
+    stride : {1, 2}, default=1
+        Step of the filter, in pixels.
+    padding : int, optional
+        Zeros on each side, in pixels; left out, as many as keep the size at stride 1.
+    dilation : int, default=1
+        Distance between the filter's taps, in pixels.
+    groups : int, default=1
+        1 is a standard convolution, in_channels a depthwise one.
+    bias : bool, default=False
+        Whether the convolution has a bias; BatchNorm subtracts it again, so it is waste.
+
+    Shape
+    -----
+    (N, C_in, H, W) -> (N, C_out, H', W'), with H' = ceil(H / stride) under the default padding, W' alike.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :class:`ConvBN`.
+
+    Notes
+    -----
+    Parameters: D_K² · M/groups · N weights and 2N of BatchNorm. MACs: D_K² · M/groups · N · H' · W'.
+
+    References
+    ----------
+    Howard et al. 2017, arXiv:1704.04861, figure 3 (left). The rectifier is ReLU6, as in both MobileNets.
+
+    Examples
+    --------
+    >>> import torch
+    >>> ConvBNReLU(3, 32, stride=2)(torch.zeros(1, 3, 224, 224)).shape
+    torch.Size([1, 32, 112, 112])
+    """
+
+    def _activation(self) -> tuple[nn.Module, ...]:
+        return (nn.ReLU6(inplace=True),)
+
+
+def check_map(x: object, in_channels: int) -> None:
+    """Require a batch of feature maps, (N, in_channels, H, W).
+
+    Raises
+    ------
+    TypeError
+        If x is not a tensor.
+    ValueError
+        If x has another rank or number of channels.
+    """
+    if not isinstance(x, Tensor):
+        raise TypeError(f"x must be a torch.Tensor of shape (N, {in_channels}, H, W), got {type(x).__name__}")
+    if x.dim() != 4:
+        raise ValueError(
+            f"x must have 4 dimensions (N, {in_channels}, H, W), got shape {tuple(x.shape)}; "
+            "for a single image use x.unsqueeze(0)"
+        )
+    if x.shape[1] != in_channels:
+        raise ValueError(
+            f"x must have {in_channels} channels (in_channels={in_channels}), got {x.shape[1]} in shape "
+            f"{tuple(x.shape)}; build the layer with in_channels={x.shape[1]} or pass another tensor"
+        )
