@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-_MODULES = ("blocks", "cost", "explorables", "figures", "layers", "measure", "models", "palette", "specs")
+_MODULES = ("blocks", "cost", "explorables", "figures", "layers", "measure", "models", "palette", "published", "specs")
 _NAMES = {
     "ConvBN": "layers",
     "ConvBNReLU": "layers",

@@ -30,6 +30,15 @@ def positive_int(**arguments: object) -> None:
             raise ValueError(f"{name} must be a positive integer, got {value}; give 1 or more")
 
 
+def zero_or_more(**arguments: object) -> None:
+    """Require each keyword argument to be an integer of at least 0."""
+    for name, value in arguments.items():
+        if isinstance(value, bool) or not isinstance(value, Integral):
+            raise TypeError(f"{name} must be an integer of 0 or more, got {value!r}; round it or use int(...)")
+        if value < 0:
+            raise ValueError(f"{name} must be an integer of 0 or more, got {value}; 0 adds no pixels")
+
+
 def odd_kernel(kernel_size: object) -> None:
     """Require an odd, positive kernel size."""
     positive_int(kernel_size=kernel_size)
@@ -54,6 +63,15 @@ def positive_number(**arguments: object) -> None:
             raise TypeError(f"{name} must be a number above 0, got {value!r}; 1.0 is the size in the paper")
         if not math.isfinite(value) or value <= 0:
             raise ValueError(f"{name} must be a finite number above 0, got {value}; 1.0 is the size in the paper")
+
+
+def share(**arguments: object) -> None:
+    """Require each keyword argument to be a real number from 0 to 1."""
+    for name, value in arguments.items():
+        if isinstance(value, bool) or not isinstance(value, Real):
+            raise TypeError(f"{name} must be a number from 0 to 1, got {value!r}; 0.0 switches it off")
+        if not 0 <= value <= 1:  # also false for nan
+            raise ValueError(f"{name} must be a number from 0 to 1, got {value}; 0.0 switches it off")
 
 
 def pair(size: object, name: str = "size") -> tuple[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from ._validation import positive_int
 from .layers import ConvBN, ConvBNReLU, same_padding
 
 
@@ -141,7 +142,7 @@ class ConvDepthwiseConv(nn.Module):
 
     References
     ----------
-    Sandler et al. 2018, arXiv:1801.04381, sections 3.2 to 3.4, table 1 and figure 4.
+    Sandler et al. 2018, arXiv:1801.04381, sections 3.2 and 3.3, table 1 and figure 4.
 
     Examples
     --------
@@ -164,6 +165,7 @@ class ConvDepthwiseConv(nn.Module):
         bias: bool = False,
     ):
         super().__init__()
+        positive_int(in_channels=in_channels, mid_channels=mid_channels, out_channels=out_channels)
         self.conv1 = ConvBNReLU(in_channels, mid_channels, kernel_size=1, bias=bias)
         self.depthwise = ConvBNReLU(
             mid_channels, mid_channels, kernel_size, stride, padding, dilation, groups=mid_channels, bias=bias

@@ -83,7 +83,7 @@ def conv(
 
     References
     ----------
-    Howard et al. 2017, arXiv:1704.04861, section 3.1, equations 2 and 3.
+    Howard et al. 2017, arXiv:1704.04861, section 3.1, equations 2 and 4.
 
     Examples
     --------
@@ -100,8 +100,9 @@ def conv(
             f"groups must divide in_channels and out_channels, got groups={groups} for {in_channels} and "
             f"{out_channels}; use 1 (standard) or in_channels (depthwise)"
         )
-    weights = kernel_size**2 * (in_channels // groups) * out_channels
-    return Cost(params=weights + bias * out_channels, macs=weights * height * width)
+    # NumPy's integers are welcome, but would overflow.
+    weights = int(kernel_size) ** 2 * int(in_channels // groups) * int(out_channels)
+    return Cost(params=weights + int(bias) * int(out_channels), macs=weights * height * width)
 
 
 class Layer(NamedTuple):
@@ -181,7 +182,7 @@ def batch_norm(channels: int) -> Cost:
     Cost(params=128, macs=0)
     """
     positive_int(channels=channels)
-    return Cost(params=2 * channels)
+    return Cost(params=2 * int(channels))
 
 
 def linear(in_features: int, out_features: int, bias: bool = True) -> Cost:
@@ -232,10 +233,9 @@ def conv_layer(
             "use stride=1 or a larger feature map"
         )
     conv(in_channels, out_channels, kernel_size, 1, groups, bias)  # its checks come before a layer exists
-    out_size = (-(-height // stride), -(-width // stride))
-    return Layer(
-        name, role, in_channels, out_channels, kernel_size, stride, dilation, groups, (height, width), out_size, norm, bias
-    )
+    counts = (int(n) for n in (in_channels, out_channels, kernel_size, stride, dilation, groups))
+    out_size = (-(-height // int(stride)), -(-width // int(stride)))
+    return Layer(name, role, *counts, (height, width), out_size, norm, bias)
 
 
 def standard_block_layers(
@@ -371,6 +371,7 @@ def inverted_residual_layers(
     dilation: int = 1,
 ) -> list[Layer]:
     """Layers of a :class:`~mobilenet_lib.ConvDepthwiseConv`: expansion, depthwise, projection."""
+    positive_int(in_channels=in_channels, mid_channels=mid_channels, out_channels=out_channels)
     expansion = conv_layer("conv1", "expansion", in_channels, mid_channels, size)
     return [expansion, *depthwise_projection_layers(mid_channels, out_channels, size, kernel_size, stride, dilation)]
 
@@ -407,7 +408,7 @@ def inverted_residual(
 
     References
     ----------
-    Sandler et al. 2018, arXiv:1801.04381, section 3.4 and table 1.
+    Sandler et al. 2018, arXiv:1801.04381, section 3.3 and table 1.
 
     Examples
     --------
@@ -429,6 +430,7 @@ def bottleneck_layers(
     dilation: int = 1,
 ) -> list[Layer]:
     """Layers of the classical residual bottleneck: 1x1 to fewer channels, k x k standard, 1x1 to more."""
+    positive_int(in_channels=in_channels, mid_channels=mid_channels, out_channels=out_channels)
     reduce = conv_layer("reduce", "pointwise", in_channels, mid_channels, size)
     spatial = conv_layer("conv", "standard", mid_channels, mid_channels, size, kernel_size, stride, dilation)
     return [reduce, spatial, conv_layer("restore", "pointwise", mid_channels, out_channels, spatial.out_size)]

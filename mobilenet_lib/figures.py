@@ -50,7 +50,7 @@ def short(number: float) -> str:
     ('115.6 M', '1.73 k', '9')
     """
     for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if number >= unit:
+        if number >= 0.99995 * unit:  # 999,960 rounds up to the next unit
             return f"{number / unit:.{1 if number >= 100 * unit else 2}f} {name}"
     return f"{number:g}"
 
@@ -96,15 +96,15 @@ def cost_bars(bars: Mapping[str, Mapping[str, float]], unit: str = "MACs", ax: A
                 left += value
             ax.annotate(f" {short(left)}", (left, row), va="center", textcoords="offset points", xytext=(2, 0))
         totals = [sum(parts.values()) for parts in bars.values()]
-        ax.set(yticks=range(len(bars)), yticklabels=list(bars), xlabel=unit, xlim=(0, 1.22 * max(totals)))
+        ax.set(yticks=range(len(bars)), yticklabels=list(bars), xlabel=unit, xlim=(0, 1.22 * (max(totals) or 1)))
         ax.xaxis.set_major_formatter(EngFormatter(sep=" "))
         ax.invert_yaxis()
         ax.tick_params(axis="y", length=0)
         if len(set(seen)) > 1:
             ax.legend(ncols=4, loc="lower left", bbox_to_anchor=(0, 1), handlelength=1, columnspacing=1)
     spoken = "; ".join(
-        f"{name}: {', '.join(f'{role} {short(value)}' for role, value in parts.items())}, in all {short(sum(parts.values()))}"
-        for name, parts in bars.items()
+        f"{name}: {', '.join(f'{role} {short(value)}' for role, value in parts.items())}, in all {short(total)}"
+        for (name, parts), total in zip(bars.items(), totals, strict=True)
     )
     return _described(ax, f"Bar chart of {unit}. {spoken}.")
 
@@ -161,7 +161,8 @@ def curves(
         for name, y in lines.items():
             colour = _colour(roles[name]) if roles and name in roles else FOREGROUND
             ax.plot(x, y, color=colour, linewidth=2.2)
-            ax.annotate(name, (x[-1], y[-1]), textcoords="offset points", xytext=(5, 0), va="center", annotation_clip=False)
+            beside = {"textcoords": "offset points", "xytext": (5, 0), "va": "center", "annotation_clip": False}
+            ax.annotate(name, (x[-1], y[-1]), **beside)
         if limit:
             ax.axhline(limit[0], color=FOREGROUND, linewidth=1, linestyle="--")
             ax.annotate(limit[1], (x[0], limit[0]), textcoords="offset points", xytext=(2, 3), va="bottom")
@@ -212,7 +213,7 @@ def channel_profiles(profiles: Mapping[str, Sequence[tuple[int, str]]], ax: Axes
             start = left
             for (channels, _), (after, role) in zip(steps, steps[1:], strict=False):
                 ax.fill([left, left, left + 1, left + 1], [-channels / 2, channels / 2, after / 2, -after / 2],
-                        color=_colour(role), alpha=0.9, linewidth=0)
+                        color=_colour(role), alpha=0.45, linewidth=0)
                 ax.annotate(role, (left + 0.5, 0), ha="center", va="center", rotation=90, fontsize=10)
                 left += 1
             for offset, (channels, _) in enumerate(steps):
@@ -298,13 +299,15 @@ def maps(images: Mapping[str, np.ndarray], ax: Axes | None = None) -> Axes:
     """
     with mpl.rc_context(STYLE):
         ax = ax or _axes(height=0.5 + WIDTH / max(2, len(images)))
+        top = 0.0
         for i, (name, image) in enumerate(images.items()):
             image = np.asarray(image, dtype=float)
             if image.ndim != 2:
                 raise ValueError(f"images[{name!r}] must have shape (H, W), got {image.shape}; choose one channel")
             tall = image.shape[0] / image.shape[1]
+            top = max(top, tall)
             ax.imshow(image, cmap="gray", extent=(1.06 * i, 1.06 * i + 1, 0, tall), vmin=image.min(), vmax=image.max())
-        ax.set(xlim=(0, 1.06 * len(images) - 0.06), ylim=(0, tall), yticks=[], aspect="equal")
+        ax.set(xlim=(0, 1.06 * len(images) - 0.06), ylim=(0, top), yticks=[], aspect="equal")
         ax.set_xticks([1.06 * i + 0.5 for i in range(len(images))], list(images))
         ax.spines[["left", "bottom"]].set_visible(False)
         ax.tick_params(axis="x", length=0)
@@ -330,18 +333,25 @@ def svg(ax: Axes | Figure) -> str:
     if not isinstance(figure, Figure):
         raise TypeError(f"ax must be a matplotlib Axes or Figure, got {type(ax).__name__}; pass what a figure returned")
     buffer = io.StringIO()
-    with mpl.rc_context(STYLE):
+    label = figure.get_label() or "Figure"
+    # Marks and clipping paths are found by id in the whole page: the label keeps those of two figures apart.
+    with mpl.rc_context(STYLE | {"svg.hashsalt": label}):
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     drawing = buffer.getvalue()
     drawing = drawing[drawing.index("<svg") :]
     drawing = re.sub(r"<metadata>.*?</metadata>\s*", "", drawing, flags=re.DOTALL)
+    # Inline, its style sheet would reach the whole page; the same two lines on the root are inherited by the drawing.
+    drawing = re.sub(r'\s*<defs>\s*<style type="text/css">.*?</style>\s*</defs>', "", drawing, flags=re.DOTALL)
+    used = set(re.findall(r"#([\w.-]+)", drawing))
+    drawing = re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in used else "", drawing)
     drawing = drawing.replace(FOREGROUND, "currentColor")
     for name, colour in COLOURS.items():
         drawing = drawing.replace(colour.light, f"var(--mn-{name}, {colour.light.upper()})")
-    width = figure.get_figwidth() * 96
-    label = html.escape(figure.get_label() or "Figure", quote=True)
-    opening = f'<svg role="img" aria-label="{label}" style="width:100%;max-width:{width:.0f}px;height:auto"'
-    return re.sub(r'<svg width="[^"]*"|<svg height="[^"]*"', opening, drawing, count=1).strip()
+    look = f"width:100%;max-width:{figure.get_figwidth() * 96:.0f}px;height:auto;"
+    look += "stroke-linejoin:round;stroke-linecap:butt"
+    opening = f'<svg role="img" aria-label="{html.escape(label, quote=True)}" style="{look}"'
+    root, rest = drawing.split(">", 1)
+    return opening + re.sub(r' (width|height)="[^"]*"', "", root.removeprefix("<svg")) + ">" + rest.strip()
 
 
 def _axes(height: float) -> Axes:

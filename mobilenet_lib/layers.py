@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ._validation import odd_kernel, one_or_two, positive_int
+from ._validation import odd_kernel, one_or_two, positive_int, zero_or_more
 
 
 def same_padding(kernel_size: int, dilation: int = 1) -> int:
@@ -52,7 +52,7 @@ class ConvBN(nn.Sequential):
 
     References
     ----------
-    Ioffe and Szegedy 2015, arXiv:1502.03167; Sandler et al. 2018, arXiv:1801.04381, section 3.4 (linear bottleneck).
+    Ioffe and Szegedy 2015, arXiv:1502.03167; Sandler et al. 2018, arXiv:1801.04381, section 3.2 (linear bottleneck).
 
     Examples
     --------
@@ -77,8 +77,7 @@ class ConvBN(nn.Sequential):
         one_or_two(stride)
         if padding is None:
             padding = same_padding(kernel_size, dilation)
-        elif padding != 0:
-            positive_int(padding=padding)
+        zero_or_more(padding=padding)
         if in_channels % groups or out_channels % groups:
             raise ValueError(
                 f"groups must divide in_channels and out_channels, got groups={groups} for {in_channels} and "

@@ -171,10 +171,9 @@ def summary(module: nn.Module, input_shape: tuple[int, ...], depth: int = 3) -> 
     except ImportError as error:
         raise ImportError("the summary needs torchinfo: pip install torchinfo") from error
     columns = ("kernel_size", "input_size", "output_size", "num_params", "mult_adds")
+    looks = {"depth": depth, "col_names": columns, "col_width": 18, "verbose": 0}
     with _evaluating(module):
-        return torchinfo.summary(
-            module, input_size=input_shape, depth=depth, col_names=columns, col_width=18, verbose=0, device=_device(module)
-        )
+        return torchinfo.summary(module, input_size=input_shape, device=_device(module), **looks)
 
 
 def _check_module(module: object) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from . import specs
-from ._validation import at_least, positive_int
+from ._validation import at_least, positive_int, share
 from .blocks import ConvDepthwiseConv, DepthwiseProjection, DepthwiseSeparableConv
 from .layers import ConvBNReLU, check_map
 
@@ -59,6 +59,7 @@ class MobileNetV1(nn.Module):
     def __init__(self, num_classes: int = 1000, width_mult: float = 1.0, *, dropout: float = 0.0):
         super().__init__()
         positive_int(num_classes=num_classes)
+        share(dropout=dropout)
         self.stem = ConvBNReLU(3, specs.stem_channels(width_mult), stride=2)
         blocks = list(specs.v1_blocks(width_mult))
         self.blocks = nn.Sequential(*(DepthwiseSeparableConv(*block) for block in blocks))
@@ -124,6 +125,7 @@ class MobileNetV2(nn.Module):
     def __init__(self, num_classes: int = 1000, width_mult: float = 1.0, *, dropout: float = 0.0):
         super().__init__()
         positive_int(num_classes=num_classes)
+        share(dropout=dropout)
         blocks = list(specs.v2_blocks(width_mult))
         head_channels = specs.v2_head_channels(width_mult)
         self.stem = ConvBNReLU(3, specs.stem_channels(width_mult), stride=2)

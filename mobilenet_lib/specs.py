@@ -79,7 +79,7 @@ def make_divisible(value: float, divisor: int = 8, min_value: int | None = None,
     Raises
     ------
     TypeError, ValueError
-        If value or round_limit is not a positive number, or divisor is not a positive integer.
+        If value or round_limit is not a positive number, or divisor or min_value is not a positive integer.
 
     References
     ----------
@@ -92,7 +92,10 @@ def make_divisible(value: float, divisor: int = 8, min_value: int | None = None,
     """
     positive_number(value=value, round_limit=round_limit)
     positive_int(divisor=divisor)
-    rounded = max(min_value or divisor, int(value + divisor / 2) // divisor * divisor)
+    if min_value is None:
+        min_value = divisor
+    positive_int(min_value=min_value)
+    rounded = max(min_value, int(value + divisor / 2) // divisor * divisor)
     return rounded + divisor if rounded < round_limit * value else rounded
 
 
@@ -128,7 +131,7 @@ def stem_channels(width_mult: float = 1.0) -> int:
 def v2_head_channels(width_mult: float = 1.0) -> int:
     """Channels of MobileNetV2's last 1x1 convolution: 1280, and more only for width_mult above 1.
 
-    A thin network keeps its full-width feature vector (Sandler et al. 2018, section 5).
+    A thin network keeps its full-width feature vector (Sandler et al. 2018, section 4).
 
     Examples
     --------
