@@ -14,7 +14,22 @@ from __future__ import annotations
 
 from importlib import import_module
 
-_MODULES = ("blocks", "cost", "explorables", "figures", "layers", "measure", "models", "palette", "published", "specs")
+_MODULES = (
+    "blocks",
+    "checks",
+    "cost",
+    "explorables",
+    "figures",
+    "layers",
+    "manifold",
+    "measure",
+    "models",
+    "palette",
+    "published",
+    "quiz",
+    "specs",
+    "tables",
+)
 _NAMES = {
     "ConvBN": "layers",
     "ConvBNReLU": "layers",
@@ -28,6 +43,7 @@ _NAMES = {
     "V2_SPEC": "specs",
     "make_divisible": "specs",
     "Cost": "cost",
+    "Table": "tables",
 }
 
 __all__ = [*_NAMES, *_MODULES]  # pyright: ignore[reportUnsupportedDunderAll]

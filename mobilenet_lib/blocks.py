@@ -12,7 +12,7 @@ def _residual(
     in_channels: int, out_channels: int, kernel_size: int, stride: int, padding: int | None, dilation: int
 ) -> bool:
     """Say whether input and output have one shape, and refuse a padding that would break their sum."""
-    use_residual = stride == 1 and in_channels == out_channels
+    use_residual = bool(stride == 1 and in_channels == out_channels)
     same = same_padding(kernel_size, dilation)
     if use_residual and padding not in (None, same):
         raise ValueError(

@@ -120,6 +120,14 @@ class Layer(NamedTuple):
         Height and width before and after, in pixels.
     norm, bias : bool
         Whether a BatchNorm follows; whether the convolution has a bias.
+
+    Examples
+    --------
+    >>> head = mobilenet_v2_layers()[-2]
+    >>> head.name, head.role, head.in_channels, head.out_channels, head.out_size
+    ('head', 'pointwise', 320, 1280, (7, 7))
+    >>> head.weights, head.params, head.macs, head.activations
+    (409600, 412160, 20070400, 62720)
     """
 
     name: str
@@ -176,6 +184,11 @@ def total(layers: Iterable[Layer]) -> Cost:
 def batch_norm(channels: int) -> Cost:
     """Cost of a BatchNorm: a scale and a shift for each channel, and no MACs, since it folds into the convolution.
 
+    Parameters
+    ----------
+    channels : int
+        Channels of the map that it scales.
+
     Examples
     --------
     >>> batch_norm(64)
@@ -187,6 +200,13 @@ def batch_norm(channels: int) -> Cost:
 
 def linear(in_features: int, out_features: int, bias: bool = True) -> Cost:
     """Cost of a linear layer: a 1x1 convolution on a single pixel.
+
+    Parameters
+    ----------
+    in_features, out_features : int
+        Numbers before and after.
+    bias : bool, default=True
+        Whether each output has a bias, as in ``torch.nn.Linear``.
 
     Examples
     --------
@@ -211,7 +231,22 @@ def conv_layer(
 ) -> Layer:
     """Describe one convolution with "same" padding, so that the output has ceil(size / stride) pixels a side.
 
-    Dilation changes neither parameters nor MACs; it is kept so that a layer can be built from its row.
+    Parameters
+    ----------
+    name, role : str
+        Where it stands and what it is for, as in :class:`Layer`.
+    in_channels, out_channels : int
+        M and N.
+    size : int or (int, int)
+        Height and width of the input, in pixels.
+    kernel_size, stride, groups : int, default=1
+        As in ``torch.nn.Conv2d``.
+    dilation : int, default=1
+        It changes neither parameters nor MACs and is kept so that a layer can be built from its row.
+    norm : bool, default=True
+        Whether a BatchNorm follows.
+    bias : bool, default=False
+        Whether the convolution has a bias.
 
     Raises
     ------
@@ -241,7 +276,15 @@ def conv_layer(
 def standard_block_layers(
     in_channels: int, out_channels: int, size: Size, kernel_size: int = 3, stride: int = 1, dilation: int = 1
 ) -> list[Layer]:
-    """Layers of a standard convolution block (:class:`~mobilenet_lib.ConvBNReLU`): just one."""
+    """Layers of a standard convolution block (:class:`~mobilenet_lib.ConvBNReLU`): just one.
+
+    Parameters as :func:`standard_block`.
+
+    Examples
+    --------
+    >>> [(row.name, row.macs) for row in standard_block_layers(64, 64, size=56)]
+    [('conv', 115605504)]
+    """
     return [conv_layer("conv", "standard", in_channels, out_channels, size, kernel_size, stride, dilation)]
 
 
@@ -284,7 +327,15 @@ def standard_block(
 def depthwise_separable_layers(
     in_channels: int, out_channels: int, size: Size, kernel_size: int = 3, stride: int = 1, dilation: int = 1
 ) -> list[Layer]:
-    """Layers of a :class:`~mobilenet_lib.DepthwiseSeparableConv`: depthwise, pointwise."""
+    """Layers of a :class:`~mobilenet_lib.DepthwiseSeparableConv`: depthwise, pointwise.
+
+    Parameters as :func:`depthwise_separable`.
+
+    Examples
+    --------
+    >>> [(row.name, row.macs) for row in depthwise_separable_layers(64, 64, size=56)]
+    [('depthwise', 1806336), ('pointwise', 12845056)]
+    """
     depthwise = conv_layer(
         "depthwise", "depthwise", in_channels, in_channels, size, kernel_size, stride, dilation, groups=in_channels
     )
@@ -330,7 +381,15 @@ def depthwise_separable(
 def depthwise_projection_layers(
     in_channels: int, out_channels: int, size: Size, kernel_size: int = 3, stride: int = 1, dilation: int = 1
 ) -> list[Layer]:
-    """Layers of a :class:`~mobilenet_lib.DepthwiseProjection`: depthwise, projection."""
+    """Layers of a :class:`~mobilenet_lib.DepthwiseProjection`: depthwise, projection.
+
+    Parameters as :func:`depthwise_separable`.
+
+    Examples
+    --------
+    >>> [(row.name, row.role) for row in depthwise_projection_layers(32, 16, size=112)]
+    [('depthwise', 'depthwise'), ('conv2', 'projection')]
+    """
     depthwise = conv_layer(
         "depthwise", "depthwise", in_channels, in_channels, size, kernel_size, stride, dilation, groups=in_channels
     )
@@ -342,7 +401,8 @@ def depthwise_projection(
 ) -> Cost:
     """Cost of a :class:`~mobilenet_lib.DepthwiseProjection`, MobileNetV2's first block.
 
-    The count equals that of a depthwise separable block: leaving out an activation costs nothing.
+    The count equals that of a depthwise separable block: leaving out an activation costs nothing. Parameters as
+    :func:`depthwise_separable`.
 
     Raises
     ------
@@ -370,7 +430,15 @@ def inverted_residual_layers(
     stride: int = 1,
     dilation: int = 1,
 ) -> list[Layer]:
-    """Layers of a :class:`~mobilenet_lib.ConvDepthwiseConv`: expansion, depthwise, projection."""
+    """Layers of a :class:`~mobilenet_lib.ConvDepthwiseConv`: expansion, depthwise, projection.
+
+    Parameters as :func:`inverted_residual`.
+
+    Examples
+    --------
+    >>> [row.weights for row in inverted_residual_layers(24, 144, 24, size=56)]
+    [3456, 1296, 3456]
+    """
     positive_int(in_channels=in_channels, mid_channels=mid_channels, out_channels=out_channels)
     expansion = conv_layer("conv1", "expansion", in_channels, mid_channels, size)
     return [expansion, *depthwise_projection_layers(mid_channels, out_channels, size, kernel_size, stride, dilation)]
@@ -429,7 +497,15 @@ def bottleneck_layers(
     stride: int = 1,
     dilation: int = 1,
 ) -> list[Layer]:
-    """Layers of the classical residual bottleneck: 1x1 to fewer channels, k x k standard, 1x1 to more."""
+    """Layers of the classical residual bottleneck: 1x1 to fewer channels, k x k standard, 1x1 to more.
+
+    Parameters as :func:`bottleneck`.
+
+    Examples
+    --------
+    >>> [row.weights for row in bottleneck_layers(256, 64, 256, size=56)]
+    [16384, 36864, 16384]
+    """
     positive_int(in_channels=in_channels, mid_channels=mid_channels, out_channels=out_channels)
     reduce = conv_layer("reduce", "pointwise", in_channels, mid_channels, size)
     spatial = conv_layer("conv", "standard", mid_channels, mid_channels, size, kernel_size, stride, dilation)
@@ -496,6 +572,8 @@ def _classifier(in_features: int, num_classes: int) -> Layer:
 def mobilenet_v1_layers(width_mult: float = 1.0, resolution: Size = 224, num_classes: int = 1000) -> list[Layer]:
     """Every convolution and the classifier of a :class:`~mobilenet_lib.MobileNetV1`, in order.
 
+    Parameters as :func:`mobilenet_v1`.
+
     Examples
     --------
     >>> [layer.name for layer in mobilenet_v1_layers()[:3]]
@@ -538,16 +616,27 @@ def mobilenet_v1(width_mult: float = 1.0, resolution: Size = 224, num_classes: i
     return total(mobilenet_v1_layers(width_mult, resolution, num_classes))
 
 
-def mobilenet_v2_layers(width_mult: float = 1.0, resolution: Size = 224, num_classes: int = 1000) -> list[Layer]:
+def mobilenet_v2_layers(
+    width_mult: float = 1.0,
+    resolution: Size = 224,
+    num_classes: int = 1000,
+    spec: Iterable[specs.V2Row] = specs.V2_SPEC,
+) -> list[Layer]:
     """Every convolution and the classifier of a :class:`~mobilenet_lib.MobileNetV2`, in order.
+
+    Parameters as :func:`mobilenet_v2`.
+
+    `spec` are the rows of its table; :func:`mobilenet_lib.specs.v2_spec` has them with another expansion.
 
     Examples
     --------
     >>> [layer.name for layer in mobilenet_v2_layers()[:4]]
     ['stem', 'blocks.0.depthwise', 'blocks.0.conv2', 'blocks.1.conv1']
+    >>> total(mobilenet_v2_layers(spec=specs.v2_spec(3))).macs
+    171498944
     """
     layers = [_stem(width_mult, resolution)]
-    for i, block in enumerate(specs.v2_blocks(width_mult)):
+    for i, block in enumerate(specs.v2_blocks(width_mult, spec)):
         size = layers[-1].out_size
         if block.expansion == 1:
             parts = depthwise_projection_layers(block.in_channels, block.out_channels, size, stride=block.stride)

@@ -42,7 +42,7 @@ STYLE = {
 
 
 def short(number: float) -> str:
-    """Write a count as a reader says it: 115.6 M.
+    """Write a number as a reader says it: 115.6 M.
 
     Examples
     --------

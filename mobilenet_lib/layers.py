@@ -163,6 +163,14 @@ def check_map(x: object, in_channels: int) -> None:
         If x is not a tensor.
     ValueError
         If x has another rank or number of channels.
+
+    Examples
+    --------
+    >>> import torch
+    >>> check_map(torch.zeros(24, 56, 56), in_channels=24)
+    Traceback (most recent call last):
+        ...
+    ValueError: x must have 4 dimensions (N, 24, H, W), got shape (24, 56, 56); for a single image use x.unsqueeze(0)
     """
     if not isinstance(x, Tensor):
         raise TypeError(f"x must be a torch.Tensor of shape (N, {in_channels}, H, W), got {type(x).__name__}")

@@ -143,14 +143,39 @@ class MobileNetV2(nn.Module):
 
 
 def bottleneck(in_channels: int, expansion: int, out_channels: int, stride: int) -> nn.Module:
-    """Return the block of one table row: without an expansion layer where there is nothing to expand."""
+    """Return the block of one table row: without an expansion layer where there is nothing to expand.
+
+    Parameters
+    ----------
+    in_channels, expansion, out_channels, stride : int
+        A :class:`~mobilenet_lib.specs.V2Block`.
+
+    Examples
+    --------
+    >>> type(bottleneck(32, 1, 16, 1)).__name__, type(bottleneck(16, 6, 24, 2)).__name__
+    ('DepthwiseProjection', 'ConvDepthwiseConv')
+    """
     if expansion == 1:
         return DepthwiseProjection(in_channels, out_channels, stride=stride)
     return ConvDepthwiseConv(in_channels, in_channels * expansion, out_channels, stride=stride)
 
 
 def initialise(model: nn.Module) -> None:
-    """Draw the weights as torchvision does: He's normal for convolutions, a small normal for the classifier."""
+    """Draw the weights of a model as torchvision does: He's normal for convolutions, a small normal for the classifier.
+
+    References
+    ----------
+    He et al. 2015, arXiv:1502.01852; `torchvision.models.mobilenet_v2`, where the same seed draws the same weights.
+
+    Examples
+    --------
+    >>> import torch
+    >>> _ = torch.manual_seed(0)
+    >>> classifier = nn.Linear(1280, 1000)
+    >>> initialise(classifier)
+    >>> round(classifier.weight.std().item(), 3), classifier.bias.abs().max().item()
+    (0.01, 0.0)
+    """
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out")
@@ -160,6 +185,21 @@ def initialise(model: nn.Module) -> None:
 
 
 def check_image(x: object) -> None:
-    """Require a batch of colour images of at least the network's stride."""
+    """Require x to be a batch of colour images, (N, 3, H, W), of at least the network's stride.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`~mobilenet_lib.layers.check_map`, or if H or W is below 32.
+
+    Examples
+    --------
+    >>> import torch
+    >>> check_image(torch.zeros(1, 3, 28, 28))
+    Traceback (most recent call last):
+        ...
+    ValueError: x must be at least 32 pixels a side, got 28x28; the network halves the image until one pixel stands \
+for 32: enlarge the image
+    """
     check_map(x, in_channels=3)
     at_least(specs.TOTAL_STRIDE, (x.shape[2], x.shape[3]), "x")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from ._validation import positive_int, positive_number
@@ -13,7 +13,13 @@ TOTAL_STRIDE = 32
 
 
 class V1Row(NamedTuple):
-    """A row of MobileNetV1's table: n depthwise separable blocks of c channels, the first with stride s."""
+    """A row of MobileNetV1's table: n depthwise separable blocks of c channels, the first with stride s.
+
+    Examples
+    --------
+    >>> V1_SPEC[6]
+    V1Row(c=512, n=5, s=1)
+    """
 
     c: int
     n: int
@@ -21,7 +27,13 @@ class V1Row(NamedTuple):
 
 
 class V2Row(NamedTuple):
-    """A row of MobileNetV2's table: n bottlenecks with expansion t and c channels, the first with stride s."""
+    """A row of MobileNetV2's table: n bottlenecks with expansion t and c channels, the first with stride s.
+
+    Examples
+    --------
+    >>> V2_SPEC[1]
+    V2Row(t=6, c=24, n=2, s=2)
+    """
 
     t: int
     c: int
@@ -99,8 +111,46 @@ def make_divisible(value: float, divisor: int = 8, min_value: int | None = None,
     return rounded + divisor if rounded < round_limit * value else rounded
 
 
+def v2_spec(expansion: int = 6) -> tuple[V2Row, ...]:
+    """Return MobileNetV2's table with another expansion in the rows that have t = 6.
+
+    The first row keeps its t = 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If expansion is not a positive integer.
+
+    References
+    ----------
+    Sandler et al. 2018, arXiv:1801.04381, section 4: rates from 5 to 10 give nearly the same curves.
+
+    Examples
+    --------
+    >>> v2_spec() == V2_SPEC
+    True
+    >>> [row.t for row in v2_spec(4)]
+    [1, 4, 4, 4, 4, 4, 4]
+    """
+    positive_int(expansion=expansion)
+    return tuple(row if row.t == 1 else row._replace(t=int(expansion)) for row in V2_SPEC)
+
+
 class V1Block(NamedTuple):
-    """One depthwise separable block of a MobileNetV1, after scaling."""
+    """One depthwise separable block of a MobileNetV1, after scaling.
+
+    Attributes
+    ----------
+    in_channels, out_channels : int
+        M and N.
+    stride : {1, 2}
+        Of the depthwise layer.
+
+    Examples
+    --------
+    >>> next(v1_blocks(0.25))
+    V1Block(in_channels=8, out_channels=16, stride=1)
+    """
 
     in_channels: int
     out_channels: int
@@ -108,7 +158,22 @@ class V1Block(NamedTuple):
 
 
 class V2Block(NamedTuple):
-    """One bottleneck of a MobileNetV2, after scaling."""
+    """One bottleneck of a MobileNetV2, after scaling.
+
+    Attributes
+    ----------
+    in_channels, out_channels : int
+        Of the thin ends.
+    expansion : int
+        t: the middle has t times in_channels; 1 means that there is nothing to widen.
+    stride : {1, 2}
+        Of the depthwise layer.
+
+    Examples
+    --------
+    >>> next(v2_blocks(0.25))
+    V2Block(in_channels=8, expansion=1, out_channels=8, stride=1)
+    """
 
     in_channels: int
     expansion: int
@@ -117,7 +182,7 @@ class V2Block(NamedTuple):
 
 
 def stem_channels(width_mult: float = 1.0) -> int:
-    """Channels after the first convolution, in both networks: 32 at width 1.
+    """Channels after the first convolution, in both networks: 32 times width_mult, rounded.
 
     Examples
     --------
@@ -168,8 +233,15 @@ def v1_blocks(width_mult: float = 1.0) -> Iterator[V1Block]:
             in_channels = out_channels
 
 
-def v2_blocks(width_mult: float = 1.0) -> Iterator[V2Block]:
+def v2_blocks(width_mult: float = 1.0, spec: Iterable[V2Row] = V2_SPEC) -> Iterator[V2Block]:
     """Yield the 17 bottlenecks of MobileNetV2 in order, channels scaled by `width_mult`.
+
+    Parameters
+    ----------
+    width_mult : float, default=1.0
+        α: scales every bottleneck's channels.
+    spec : iterable of V2Row, default=V2_SPEC
+        The table's rows; :func:`v2_spec` has them with another expansion.
 
     Raises
     ------
@@ -187,7 +259,7 @@ def v2_blocks(width_mult: float = 1.0) -> Iterator[V2Block]:
     (17, V2Block(in_channels=16, expansion=6, out_channels=24, stride=2))
     """
     in_channels = stem_channels(width_mult)
-    for t, c, n, s in V2_SPEC:
+    for t, c, n, s in spec:
         out_channels = make_divisible(c * width_mult)
         for i in range(n):
             yield V2Block(in_channels, t, out_channels, s if i == 0 else 1)

@@ -1,0 +1,35 @@
+# Each target is one or two lines; what needs thought is in _ext/.
+PYTHON ?= python3
+PORT ?= 8000
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help book test lab serve lint clean
+
+help:  ## show this list
+	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+book: $(READY)  ## build the site (the first time: make .venv and install, some minutes)
+	$(BIN)/python _ext/build.py
+
+test: book  ## bring the book up to date, then run all tests
+	$(BIN)/python -m pytest
+
+lab: $(READY)  ## open the chapters in JupyterLab
+	$(BIN)/jupyter lab chapters
+
+serve: book  ## serve the built site on this machine (PORT=8000)
+	$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+
+lint: $(READY)  ## check style
+	$(BIN)/ruff check .
+	$(BIN)/nbstripout --verify --keep-id chapters/*.ipynb
+
+clean:  ## remove what was built (not .venv)
+	rm -rf _build .pytest_cache .ruff_cache
+
+$(READY): requirements.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt -e .
+	touch $@

@@ -1,0 +1,118 @@
+// Brings explorables (anywidget modules) to life in a built page, where there is no kernel.
+// A classic script: modules would not load over file://.
+(() => {
+  "use strict";
+
+  // What anywidget's front-end model offers, as far as it makes sense without a kernel.
+  class Model {
+    #state;
+    #listeners = new Map();
+    constructor(state) {
+      this.#state = state;
+    }
+    get(name) {
+      return this.#state[name];
+    }
+    set(name, value) {
+      if (typeof name === "object") {
+        for (const [key, each] of Object.entries(name)) this.set(key, each);
+        return;
+      }
+      if (JSON.stringify(this.#state[name]) === JSON.stringify(value)) return;
+      this.#state[name] = value;
+      this.#emit(`change:${name}`, value);
+      this.#emit("change");
+    }
+    on(events, callback) {
+      for (const event of events.split(/\s+/)) {
+        if (!this.#listeners.has(event)) this.#listeners.set(event, new Set());
+        this.#listeners.get(event).add(callback);
+      }
+    }
+    off(events, callback) {
+      for (const event of events ? events.split(/\s+/) : [...this.#listeners.keys()]) {
+        if (callback) this.#listeners.get(event)?.delete(callback);
+        else this.#listeners.delete(event);
+      }
+    }
+    save_changes() {} // there is nobody to save to,
+    send() {} // nor to talk to
+    #emit(event, ...values) {
+      for (const callback of [...(this.#listeners.get(event) ?? [])]) callback.call(this, this, ...values);
+    }
+  }
+
+  // The address carries an explorable's settings: #inverted-block?expansion=4&stride=2
+  const readHash = () => {
+    const [name, query = ""] = location.hash.slice(1).split("?");
+    return { name, values: new URLSearchParams(query) };
+  };
+
+  const likeDefault = (text, standard) => {
+    if (text === null || text === "") return standard;
+    if (typeof standard === "boolean") return text === "true";
+    if (typeof standard === "number") return Number.isFinite(Number(text)) ? Number(text) : standard;
+    return text;
+  };
+
+  function keepInAddress(root, model) {
+    const name = root.dataset.explorable;
+    const settings = model.get("settings") ?? [];
+    const standard = Object.fromEntries(settings.map((key) => [key, model.get(key)]));
+    let timer;
+
+    const apply = () => {
+      const hash = readHash();
+      if (hash.name !== name) return;
+      for (const key of settings) model.set(key, likeDefault(hash.values.get(key), standard[key]));
+      clearTimeout(timer); // the address is right already
+      root.scrollIntoView();
+    };
+    const write = () => {
+      const query = new URLSearchParams(
+        settings.filter((key) => model.get(key) !== standard[key]).map((key) => [key, model.get(key)]),
+      ).toString();
+      if (!query && readHash().name !== name) return; // leave the address of something else alone
+      history.replaceState(history.state, "", query ? `#${name}?${query}` : location.pathname + location.search);
+    };
+    for (const key of settings) {
+      model.on(`change:${key}`, () => {
+        clearTimeout(timer);
+        timer = setTimeout(write, 300); // not at every step of a slider: browsers limit how often this may happen
+      });
+    }
+    addEventListener("hashchange", apply);
+    apply();
+  }
+
+  async function mount(root, render) {
+    if (root.classList.contains("mn-live")) return;
+    root.classList.add("mn-live");
+    try {
+      const model = new Model(JSON.parse(root.querySelector('script[type="application/json"]').textContent));
+      const el = document.createElement("div");
+      await render({ model, el, signal: new AbortController().signal });
+      root.append(el);
+      root.querySelector(".mn-static").hidden = true;
+      keepInAddress(root, model);
+    } catch (error) {
+      root.classList.remove("mn-live"); // the static figure stays
+      console.error(`The explorable ${root.dataset.explorable} does not start:`, error);
+    }
+  }
+
+  // An explorable's script calls this once with its name and its render function.
+  const define = (name, render) => {
+    const selector = `[data-explorable="${name}"], [data-explorable^="${name}-"]`;
+    const start = () => {
+      for (const root of document.querySelectorAll(selector)) {
+        if (root.dataset.explorable.replace(/-\d+$/, "") === name) mount(root, render);
+      }
+    };
+    // "interactive" comes before deferred scripts run, DOMContentLoaded only after them.
+    if (document.readyState === "loading") document.addEventListener("readystatechange", start, { once: true });
+    else start();
+  };
+
+  globalThis.explorables = { define };
+})();

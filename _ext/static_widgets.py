@@ -1,0 +1,231 @@
+"""Host explorables in the built pages, where there is no kernel.
+
+An explorable is an ``anywidget.AnyWidget``. In the page it becomes::
+
+    <div class="mn-explorable" data-explorable="inverted-block">
+      <script type="application/json">its state</script>
+      <div class="mn-static">its SVG (or its HTML), which is what shows without JavaScript</div>
+    </div>
+
+Its JavaScript is written once, as a classic script, to ``_static/explorables/NAME.js`` (a module would need a
+server: browsers refuse modules over file://), and is loaded only by the pages that show it.
+``static_widgets.js`` brings it to life there.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+from docutils import nodes
+from myst_nb.sphinx_ import NbMetadataCollector
+from sphinx.errors import ExtensionError
+from sphinx.transforms.post_transforms import SphinxPostTransform
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+STATE = "application/vnd.jupyter.widget-state+json"
+EXPORT = "export default { render };"
+FOLDER = "explorables"
+OF_THE_KERNEL = ("layout", "tabbable", "tooltip")  # state that only a live ipywidget has a use for
+
+NOSCRIPT = "This figure has sliders. They need JavaScript; what you see is the picture they start from."
+NOSCRIPT_TEXT = "With JavaScript, this page answers you as you choose."
+
+
+class Unhostable(ExtensionError):
+    """A widget that would be dead in the built page."""
+
+    def __init__(self, docname: str, widget: str, why: str, remedy: str):
+        super().__init__(f"{docname}: the widget {widget} cannot work in the built page: {why}. {remedy}")
+
+
+class HostExplorables(SphinxPostTransform):
+    """Replace the output of each explorable by what the page needs to show it."""
+
+    default_priority = 3  # before myst-nb's SelectMimeType (4), which would keep the kernel's view only
+    formats = ("html",)
+
+    def run(self, **kwargs) -> None:
+        shown = Counter()
+        for bundle in list(self.document.findall(is_mime_bundle)):
+            parts = {part["mime_type"]: part for part in bundle.children}
+            if VIEW not in parts:
+                continue
+            if execution_failed(self.env):  # myst-nb has said so; the states of the widgets were not stored
+                bundle.parent.remove(bundle)
+                continue
+            model = self.model_of(parts[VIEW])
+            name = kebab(class_name(model))
+            self.write_assets(name, model["state"])
+            shown[name] += 1
+            where = name if shown[name] == 1 else f"{name}-{shown[name]}"
+            html = page_html(where, model["state"], self.static_form(parts, model, prefix=where))
+            bundle.replace_self(nodes.raw("", html, format="html", explorable=name))
+
+    def model_of(self, view: nodes.Element) -> dict:
+        """Return the model behind a view, if it is one that can be hosted."""
+        # The view is myst-nb's <script>; its JSON holds nothing but version numbers and this id.
+        model_id = re.search(r'"model_id":\s*"(\w+)"', view.astext())[1]
+        models = {}
+        scripts = NbMetadataCollector.get_js_files(self.env, self.env.docname)
+        if "ipywidgets_state" in scripts:
+            models = json.loads(scripts["ipywidgets_state"][1]["body"])["state"]
+        if model_id not in models:
+            raise Unhostable(
+                self.env.docname, model_id, "its state is not in the notebook", "Execute the notebook again."
+            )
+        model = models[model_id]
+        if model["model_module"] != "anywidget":
+            inside = [class_name(models[i]) for i in children(model) if models[i]["model_module"] == "anywidget"]
+            raise Unhostable(
+                self.env.docname,
+                class_name(model),
+                "it belongs to ipywidgets, which needs a kernel",
+                f"Show {', '.join(inside)} directly, as the last line of a cell of its own."
+                if inside
+                else "Write it as an anywidget.AnyWidget, or show a figure instead.",
+            )
+        return model
+
+    def write_assets(self, name: str, state: dict) -> None:
+        """Write the explorable's script and style sheet, once per name."""
+        try:
+            script = classic_script(name, state["_esm"])
+        except ValueError as error:
+            raise Unhostable(
+                self.env.docname,
+                name,
+                str(error),
+                f"An explorable's JavaScript has no imports and ends with `{EXPORT}`.",
+            ) from None
+        for suffix, text in ((".js", script), (".css", state.get("_css", ""))):
+            path = assets_folder(self.app) / f"{name}{suffix}"
+            if self.app.explorables.setdefault(path.name, text) != text:
+                raise Unhostable(
+                    self.env.docname,
+                    name,
+                    "another widget of that name has different code",
+                    "Give the class another name.",
+                )
+            if not path.exists() or path.read_text(encoding="utf8") != text:
+                path.write_text(text, encoding="utf8")
+
+    def static_form(self, parts: dict, model: dict, prefix: str) -> str:
+        """Return what shows without JavaScript: an SVG, or else HTML, its ids made unique on the page."""
+        image = next(iter(parts["image/svg+xml"].findall(nodes.image)), None) if "image/svg+xml" in parts else None
+        if image is not None:
+            svg = Path(self.app.srcdir, image["uri"]).read_text(encoding="utf8")
+            return unique_ids(svg[svg.index("<svg") :], prefix)
+        text = next(iter(parts["text/html"].findall(nodes.raw)), None) if "text/html" in parts else None
+        if text is not None:
+            return unique_ids(text.astext(), prefix)
+        raise Unhostable(
+            self.env.docname,
+            class_name(model),
+            "it has no static picture, so nothing would show without JavaScript",
+            "Put `image/svg+xml`, or `text/html`, into what its _repr_mimebundle_ returns.",
+        )
+
+
+def execution_failed(env) -> bool:
+    data = NbMetadataCollector.get_exec_data(env, env.docname)
+    return data is not None and not data["succeeded"]
+
+
+def is_mime_bundle(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.container) and node.get("nb_element") == "mime_bundle"
+
+
+def class_name(model: dict) -> str:
+    """Return the Python class of an anywidget, or the model name of another widget (``VBoxModel`` -> ``VBox``)."""
+    name = model["state"].get("_anywidget_id") or model["model_name"]
+    return name.rpartition(".")[2].removesuffix("Model")
+
+
+def kebab(name: str) -> str:
+    """``InvertedBlock`` -> ``inverted-block``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower()
+
+
+def children(model: dict) -> list[str]:
+    return [child.removeprefix("IPY_MODEL_") for child in model["state"].get("children", [])]
+
+
+def classic_script(name: str, esm: str) -> str:
+    """Turn the module ``esm`` into a script that registers its ``render``."""
+    body, export, rest = esm.rpartition(EXPORT)
+    if not export or rest.strip():
+        raise ValueError(f"its _esm does not end with `{EXPORT}`")
+    if re.search(r"^\s*(import|export)\b", body, re.MULTILINE):
+        raise ValueError("its _esm has an import, or a second export")
+    return f'(() => {{\n"use strict";\n{body.strip()}\nexplorables.define({json.dumps(name)}, render);\n}})();\n'
+
+
+def page_html(name: str, state: dict, static: str) -> str:
+    """Return the explorable's place in the page; the same state gives the same bytes."""
+    public = {key: value for key, value in state.items() if key[0] != "_" and key not in OF_THE_KERNEL}
+    data = json.dumps(public, sort_keys=True, separators=(",", ":")).replace("<", "\\u003c")
+    note = NOSCRIPT if static.startswith("<svg") else NOSCRIPT_TEXT
+    return (
+        f'<div class="mn-explorable" data-explorable="{name}">\n'
+        f'<script type="application/json">{data}</script>\n'
+        f'<div class="mn-static">{static.strip()}\n<noscript><p>{note}</p></noscript></div>\n</div>\n'
+    )
+
+
+def unique_ids(svg: str, prefix: str) -> str:
+    """Prefix the ids inside ``svg`` and what refers to them."""
+    for name in set(re.findall(r'\sid="([^"]+)"', svg)):
+        word = re.escape(name)
+        svg = re.sub(rf'(\sid="|url\(["\']?#|href="#){word}(?=["\')])', rf"\g<1>{prefix}-{name}", svg)
+        svg = re.sub(rf'(\saria-\w+="(?:[^"]*\s)?){word}(?=[\s"])', rf"\g<1>{prefix}-{name}", svg)
+    return svg
+
+
+def assets_folder(app) -> Path:
+    return Path(app.outdir, "_static", FOLDER)
+
+
+def forget_html_manager(app, config) -> None:
+    config.nb_ipywidgets_js = {}  # myst-nb's default loads require.js and the html-manager from elsewhere
+
+
+def write_host(app) -> None:
+    if app.builder.format != "html":
+        return
+    app.explorables = {}
+    assets_folder(app).mkdir(parents=True, exist_ok=True)
+    script = Path(__file__).with_suffix(".js").read_text(encoding="utf8")
+    (assets_folder(app) / "host.js").write_text(script, encoding="utf8")
+
+
+def load_assets(app, pagename, templatename, context, doctree) -> None:
+    """Load the host and the explorables that this page shows, and not the kernel's state."""
+    if doctree is None:
+        return
+    if f'<script type="{VIEW}"' in context.get("body", ""):
+        raise Unhostable(
+            pagename,
+            "on this page",
+            "it does not come from a cell's output",
+            "Show it as the last line of a cell of its own, not through glue.",
+        )
+    context["script_files"][:] = [
+        script for script in context["script_files"] if getattr(script, "attributes", {}).get("type") != STATE
+    ]
+    names = sorted({node["explorable"] for node in doctree.findall(nodes.raw) if "explorable" in node})
+    if names:
+        app.add_js_file(f"{FOLDER}/host.js")
+    for name in names:
+        app.add_js_file(f"{FOLDER}/{name}.js")
+        app.add_css_file(f"{FOLDER}/{name}.css")
+
+
+def setup(app) -> dict:
+    app.add_post_transform(HostExplorables)
+    app.connect("config-inited", forget_html_manager)
+    app.connect("builder-inited", write_host)
+    app.connect("html-page-context", load_assets, priority=900)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,78 @@
+"""Small tables for notebooks: a list of rows in, an accessible HTML table out."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Sequence
+from numbers import Integral, Real
+
+
+def written(value: object) -> str:
+    """Write one cell: integers with separators, other numbers with four digits, None as a dash.
+
+    Examples
+    --------
+    >>> [written(value) for value in (568740352, 568.740352, 0.1130642, 1.5e-17, None, True, "stem")]
+    ['568,740,352', '568.7', '0.1131', '1.5e-17', '–', 'yes', 'stem']
+    """
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Integral):
+        return f"{value:,}"
+    if isinstance(value, Real):
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return str(value)
+
+
+class Table:
+    """A table that a notebook shows when a cell ends with it.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        Headings, with units.
+    rows : iterable of sequences
+        One sequence for each row, as long as `columns`; the first cell names the row.
+
+    Raises
+    ------
+    ValueError
+        If a row has another length than the headings.
+
+    Examples
+    --------
+    >>> Table(["network", "MACs"], [("V1", 568740352), ("V2", 300774272)])
+    network         MACs
+    V1       568,740,352
+    V2       300,774,272
+    """
+
+    def __init__(self, columns: Sequence[str], rows: Iterable[Sequence[object]]):
+        self.columns = tuple(columns)
+        self.rows = tuple(tuple(row) for row in rows)
+        for row in self.rows:
+            if len(row) != len(self.columns):
+                raise ValueError(f"rows must have {len(self.columns)} cells like columns, got {row!r}")
+
+    def __repr__(self) -> str:
+        lines = [self.columns, *(tuple(map(written, row)) for row in self.rows)]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        return "\n".join(
+            "  ".join(
+                cell.ljust(width) if i == 0 else cell.rjust(width)
+                for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+            ).rstrip()
+            for line in lines
+        )
+
+    def _repr_html_(self) -> str:
+        head = "".join(f'<th scope="col">{html.escape(column)}</th>' for column in self.columns)
+        body = "".join(
+            f'<tr><th scope="row">{html.escape(written(first))}</th>'
+            + "".join(f"<td>{html.escape(written(cell))}</td>" for cell in cells)
+            + "</tr>"
+            for first, *cells in self.rows
+        )
+        return f'<table class="mn-rows"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'

@@ -1,0 +1,53 @@
+"""A Chromium for the tests: found on this machine, or installed where that is allowed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+ARGUMENTS = (
+    "--no-sandbox",  # as root, in containers
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-quic",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+)
+REMEDY = (
+    "The browser tests need a Chromium and found none. Do one of these: install your system's chromium package; "
+    f"run `{Path(sys.executable).parent / 'playwright'} install chromium`; or set BOOK_CHROMIUM to the path of one."
+)
+
+
+def find_chromium(playwright) -> str | None:
+    """Return the path of a Chromium: BOOK_CHROMIUM, the system's, Playwright's own, or one installed just now."""
+    own = playwright.chromium.executable_path
+    for candidate in (os.environ.get("BOOK_CHROMIUM"), *map(shutil.which, NAMES), own):
+        if candidate and Path(candidate).exists():
+            return candidate
+    install_chromium()
+    return shutil.which("chromium")
+
+
+def install_chromium() -> None:
+    """Install Debian's chromium where we are root on a Debian: a container, not somebody's desktop."""
+    is_root = hasattr(os, "geteuid") and os.geteuid() == 0
+    if not (is_root and shutil.which("apt-get") and is_debian()):
+        return
+    print("installing chromium with apt-get for the browser tests ...", flush=True)
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    for command in (["update"], ["install", "-y", "--no-install-recommends", "chromium"]):
+        subprocess.run(["apt-get", "-q", *command], env=environment, check=False, **quiet)
+
+
+def is_debian() -> bool:
+    # Ubuntu's package of that name only points to a snap, which containers cannot run.
+    release = Path("/etc/os-release")
+    return release.exists() and "\nID=debian" in "\n" + release.read_text(encoding="utf8")

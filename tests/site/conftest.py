@@ -1,0 +1,103 @@
+"""A real browser with the network cut, and the built site served to it."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from chromium import ARGUMENTS, REMEDY, find_chromium
+from playwright.sync_api import Browser, ConsoleMessage, Page, Route, sync_playwright
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        path = find_chromium(playwright)
+        if path is None:
+            must = os.environ.get("CI", "").lower() == "true"
+            (pytest.fail if must else pytest.skip)(REMEDY)
+        chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+class Visit:
+    """A page, and what went wrong on it."""
+
+    def __init__(self, page: Page, allowed: tuple[str, ...]):
+        self.page = page
+        self.foreign: list[str] = []  # requests that left the site; they were aborted
+        self.errors: list[str] = []  # uncaught errors, and errors in the console
+        self.allowed = (*allowed, "data:", "blob:")
+        page.route("**/*", self._route)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", self._console)
+
+    def _route(self, route: Route) -> None:
+        if route.request.url.startswith(self.allowed):
+            route.continue_()
+        else:
+            self.foreign.append(route.request.url)
+            route.abort()
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.errors.append(message.text)
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
+    """Return a function that opens a page; keyword arguments are those of Playwright's new_context."""
+    contexts = []
+
+    def open_page(url: str, **options) -> Visit:
+        context = browser.new_context(**options)
+        contexts.append(context)
+        scheme, _, rest = url.partition("://")
+        visited = Visit(context.new_page(), (f"{scheme}://{rest.partition('/')[0]}/",))
+        visited.page.goto(url)
+        return visited
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(scope="session")
+def served(site: Path) -> Iterator[str]:
+    """Return the address of the built site, served on this machine."""
+    with serve(site) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def served_strictly(site: Path) -> Iterator[str]:
+    """Return the address of the built site under a Content-Security-Policy that only allows its own files."""
+    with serve(site, {"Content-Security-Policy": "default-src 'self'"}) as address:
+        yield address
+
+
+@contextmanager
+def serve(folder: Path, headers: dict[str, str] | None = None) -> Iterator[str]:
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def end_headers(self) -> None:
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
+            super().end_headers()
+
+        def log_message(self, *args) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=folder))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    thread.join()
+    server.server_close()

@@ -1,0 +1,165 @@
+"""Every explorable of the built site works with no kernel: from the keyboard, from the address, without JavaScript."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page
+
+SLIDER = "input[type=range]"
+EXPLORABLE = re.compile(r'class="mn-explorable" data-explorable="(?!quiz)')
+NO_QUIZ = ".mn-explorable:not([data-explorable^=quiz])"
+# What a slider says: to the eye, in the element beside its label, and to a screen reader.
+SAYS = """input => ({
+  label: input.labels[0]?.textContent,
+  shown: input.closest(".mn-control")?.querySelector(".mn-value")?.textContent,
+  spoken: input.ariaValueText,
+  value: Number(input.value), min: Number(input.min), max: Number(input.max),
+})"""
+
+
+@pytest.fixture(scope="session")
+def homes(site) -> list[str]:
+    """Return the pages that show an explorable. A quiz is hosted alike, but has no sliders, and tests of its own."""
+    pages = [path for path in sorted(site.rglob("*.html")) if EXPLORABLE.search(path.read_text("utf8"))]
+    assert pages, "no page of the site shows an explorable"
+    return [page.relative_to(site).as_posix() for page in pages]
+
+
+def roots(page: Page) -> list[Locator]:
+    """Return the explorables of a page, once they live."""
+    page.wait_for_function("!document.querySelector('.mn-explorable:not(.mn-live)')")
+    return page.locator(NO_QUIZ).all()
+
+
+def says(root: Locator) -> list[dict]:
+    return [slider.evaluate(SAYS) for slider in root.locator(SLIDER).all()]
+
+
+def test_every_slider_changes_what_is_shown_from_the_keyboard(visit, served, homes):
+    for home in homes:
+        page = visit(served + home).page
+        for root in roots(page):
+            for slider in root.locator(SLIDER).all():
+                check_slider(page, root, slider)
+
+
+def step(page: Page, slider: Locator) -> None:
+    """Move a slider by one step, from the keyboard."""
+    now = slider.evaluate(SAYS)
+    slider.focus()
+    page.keyboard.press("ArrowRight" if now["value"] < now["max"] else "ArrowLeft")
+
+
+def check_slider(page: Page, root: Locator, slider: Locator) -> None:
+    before, picture = slider.evaluate(SAYS), root.inner_html()
+    assert before["label"] and before["shown"] and before["spoken"], before
+    step(page, slider)
+    after = slider.evaluate(SAYS)
+    for what in ("value", "shown", "spoken"):
+        assert after[what] != before[what], (before["label"], what, before, after)
+    assert root.inner_html() != picture
+    page.keyboard.press("End")
+    assert slider.evaluate(SAYS)["value"] == before["max"], before
+    page.keyboard.press("Home")
+    assert slider.evaluate(SAYS)["value"] == before["min"], before
+
+
+def test_address_carries_the_settings_and_reset_takes_them_back(visit, served, homes):
+    for home in homes:
+        page = visit(served + home).page
+        for number, root in enumerate(roots(page)):
+            start = says(root)
+            for slider in root.locator(SLIDER).all()[:3]:
+                step(page, slider)
+            name = root.get_attribute("data-explorable")
+            page.wait_for_function("name => location.hash.startsWith(`#${name}?`)", arg=name)
+            page.wait_for_timeout(350)  # the last write is debounced
+            moved = says(root)
+            assert moved != start
+
+            copy = visit(page.url).page
+            assert says(roots(copy)[number]) == moved
+            assert roots(copy)[number].evaluate("root => root.getBoundingClientRect().top < innerHeight")
+
+            reset = root.get_by_role("button", name="reset")
+            if not reset.count():  # the small one of the landing page may do without
+                continue
+            reset.click()
+            assert says(root) == start
+            page.wait_for_function("location.hash === ''")
+
+
+def test_changing_the_address_by_hand_changes_the_figure(visit, served, homes):
+    page = visit(served + homes[0]).page
+    root = roots(page)[0]
+    start = says(root)
+    step(page, root.locator(SLIDER).first)
+    name = root.get_attribute("data-explorable")
+    page.wait_for_function("name => location.hash.startsWith(`#${name}?`)", arg=name)
+    page.evaluate("name => { location.hash = name; }", name)
+    page.wait_for_function(
+        "value => Number(document.querySelector('.mn-explorable input[type=range]').value) === value",
+        arg=start[0]["value"],
+    )
+    assert says(root) == start
+
+
+def test_nonsense_in_the_address_is_ignored(visit, served, homes):
+    page = visit(served + homes[0]).page
+    root = roots(page)[0]
+    start = says(root)
+    state = json.loads(root.locator("script").text_content())
+    query = "&".join(f"{name}=nonsense" for name in state["settings"])
+    visited = visit(f"{served}{homes[0]}#{root.get_attribute('data-explorable')}?{query}&more=1")
+    assert says(roots(visited.page)[0]) == start
+    assert visited.errors == []
+
+
+def test_works_under_a_strict_content_security_policy(visit, served_strictly, homes):
+    """The theme's inline scripts are blocked there; the explorables are not."""
+    for home in homes:
+        page = visit(served_strictly + home).page
+        for root in roots(page):
+            for slider in root.locator(SLIDER).all()[:1]:
+                check_slider(page, root, slider)
+
+
+def test_without_javascript_the_static_figure_shows(visit, served, homes):
+    for home in homes:
+        page = visit(served + home, java_script_enabled=False).page
+        for root in page.locator(NO_QUIZ).all():
+            figure = root.locator(".mn-static svg")
+            assert figure.is_visible()
+            box = figure.bounding_box()
+            assert box["width"] >= 100 and box["height"] >= 40
+            assert "JavaScript" in root.inner_text()
+
+
+def test_with_javascript_the_static_figure_is_hidden(visit, served, homes):
+    for home in homes:
+        for root in roots(visit(served + home).page):
+            assert not root.locator(".mn-static").is_visible()
+
+
+def test_only_pages_with_an_explorable_load_its_script(site):
+    for path in site.rglob("*.html"):
+        html = path.read_text("utf8")
+        assert ("_static/explorables/" in html) == ('class="mn-explorable"' in html), path
+
+
+def test_no_page_carries_ipywidgets_own_machinery(site):
+    for path in site.rglob("*.html"):
+        html = path.read_text("utf8")
+        for trace in ("require.js", "html-manager", "widget-state+json", "widget-view+json"):
+            if "_modules" not in path.parts:
+                assert trace not in html, (path, trace)
+
+
+def test_page_state_has_nothing_private_and_no_code(site, homes):
+    for home in homes:
+        for block in (site / home).read_text("utf8").split('<script type="application/json">')[1:]:
+            state = json.loads(block.partition("</script>")[0])
+            assert not [key for key in state if key.startswith("_") or key in ("layout", "tabbable", "tooltip")]

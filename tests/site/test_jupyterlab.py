@@ -1,0 +1,101 @@
+"""The explorables live: a real JupyterLab, a real kernel, and fvcore's count beside the closed form."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from mobilenet_lib import cost
+
+TOKEN = "for-this-test-only"
+CELLS = ("from mobilenet_lib import explorables", "explorables.InvertedBlock()")
+START, ANSWER = 60, 90  # seconds that JupyterLab and the kernel may take on a busy machine
+
+
+@pytest.fixture(scope="module")
+def lab(browser, tmp_path_factory) -> Iterator[str]:
+    """Return the address of a JupyterLab with one notebook; `browser` comes first, so that none is started in vain."""
+    folder = tmp_path_factory.mktemp("lab")
+    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), folder / "live.ipynb")
+    address = f"http://127.0.0.1:{free_port()}"
+    options = {
+        "ServerApp.port": address.rpartition(":")[2],
+        "ServerApp.port_retries": "0",
+        "ServerApp.root_dir": folder,
+        "IdentityProvider.token": TOKEN,
+        "LabApp.news_url": "None",
+        "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+    }
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
+    command += [f"--{name}={value}" for name, value in options.items()]
+    home = folder / "home"  # nobody's settings, and none left behind
+    environment = os.environ | {f"JUPYTER_{name}_DIR": str(home / name) for name in ("CONFIG", "DATA", "RUNTIME")}
+    environment |= {"IPYTHONDIR": str(home / "ipython"), "JUPYTERLAB_SETTINGS_DIR": str(home / "lab")}
+    log = folder / "lab.log"
+    with log.open("w") as file:
+        server = subprocess.Popen(command, env=environment, stdout=file, stderr=file)
+    try:
+        wait_for(address, server, log)
+        yield address
+    finally:
+        server.terminate()  # it stops its kernels before it goes
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for(address: str, server: subprocess.Popen, log: Path) -> None:
+    end = time.monotonic() + START
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{address}/api?token={TOKEN}", timeout=5):
+                return
+        except (urllib.error.URLError, TimeoutError):
+            time.sleep(0.2)
+    pytest.fail(f"JupyterLab did not start:\n{log.read_text()[-2000:]}")
+
+
+def test_arrow_key_brings_fvcores_count_of_the_new_block(visit, lab):
+    visited = visit(f"{lab}/lab/tree/live.ipynb?token={TOKEN}", viewport={"width": 1200, "height": 1000})
+    page = visited.page
+    page.wait_for_selector(".jp-NotebookPanel .jp-CodeCell", timeout=START * 1000)
+    page.get_by_text("| Idle").wait_for(timeout=ANSWER * 1000)  # or it asks for a kernel
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.locator(".lm-Menu-item", has_text="Run All Cells").first.click()
+    slider = page.get_by_role("slider", name="Expansion")
+    slider.wait_for(timeout=ANSWER * 1000)
+    figure = page.locator(".jp-OutputArea .mn").first
+
+    def agrees(expansion: int) -> None:
+        macs = cost.inverted_residual(24, 24 * expansion, 24, size=56).macs
+        figure.get_by_text(f"fvcore: {macs:,} MACs, agrees").wait_for(timeout=ANSWER * 1000)
+
+    agrees(6)
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    agrees(7)
+    # In JupyterLab the arrow keys belong to the notebook, unless the slider keeps them.
+    assert slider.evaluate("input => input === document.activeElement")
+    page.keyboard.press("ArrowRight")
+    agrees(8)
+    assert visited.foreign == []

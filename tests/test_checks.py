@@ -1,0 +1,720 @@
+"""The checks: right answers pass, typical wrong answers get a hint of their own, and no hint gives the answer away."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import re
+import subprocess
+import sys
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from mobilenet_lib import DepthwiseSeparableConv, InvertedResidual, checks, cost, measure, models, specs
+
+CHECKS = sorted(name for name in vars(checks) if name.startswith("check_"))
+
+
+# Right answers
+
+
+def my_macs(conv, height, width):
+    sides = []
+    for i, side in enumerate((height, width)):
+        reach = conv.dilation[i] * (conv.kernel_size[i] - 1) + 1
+        sides.append((side + 2 * conv.padding[i] - reach) // conv.stride[i] + 1)
+    return conv.weight.numel() * sides[0] * sides[1]
+
+
+def fvcore_total(layers):
+    normed = sum(layer.activations for layer in layers if layer.norm)
+    return cost.total(layers).macs + 2 * normed + layers[-2].activations
+
+
+def torchinfo_total(layers):
+    norms = sum(2 * layer.out_channels for layer in layers if layer.norm)
+    return cost.total(layers).macs + norms + layers[-1].out_channels
+
+
+def lost_share(n, d=2):
+    return sum(math.comb(n, i) for i in range(d)) / 2**n
+
+
+def break_even(channels, kernel_size):
+    return kernel_size**2 * channels / (2 * channels + kernel_size**2)
+
+
+def expand(rows):
+    in_channels, blocks = 32, []
+    for t, c, n, s in rows:
+        for i in range(n):
+            blocks.append((in_channels, t, c, s if i == 0 else 1))
+            in_channels = c
+    return blocks
+
+
+def peak(layers):
+    def alive(layer):
+        return layer.in_channels * layer.in_size[0] * layer.in_size[1] + layer.activations
+
+    largest = max(layers, key=alive)
+    return largest.name, 2 * alive(largest)
+
+
+def printed_stride():
+    *rest, depthwise, pointwise, classifier = cost.mobilenet_v1_layers()
+    small = {"in_size": (4, 4), "out_size": (4, 4)}
+    return cost.total([*rest, depthwise._replace(out_size=(4, 4)), pointwise._replace(**small), classifier]).macs
+
+
+class MySeparable(nn.Module):
+    def __init__(self, in_channels, out_channels, stride=1):
+        super().__init__()
+        spatial = nn.Conv2d(in_channels, in_channels, 3, stride, padding=1, groups=in_channels, bias=False)
+        mixing = nn.Conv2d(in_channels, out_channels, 1, bias=False)
+        self.depthwise = nn.Sequential(spatial, nn.BatchNorm2d(in_channels), nn.ReLU6())
+        self.pointwise = nn.Sequential(mixing, nn.BatchNorm2d(out_channels), nn.ReLU6())
+
+    def forward(self, x):
+        return self.pointwise(self.depthwise(x))
+
+
+class MyOtherSeparable(nn.Module):
+    """Registered in another order, one activation for both layers, and functional."""
+
+    def __init__(self, c_in, c_out, stride=1):
+        super().__init__()
+        self.mix, self.norm2 = nn.Conv2d(c_in, c_out, 1, bias=False), nn.BatchNorm2d(c_out)
+        self.pad = nn.ZeroPad2d(1)
+        self.filter, self.norm1 = nn.Conv2d(c_in, c_in, 3, stride, groups=c_in, bias=False), nn.BatchNorm2d(c_in)
+
+    def forward(self, x):
+        x = nn.functional.relu6(self.norm1(self.filter(self.pad(x))))
+        return self.norm2(self.mix(x)).clamp(0, 6)
+
+
+class MyInvertedResidual(nn.Module):
+    def __init__(self, in_channels, mid_channels, out_channels, kernel_size=3, stride=1, dilation=1):
+        super().__init__()
+        same = dilation * (kernel_size - 1) // 2
+        spatial = nn.Conv2d(mid_channels, mid_channels, kernel_size, stride, same, dilation, mid_channels, bias=False)
+        expand = nn.Conv2d(in_channels, mid_channels, 1, bias=False)
+        self.conv1 = nn.Sequential(expand, nn.BatchNorm2d(mid_channels), nn.ReLU6())
+        self.depthwise = nn.Sequential(spatial, nn.BatchNorm2d(mid_channels), nn.ReLU6())
+        project = nn.Conv2d(mid_channels, out_channels, 1, bias=False)
+        self.conv2 = nn.Sequential(project, nn.BatchNorm2d(out_channels))
+        self.use_residual = stride == 1 and in_channels == out_channels
+
+    def forward(self, x):
+        y = self.conv2(self.depthwise(self.conv1(x)))
+        return x + y if self.use_residual else y
+
+
+STEM = cost.conv(3, 32, 3, 112)
+BLOCK = [layer.macs for layer in cost.depthwise_separable_layers(32, 64, size=112)]
+V1_BLOCKS = [tuple(block) for block in specs.v1_blocks(0.5)]
+WIDEST = max(s for s in range(1, 21) if cost.mobilenet_v1(s / 20).macs < 300e6) / 20
+PEAK = peak(cost.mobilenet_v2_layers())
+
+RIGHT = [
+    ("check_stem", (STEM.params, STEM.macs)),
+    ("check_stem", (torch.tensor(STEM.params), np.float64(STEM.macs))),
+    ("check_macs_function", (my_macs,)),
+    ("check_macs_function", (lambda conv, h, w: measure.macs(conv, (1, conv.in_channels, h, w)),)),
+    ("check_fvcore_total", (fvcore_total,)),
+    ("check_torchinfo_total", (torchinfo_total,)),
+    ("check_block_cost", tuple(BLOCK)),
+    ("check_exact_eighth", (72,)),
+    ("check_separable", (MySeparable,)),
+    ("check_separable", (MyOtherSeparable,)),
+    ("check_separable", (DepthwiseSeparableConv,)),
+    ("check_width_for_budget", (WIDEST,)),
+    ("check_v1_blocks", (V1_BLOCKS,)),
+    ("check_v1_blocks", (lambda: specs.v1_blocks(0.5),)),
+    ("check_printed_stride", (printed_stride(),)),
+    ("check_lost_share", (lost_share,)),
+    ("check_lost_share", (lambda n, d=2: Fraction(sum(math.comb(n, i) for i in range(d)), 2**n),)),
+    ("check_step", (lambda top, bits: top / (2**bits - 1),)),
+    ("check_break_even", (break_even,)),
+    ("check_break_even", (3.79,)),
+    ("check_residual_rule", (lambda i, o, s: s == 1 and i == o,)),
+    ("check_residual_rule", (lambda i, o, s: np.bool_(s == 1 and i == o),)),
+    ("check_inverted_residual", (MyInvertedResidual,)),
+    ("check_inverted_residual", (InvertedResidual,)),
+    ("check_table2", (expand,)),
+    ("check_table2", (lambda rows: (list(row) for row in expand(rows)),)),
+    ("check_peak", (PEAK[1],)),
+    ("check_peak", (PEAK,)),
+    ("check_peak", ((1, PEAK[1]),)),
+    ("check_peak", (("blocks.1", PEAK[1]),)),
+    ("check_peak", (peak,)),
+    ("check_peak", (lambda layers: peak(layers)[1],)),
+]
+
+
+@pytest.mark.parametrize(("name", "answers"), RIGHT, ids=[f"{name}-{i}" for i, (name, _) in enumerate(RIGHT)])
+def test_right_answers_pass_with_one_line(capsys, name, answers):
+    assert getattr(checks, name)(*answers) is None
+    said = capsys.readouterr().out
+    assert said.startswith("right: ") and said.count("\n") == 1
+
+
+def test_every_check_has_a_right_answer_here():
+    assert {name for name, _ in RIGHT} == set(CHECKS)
+
+
+def test_what_the_checks_call_right_is_what_the_counters_say():
+    model, layers = models.MobileNetV2(num_classes=10, width_mult=0.35), cost.mobilenet_v2_layers(0.35, 96, 10)
+    shape = (1, 3, 96, 96)
+    assert sum(measure.macs_by_operator(model, shape).values()) == fvcore_total(layers)
+    assert measure.summary(model, shape).total_mult_adds == torchinfo_total(layers)
+
+
+def test_the_printed_stride_is_what_the_changed_network_costs():
+    network = models.MobileNetV1()
+    network.blocks[12].depthwise[0].stride = (2, 2)
+    assert measure.macs(network, (1, 3, 224, 224)) == printed_stride()
+
+
+# Not yet
+
+
+@pytest.mark.parametrize("nothing", [..., None])
+@pytest.mark.parametrize("name", CHECKS)
+def test_an_open_answer_is_not_a_failure(capsys, name, nothing):
+    check = getattr(checks, name)
+    check(*[nothing] * len(inspect.signature(check).parameters))
+    assert capsys.readouterr().out == "not yet: put your answer in place of the ... and run this cell again\n"
+
+
+class NoForward(nn.Module):
+    def __init__(self, in_channels, out_channels, stride=1):
+        super().__init__()
+
+
+class Sketch(nn.Module):
+    def __init__(self, in_channels, mid_channels, out_channels, kernel_size=3, stride=1, dilation=1): ...
+
+    def forward(self, x): ...
+
+
+class Exercise(nn.Module):
+    def __init__(self, in_channels, out_channels, stride=1):
+        super().__init__()
+        ...
+
+    def forward(self, x): ...
+
+
+class Empty(nn.Module): ...
+
+
+class EmptyForward(MyInvertedResidual):
+    def forward(self, x): ...
+
+
+@pytest.mark.parametrize(
+    ("name", "answers", "words"),
+    [
+        ("check_stem", (STEM.params, ...), "put your answer in place"),
+        ("check_macs_function", (lambda conv, height, width: ...,), "put your answer in place"),
+        ("check_v1_blocks", ([],), "the list is still empty"),
+        ("check_v1_blocks", (lambda: None,), "put your answer in place"),
+        ("check_residual_rule", (lambda i, o, s: None,), "put your answer in place"),
+        ("check_table2", (lambda rows: None,), "put your answer in place"),
+        ("check_peak", (lambda layers: ...,), "put your answer in place"),
+        ("check_peak", ((1, ...),), "put your answer in place"),
+        ("check_separable", (Empty,), "Empty has no __init__"),
+        ("check_separable", (Exercise,), "put your answer in place"),
+        ("check_separable", (NoForward,), "NoForward has no forward"),
+        ("check_inverted_residual", (Sketch,), "does not call super().__init__()"),
+        ("check_inverted_residual", (EmptyForward,), "put your answer in place"),
+    ],
+)
+def test_a_half_written_answer_is_not_a_failure(capsys, name, answers, words):
+    getattr(checks, name)(*answers)
+    said = capsys.readouterr().out
+    assert said.startswith("not yet: ") and words in said
+
+
+# Wrong answers
+
+
+def sides(conv, height, width, **changes):
+    """Count MACs with a copy of the layer that has other settings."""
+    settings = {name: getattr(conv, name) for name in ("stride", "padding", "dilation")} | changes
+    pixels = 1
+    for i, side in enumerate((height, width)):
+        reach = settings["dilation"][i] * (conv.kernel_size[i] - 1) + 1
+        pixels *= (side + 2 * settings["padding"][i] - reach) // settings["stride"][i] + 1
+    return conv.weight.numel() * pixels
+
+
+def forgetting(**changes):
+    return lambda conv, height, width: sides(conv, height, width, **changes)
+
+
+def separable(**changes):
+    """Build a MySeparable with a fault."""
+
+    class Faulty(nn.Module):
+        def __init__(self, in_channels, out_channels, stride=1):
+            super().__init__()
+            depthwise_stride, pointwise_stride = changes.get("strides", lambda s: (s, 1))(stride)
+            groups = changes.get("groups", lambda n: n)(in_channels)
+            bias = changes.get("bias", False)
+            self.spatial = nn.Conv2d(
+                in_channels, in_channels, 3, depthwise_stride, changes.get("padding", 1), groups=groups, bias=bias
+            )
+            self.norm1 = nn.BatchNorm2d(in_channels)
+            self.mixing = nn.Conv2d(in_channels, out_channels, 1, pointwise_stride, bias=bias)
+            self.norm2 = nn.BatchNorm2d(out_channels)
+            self.first, self.second = changes.get("activations", (nn.ReLU6(), nn.ReLU6()))
+
+        def forward(self, x):
+            if changes.get("norm_last"):
+                return self.norm2(self.second(self.mixing(self.norm1(self.first(self.spatial(x))))))
+            return self.second(self.norm2(self.mixing(self.first(self.norm1(self.spatial(x))))))
+
+    return Faulty
+
+
+class Swapped(nn.Module):
+    def __init__(self, in_channels, out_channels, stride=1):
+        super().__init__()
+        self.pointwise = nn.Sequential(
+            nn.Conv2d(in_channels, out_channels, 1, bias=False), nn.BatchNorm2d(out_channels), nn.ReLU6()
+        )
+        self.depthwise = nn.Sequential(
+            nn.Conv2d(out_channels, out_channels, 3, stride, 1, groups=out_channels, bias=False),
+            nn.BatchNorm2d(out_channels),
+            nn.ReLU6(),
+        )
+
+    def forward(self, x):
+        return self.depthwise(self.pointwise(x))
+
+
+class NoNorm(nn.Module):
+    def __init__(self, in_channels, out_channels, stride=1):
+        super().__init__()
+        spatial = nn.Conv2d(in_channels, in_channels, 3, stride, 1, groups=in_channels, bias=False)
+        self.all = nn.Sequential(spatial, nn.ReLU6(), nn.Conv2d(in_channels, out_channels, 1, bias=False), nn.ReLU6())
+
+    def forward(self, x):
+        return self.all(x)
+
+
+class Dropping(MySeparable):
+    def forward(self, x):
+        return nn.functional.dropout(super().forward(x), 0.5, self.training)
+
+
+class Raising(MySeparable):
+    def forward(self, x):
+        return self.pointwise(self.depthwize(x))
+
+
+class Unbuildable(MySeparable):
+    def __init__(self, in_channels, out_channels):
+        super().__init__(in_channels, out_channels)
+
+
+class ReturnsPair(MySeparable):
+    def forward(self, x):
+        return x, super().forward(x)
+
+
+def inverted(residual=None, padding=None, projected=None, summed=None, expanded=None, bias=False, groups=True, **more):
+    """Build a MyInvertedResidual with a fault."""
+
+    class Faulty(MyInvertedResidual):
+        def __init__(self, in_channels, mid_channels, out_channels, kernel_size=3, stride=1, dilation=1):
+            super().__init__(in_channels, mid_channels, out_channels, kernel_size, stride, dilation)
+            if padding is not None:
+                self.depthwise[0].padding = padding(kernel_size, dilation)
+            if bias:
+                self.conv1[0] = nn.Conv2d(in_channels, mid_channels, 1)
+            if not groups:
+                settings = (kernel_size, stride, self.depthwise[0].padding, dilation)
+                self.depthwise[0] = nn.Conv2d(mid_channels, mid_channels, *settings, bias=False)
+            if projected:
+                self.conv2.append(projected)
+            if expanded:
+                self.conv1[2] = expanded
+            if residual:
+                self.use_residual = residual(in_channels, out_channels, stride)
+            if more.get("stride_in_expansion"):
+                self.conv1[0].stride, self.depthwise[0].stride = (stride, stride), (1, 1)
+            if more.get("no_dilation"):
+                self.depthwise[0].dilation = (1, 1)
+                self.depthwise[0].padding = ((kernel_size - 1) // 2,) * 2
+            if more.get("fixed_kernel"):
+                self.depthwise[0] = nn.Conv2d(
+                    mid_channels, mid_channels, 3, stride, dilation, dilation, mid_channels, False
+                )
+
+        def forward(self, x):
+            y = super().forward(x)
+            return summed(y) if summed else y
+
+    return Faulty
+
+
+def walk(rows, first=32, inputs="chain", strides="first"):
+    found, before = [], first
+    for t, c, n, s in rows:
+        entering = before
+        for i in range(n):
+            found.append((entering if inputs == "row" else before, t, c, s if i == 0 or strides == "all" else 1))
+            before = c
+    return found
+
+
+def over(value, join=max):
+    return join(value(layer) for layer in cost.mobilenet_v2_layers())
+
+
+def both(layer):
+    return layer.in_channels * layer.in_size[0] * layer.in_size[1] + layer.activations
+
+
+def normed(layers):
+    return sum(layer.activations for layer in layers if layer.norm)
+
+
+def total(layers):
+    return cost.total(layers).macs
+
+
+def unscaled(rows):
+    return [(2 * a, 2 * b, s) for a, b, s in rows]
+
+
+WRONG = {
+    "check_stem": [
+        ((STEM.macs, STEM.params), "swapped"),
+        ((STEM.params + 32, STEM.macs), "bias"),
+        ((STEM.params + 64, STEM.macs), "Parameters: BatchNorm's two numbers"),
+        ((9 * 32, STEM.macs), "as deep as its input"),
+        ((27, STEM.macs), "one filter"),
+        ((STEM.macs, STEM.macs), "do not depend on the size of the map"),
+        ((1000, STEM.macs), "Parameters: multiply the numbers"),
+        ((STEM.params, STEM.params * 224**2), "the stride is forgotten"),
+        ((STEM.params, STEM.params * 224 * 112), "both sides"),
+        ((STEM.params, STEM.params), "a single pixel"),
+        ((STEM.params, 27 * 112**2), "one output channel"),
+        ((STEM.params, STEM.params * 111**2), "padding"),
+        ((STEM.params, 2 * STEM.macs), "twice too much"),
+        ((STEM.params, 12345), "MACs: every weight is used once"),
+        ((STEM.params, "10838016"), "without quotation marks"),
+        ((STEM, STEM), "whole Cost"),
+        ((True, STEM.macs), "a number is expected"),
+        ((float("nan"), STEM.macs), "not a finite number"),
+    ],
+    "check_macs_function": [
+        ((lambda conv, h, w: conv.weight.numel() * h * w,), "pixels of the input"),
+        ((forgetting(stride=(1, 1)),), "The stride is forgotten"),
+        ((forgetting(padding=(0, 0)),), "The padding is forgotten"),
+        ((forgetting(dilation=(1, 1)),), "The dilation is forgotten"),
+        ((lambda conv, h, w: my_macs(conv, h, w) * conv.groups,), "The groups are forgotten"),
+        ((lambda conv, h, w: my_macs(conv, h, w) // conv.groups,), "divided by the groups twice"),
+        ((lambda conv, h, w: my_macs(conv, h, w) * (1 if conv.bias is None else 1 + 1 / 72),), "A bias is counted"),
+        ((lambda conv, h, w: 2 * my_macs(conv, h, w),), "twice too much"),
+        ((lambda conv, h, w: conv.weight.numel(),), "These are the parameters"),
+        ((lambda conv, h, w: my_macs(conv, w, h),), "Height and width are mixed up"),
+        ((lambda conv, h, w: my_macs(conv, h, h),), "nn.Conv2d(8, 16, kernel_size=(3, 3)"),
+        ((lambda conv, h, w: 7,), "the same answer for different inputs"),
+        ((lambda conv, h, w: sides(conv, h, w, stride=(1, 1), dilation=(1, 1)),), "The stride changes"),  # two at once
+        ((lambda conv: 1,), "stops for nn.Conv2d"),
+        ((lambda conv, h, w: 1 / 0,), "ZeroDivisionError: division by zero."),
+        ((12,), "Pass the function itself"),
+    ],
+    "check_fvcore_total": [
+        ((total,), "two kinds of layer more"),
+        ((lambda layers: 2 * total(layers),), "do not double"),
+        ((lambda layers: total(layers) + 2 * normed(layers),), "The pooling is missing"),
+        ((lambda layers: total(layers) + layers[-2].activations,), "The BatchNorms are missing"),
+        ((lambda layers: fvcore_total(layers) - normed(layers),), "How many operations"),
+        ((lambda layers: fvcore_total(layers) + 3 * normed(layers),), "training mode"),
+        ((lambda layers: fvcore_total(layers) + 2 * layers[-1].activations,), "behind the classifier"),
+        ((lambda layers: fvcore_total(layers) - layers[-2].activations + layers[-2].out_channels,), "by its outputs"),
+        (
+            (lambda layers: torchinfo_total(layers) - layers[-1].activations + layers[-2].activations,),
+            "torchinfo's way",
+        ),
+        ((lambda layers: 578875904,), "the same answer for different inputs"),
+        ((lambda layers: total(layers) + 3 * normed(layers),), "Take the parts one by one"),
+    ],
+    "check_torchinfo_total": [
+        ((total,), "These are the MACs"),
+        ((lambda layers: torchinfo_total(layers) - layers[-1].out_channels,), "bias is missing"),
+        ((lambda layers: total(layers) + layers[-1].out_channels,), "BatchNorm is missing"),
+        (
+            (lambda layers: (total(layers) + torchinfo_total(layers) + layers[-1].out_channels) // 2,),
+            "two numbers for each",
+        ),
+        ((lambda layers: torchinfo_total(layers) - layers[-1].out_channels + 1000,), "number of classes is fixed"),
+        ((lambda layers: total(layers) + cost.total(layers).params,), "All parameters are added"),
+        ((fvcore_total,), "fvcore's total"),
+        ((lambda layers: total(layers) + 2 * normed(layers) + layers[-1].out_channels,), "fvcore's way"),
+        ((lambda layers: 2 * torchinfo_total(layers),), "twice too much"),
+        ((lambda layers: layers.macs,), "AttributeError"),
+    ],
+    "check_block_cost": [
+        ((BLOCK[1], BLOCK[0]), "swapped"),
+        ((9 * 32 * 64 * 112**2, BLOCK[1]), "a standard convolution"),
+        ((9 * 32 * 32 * 112**2, BLOCK[1]), "the groups are forgotten"),
+        ((9 * 64 * 112**2, BLOCK[1]), "the 32 channels that come in"),
+        ((9 * 32, BLOCK[1]), "Depthwise: this is for a single pixel"),
+        ((2 * BLOCK[0], BLOCK[1]), "twice too much"),
+        ((5, BLOCK[1]), "Depthwise: for each pixel"),
+        ((BLOCK[0], 9 * BLOCK[1]), "a single pixel"),
+        ((BLOCK[0], 32 * 64), "Pointwise: this is for a single pixel"),
+        ((BLOCK[0], sum(BLOCK)), "the sum of the two"),
+        ((BLOCK[0], BLOCK[1] / 4), "the map keeps its size"),
+    ],
+    "check_exact_eighth": [
+        ((8,), "comes on top of it"),
+        ((9,), "the kernel's part"),
+        ((17,), "denominators are not added"),
+        ((1 / 72,), "This is 1/N"),
+        ((64,), "more than an eighth"),
+        ((73,), "less than an eighth"),
+        ((71.5,), "whole number"),
+        ((-3,), "whole number"),
+    ],
+    "check_separable": [
+        ((separable(bias=True),), "has a bias"),
+        ((separable(groups=lambda n: 1),), "no groups"),
+        ((separable(groups=lambda n: n // 2),), "has groups=4"),
+        ((separable(padding=0),), "The padding of the depthwise convolution"),
+        ((separable(strides=lambda s: (1, 1)),), "The depthwise convolution ignores the stride"),
+        ((separable(strides=lambda s: (1, s)),), "The depthwise convolution ignores the stride"),
+        ((separable(activations=(nn.Identity(), nn.ReLU6())),), "behind the depthwise convolution is missing"),
+        ((separable(activations=(nn.ReLU6(), nn.Identity())),), "behind the pointwise convolution is missing"),
+        ((separable(activations=(nn.ReLU(), nn.ReLU())),), "ReLU lets values above 6 pass"),
+        ((separable(activations=(nn.ReLU6(), nn.ReLU())),), "above 6 pass behind the pointwise"),
+        ((separable(activations=(nn.Identity(), nn.Identity())),), "All activations are missing"),
+        ((separable(norm_last=True),), "BatchNorm stands between the convolution and ReLU6"),
+        ((Swapped,), "The order is swapped"),
+        ((NoNorm,), "A BatchNorm is missing"),
+        ((Dropping,), "behaves differently in training"),
+        ((Raising,), "stops with AttributeError"),
+        ((Unbuildable,), "Unbuildable(8, 16, stride=2) cannot be built: TypeError"),
+        ((ReturnsPair,), "returns a tuple"),
+        ((MySeparable(8, 16),), "Pass the class itself"),
+        ((dict,), "derives from nn.Module"),
+    ],
+    "check_width_for_budget": [
+        ((1.0,), "over the budget"),
+        ((WIDEST + 0.05,), "Just over is over"),
+        ((0.5,), "in proportion to the width"),
+        ((0.25,), "It fits, but a wider one fits too"),
+        ((math.sqrt(300 / 569),), "in steps of 0.05"),
+        ((224,), "alpha multiplies the channels"),
+        (("0.5",), "without quotation marks"),
+    ],
+    "check_v1_blocks": [
+        ((unscaled(V1_BLOCKS),), "This is width 1"),
+        (([(32, *V1_BLOCKS[0][1:]), *V1_BLOCKS[1:]],), "The stem is scaled too"),
+        (([*V1_BLOCKS[:-1], (512, 512, 2)],), "table 1's last stride"),
+        (([*V1_BLOCKS[:7], *V1_BLOCKS[11:]],), "only once"),
+        (([(b, a, s) for a, b, s in V1_BLOCKS],), "The first number of a row is what comes in"),
+        (([(3, 16, 2), *V1_BLOCKS],), "The stem is among the rows"),
+        (([(a, b, 1) for a, b, s in V1_BLOCKS],), "The strides are missing"),
+        ((V1_BLOCKS[:5],), "too few rows"),
+        (([*V1_BLOCKS, (512, 1000, 1)],), "too many rows"),
+        (([*V1_BLOCKS[:3], (32, 128, 2), *V1_BLOCKS[4:]],), "Row 3, counted from 0, does not read what row 2 writes"),
+        (([*V1_BLOCKS[:3], (64, 128, 1), *V1_BLOCKS[4:]],), "Up to row 3"),
+        (([(16, 32)],), "each row has 3 numbers"),
+        ((7,), "A list of rows"),
+    ],
+    "check_printed_stride": [
+        ((cost.mobilenet_v1().macs,), "this is the network with stride 1"),
+        ((cost.mobilenet_v1().macs - 9 * 1024 * 33,), "the layer behind it works on the small map"),
+        ((cost.mobilenet_v1().macs - 1024 * 1024 * 33,), "the depthwise layer itself does less"),
+        ((cost.mobilenet_v1().macs - (9 + 1024) * 1024 * 40,), "rounded up, not down"),
+        ((cost.mobilenet_v1().macs - (9 + 1024) * 1024 * 147 // 4,), "half of 7 is not whole"),
+        ((cost.mobilenet_v1().macs - printed_stride(),), "what is saved"),
+        ((printed_stride() / 1e6,), "not millions"),
+        ((1,), "only the last depthwise layer"),
+    ],
+    "check_lost_share": [
+        ((lambda n, d=2: (n + 1) / 2**n,), "does not look at d"),
+        ((lambda n, d=2: lost_share(n, d + 1),), "at most d"),
+        ((lambda n, d=2: 1 - lost_share(n, d),), "survives"),
+        ((lambda n, d=2: math.comb(n, d - 1) / 2**n,), "exactly one number"),
+        ((lambda n, d=2: math.comb(n, d) / 2**n,), "exactly d"),
+        ((lambda n, d=2: lost_share(n, d) * 2**n,), "These are counts"),
+        ((lambda n, d=2: 100 * lost_share(n, d),), "per cent"),
+        ((lambda n, d=2: lost_share(n, d) - 0.5**n,), "without any active channel is missing"),
+        ((lambda n, d=2: 1 / n,), "Count the patterns of signs"),
+        ((lambda n: 0.5,), "stops for n=5, d=2 with TypeError"),
+    ],
+    "check_step": [
+        ((lambda top, bits: top / 2**bits,), "Count the gaps"),
+        ((lambda top, bits: top / 255,), "8 bits only"),
+        ((lambda top, bits: 6 / (2**bits - 1),), "up to 6 only"),
+        ((lambda top, bits: top / bits,), "bits are not the levels"),
+        ((lambda top, bits: top / (2**bits - 1) / 2,), "largest error of rounding"),
+        ((lambda top, bits: (2**bits - 1) / top,), "Upside down"),
+        ((lambda top, bits: top / 2 ** (bits - 1),), "for a sign"),
+        ((lambda top, bits: 1.0,), "the same answer for different inputs"),
+        ((lambda top, bits: top,), "Draw the levels"),
+    ],
+    "check_break_even": [
+        ((4.5,), "depthwise layer is left out"),
+        ((lambda c, k: k**2 / 2,), "depthwise layer is left out"),
+        ((lambda c, k: k**2 * c / (c + k**2),), "One of the two pointwise layers"),
+        ((6.55,), "One of the two pointwise layers"),
+        ((lambda c, k: k * c / (2 * c + k),), "square it"),
+        ((lambda c, k: (2 * c + k**2) / (k**2 * c),), "Upside down"),
+        ((lambda c, k: break_even(c, 3),), "3x3 kernel only"),
+        ((lambda c, k: round(break_even(c, k)),), "Do not round"),
+        ((4,), "do not round"),
+        ((90.9,), "channels of the middle"),
+        ((6,), "the block costs more"),
+        ((1.5,), "the block costs less"),
+        ((lambda c: break_even(c, 3),), "stops for channels=24, kernel_size=3 with TypeError"),
+        ((lambda c, k: c / k,), "set them equal"),
+    ],
+    "check_residual_rule": [
+        ((lambda i, o, s: s == 1,), "What else must agree"),
+        ((lambda i, o, s: i == o,), "What does the stride do"),
+        ((lambda i, o, s: s == 1 or i == o,), "both must hold"),
+        ((lambda i, o, s: True,), "does not exist in every block"),
+        ((lambda i, o, s: False,), "Some blocks do have it"),
+        ((lambda i, o, s: not (s == 1 and i == o),), "The wrong way round"),
+        ((lambda i, o, s: s == 1 and i <= o,), "A narrower input"),
+        ((lambda i, o, s: "yes",), "return True or False"),
+        ((lambda i, o, s: s == 1 and i == o == 24,), "Compare the two shapes"),
+    ],
+    "check_inverted_residual": [
+        ((inverted(residual=lambda i, o, s: True),), "The input is added to an output of another shape"),
+        ((inverted(residual=lambda i, o, s: s == 1),), "The input is added to an output of another shape"),
+        ((inverted(residual=lambda i, o, s: i == o),), "When does the residual exist?"),
+        ((inverted(residual=lambda i, o, s: False),), "The residual is missing"),
+        ((inverted(padding=lambda k, d: (1, 1)),), "The padding must follow kernel size and dilation"),
+        ((inverted(padding=lambda k, d: ((k - 1) // 2,) * 2),), "The padding must follow kernel size and dilation"),
+        ((inverted(projected=nn.ReLU6()),), "the bottleneck is linear"),
+        ((inverted(projected=nn.ReLU()),), "the bottleneck is linear"),
+        ((inverted(summed=nn.ReLU6()),), "the bottleneck is linear"),
+        ((inverted(expanded=nn.Identity()),), "behind the expansion is missing"),
+        ((inverted(bias=True),), "The expansion has a bias"),
+        ((inverted(groups=False),), "The depthwise convolution has no groups"),
+        ((inverted(stride_in_expansion=True),), "The expansion has a stride that belongs to another layer"),
+        ((inverted(no_dilation=True),), "ignores the dilation"),
+        ((inverted(fixed_kernel=True),), "has a 3 x 3 kernel"),
+        ((MySeparable,), "has 3 convolutions, and here 2 ran"),
+    ],
+    "check_table2": [
+        ((lambda rows: walk(rows, strides="all"),), "Only the first one halves the map"),
+        ((lambda rows: walk(rows, inputs="row"),), "read the row's own channels"),
+        ((lambda rows: walk(rows, first=16),), "The first block reads the stem's channels"),
+        ((lambda rows: walk(rows, first=3),), "not the image's"),
+        ((lambda rows: [(i, 6, o, s) for i, t, o, s in expand(rows)],), "expansion of its own"),
+        ((lambda rows: [(i, t * i, o, s) for i, t, o, s in expand(rows)],), "t itself"),
+        ((lambda rows: [(t, i, o, s) for i, t, o, s in expand(rows)],), "The order is"),
+        ((lambda rows: [(32, t, c, s) for t, c, n, s in rows],), "too few rows"),
+        ((lambda rows: [(32, 3, 1, 1), *expand(rows)],), "too many rows"),
+        ((lambda rows: expand(specs.V2_SPEC),), "for any table"),
+        ((expand(specs.V2_SPEC),), "stops for table 2"),
+        ((lambda rows: [row[:3] for row in expand(rows)],), "each row has 4 numbers"),
+    ],
+    "check_peak": [
+        ((2 * over(lambda layer: layer.activations),), "one tensor alone"),
+        ((over(both),), "numbers, not bytes"),
+        ((4 * over(both),), "32 bits"),
+        ((16 * over(both),), "These are bits"),
+        ((over(lambda layer: layer.activations),), "Two slips"),
+        ((2 * over(both, sum),), "the sum over all layers"),
+        ((2 * over(lambda layer: both(layer) + layer.weights),), "The weights are in it"),
+        ((PEAK[1] / 1024,), "not kB"),
+        ((123,), "take the largest sum"),
+        (((0, PEAK[1]),), "belong to another block"),
+        (((2, PEAK[1]),), "from 0"),
+        ((("blocks.1.conv1", PEAK[1]),), "another of its layers"),
+        (((PEAK[1], 1),), "Swapped"),
+        ((lambda layers: PEAK[1],), "the same answer for different inputs"),
+        ((lambda layers: ("blocks.1", peak(layers)[1]),), "belong to another block"),
+    ],
+}
+HINTS = {}
+CASES = [
+    pytest.param(name, answers, words, id=f"{name}-{words}") for name, rows in WRONG.items() for answers, words in rows
+]
+
+
+def hint(name, answers):
+    """Return how a check fails; the answers of WRONG are tried once."""
+    key = name, id(answers)
+    if key not in HINTS:
+        HINTS[key] = fail(name, answers)
+    return HINTS[key]
+
+
+def fail(name, answers):
+    with pytest.raises(checks.CheckFailed) as failed:
+        getattr(checks, name)(*answers)
+    return failed.value
+
+
+@pytest.mark.parametrize(("name", "answers", "words"), CASES)
+def test_a_wrong_answer_gets_its_own_hint(name, answers, words):
+    failed = hint(name, answers)
+    assert words in str(failed)
+    assert failed._render_traceback_() == [f"look again: {failed}"]
+    assert failed.__suppress_context__
+    assert "\n" not in str(failed) and str(failed)[-1] in ".?" and "  " not in str(failed)
+
+
+def test_every_check_knows_at_least_three_typical_mistakes():
+    assert set(WRONG) == set(CHECKS)
+    for name, rows in WRONG.items():
+        assert len({str(hint(name, answers)) for answers, _ in rows}) >= 3, name
+
+
+SOLUTIONS = {
+    "check_stem": (STEM.params, STEM.macs),
+    "check_block_cost": tuple(BLOCK),
+    "check_exact_eighth": (72,),
+    "check_width_for_budget": (WIDEST,),
+    "check_v1_blocks": (len(V1_BLOCKS),),
+    "check_printed_stride": (printed_stride(), printed_stride() // 10**6),
+    "check_break_even": (3.789, 3.79, 3.8),
+    "check_table2": (len(expand(specs.V2_SPEC)),),
+    "check_peak": (PEAK[1],),
+    "check_fvcore_total": (578875904, 314193216),
+    "check_torchinfo_total": (568763240, 300809384),
+}
+
+
+@pytest.mark.parametrize("name", SOLUTIONS)
+def test_no_hint_gives_the_number_away(name):
+    for answers, words in WRONG[name]:
+        printed = re.findall(r"\d+\.\d+|\d+", str(hint(name, answers)).replace(",", ""))
+        given = {str(answer) for answer in answers}
+        assert not {str(number) for number in SOLUTIONS[name]} & (set(printed) - given), words
+
+
+def test_checking_leaves_the_random_numbers_alone():
+    torch.manual_seed(1)
+    expected = torch.rand(3)
+    torch.manual_seed(1)
+    checks.check_inverted_residual(MyInvertedResidual)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_a_notebook_shows_the_sentence_and_no_traceback():
+    program = (
+        "from IPython.core.interactiveshell import InteractiveShell\n"
+        "shell = InteractiveShell.instance()\n"
+        "shell.run_cell('from mobilenet_lib import checks\\nchecks.check_exact_eighth(8)')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "look again: 1/N alone would be an eighth, but the kernel's 1/9 comes on top of it.\n"

@@ -1,0 +1,226 @@
+"""The figures: what a page and a screen reader get from them."""
+
+import builtins
+import re
+import types
+import xml.etree.ElementTree as ElementTree
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from IPython.core.formatters import DisplayFormatter
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mobilenet_lib import cost, figures, palette
+
+BARS = {"standard": {"standard": 115_605_504}, "separable": {"depthwise": 1_806_336, "pointwise": 12_845_056}}
+RATIOS = [1 / n + 1 / 9 for n in (16, 64, 256)]
+PROFILES = {
+    "inverted": [(24, ""), (144, "expansion"), (144, "depthwise"), (24, "projection")],
+    "classical": [(256, ""), (64, "pointwise"), (64, "standard"), (256, "pointwise")],
+}
+MASKS = {"standard": np.ones((4, 4), bool), "depthwise": np.eye(4, dtype=bool)}
+
+# name: the figure, what its spoken text must hold, and the concepts that it draws
+FIGURES = {
+    "cost_bars": (
+        lambda ax=None: figures.cost_bars(BARS, ax=ax),
+        ["MACs", "standard 115.6 M", "depthwise 1.81 M", "pointwise 12.85 M", "in all 14.65 M"],
+        ["standard", "depthwise", "pointwise"],
+    ),
+    "curves": (
+        lambda ax=None: figures.curves(
+            [16, 64, 256], {"ratio": RATIOS}, "N & M", "share <1>", {"ratio": "depthwise"}, (1 / 9, "1/9"), "x", ax
+        ),
+        ["ratio goes from 0.174 at 16 to 0.115 at 256", "1/9", "N & M", "share <1>"],
+        ["depthwise"],
+    ),
+    "channel_profiles": (
+        lambda ax=None: figures.channel_profiles(PROFILES, ax=ax),
+        ["24 to 144 to 144 to 24", "256 to 64 to 64 to 256"],
+        ["expansion", "depthwise", "pointwise", "standard"],
+    ),
+    "connections": (lambda ax=None: figures.connections(MASKS, ax=ax), ["16 of 16", "4 of 16"], ["standard"]),
+    "maps": (
+        lambda ax=None: figures.maps({"input": np.eye(6, 4), "edges": np.zeros((3, 5))}, ax=ax),
+        ["input, 6 by 4 pixels", "edges, 3 by 5 pixels"],
+        [],
+    ),
+}
+every_figure = pytest.mark.parametrize("name", FIGURES)
+
+
+@pytest.fixture(scope="module")
+def drawings():
+    """Return each figure's SVG."""
+    return {name: figures.svg(draw()) for name, (draw, _, _) in FIGURES.items()}
+
+
+@every_figure
+def test_a_figure_is_an_axes_that_pyplot_does_not_know(name):
+    ax = FIGURES[name][0]()
+    assert isinstance(ax, Axes)
+    assert plt.get_fignums() == []
+    assert not hasattr(ax.figure, "number")
+
+
+@every_figure
+def test_a_figure_is_one_well_formed_picture_with_a_spoken_text(name, drawings):
+    root = ElementTree.fromstring(drawings[name])
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert root.get("role") == "img"
+    for words in FIGURES[name][1]:
+        assert words in root.get("aria-label")
+    assert drawings[name].startswith("<svg")
+    assert drawings[name].endswith("</svg>")
+
+
+@every_figure
+def test_a_figure_fits_its_column_and_keeps_its_shape(name, drawings):
+    root = ElementTree.fromstring(drawings[name])
+    assert root.get("viewBox")
+    assert (root.get("width"), root.get("height")) == (None, None)
+    assert "width:100%" in root.get("style")
+    assert f"max-width:{figures.WIDTH * 96:.0f}px" in root.get("style")
+
+
+@every_figure
+def test_a_figure_takes_text_colour_and_concepts_from_the_page(name, drawings):
+    drawing = drawings[name]
+    assert figures.FOREGROUND not in drawing
+    assert "currentColor" in drawing
+    for concept in FIGURES[name][2]:
+        assert f"var(--mn-{concept}, " in drawing
+    for concept, fallback in re.findall(r"var\(--mn-(\w+), (#\w+)\)", drawing):
+        assert palette.COLOURS[concept].light == fallback.lower()
+    # No colour is left that the page could not change: what is not in a var() is nowhere.
+    left = re.sub(r"var\([^)]*\)|url\([^)]*\)|href=\"[^\"]*\"", "", drawing)
+    assert re.findall(r"#[0-9a-f]{6}\b", left) == []
+
+
+@every_figure
+def test_a_figure_is_the_same_to_the_byte_each_time(name, drawings):
+    assert figures.svg(FIGURES[name][0]()) == drawings[name]
+
+
+@every_figure
+def test_a_figure_says_nothing_to_the_rest_of_its_page(name, drawings):
+    assert "<style" not in drawings[name]
+    assert "<script" not in drawings[name]
+    assert "<metadata" not in drawings[name]
+    assert "http" not in re.sub(r'xmlns(:xlink)?="[^"]*"', "", drawings[name])
+
+
+def test_figures_on_one_page_share_no_ids(drawings):
+    seen = set()
+    for drawing in drawings.values():
+        ids = re.findall(r' id="([^"]*)"', drawing)
+        assert len(ids) == len(set(ids))
+        assert seen.isdisjoint(ids)
+        seen.update(ids)
+        assert set(re.findall(r'(?:url\(|href=")#([\w.-]+)', drawing)) <= set(ids)
+    assert seen
+
+
+@every_figure
+def test_a_figure_can_be_drawn_into_axes_of_ones_own(name):
+    own = Figure()
+    left, right = own.subplots(1, 2)
+    assert FIGURES[name][0](right) is right
+    assert not left.has_data()
+    FIGURES[name][0](left)
+    # Both drawings are spoken.
+    assert own.get_label().count(FIGURES[name][1][0]) == 2
+
+
+def test_drawing_leaves_matplotlibs_settings_alone():
+    settings = [name for name in mpl.rcParams if name != "backend"]  # found out at its first use
+    before = {name: mpl.rcParams[name] for name in settings}
+    for draw, _, _ in FIGURES.values():
+        figures.svg(draw())
+    assert {name: mpl.rcParams[name] for name in settings} == before
+
+
+def test_bars_are_as_long_as_their_numbers():
+    ax = figures.cost_bars(BARS)
+    widths = [bar.get_width() for bar in ax.patches]
+    assert widths == [115_605_504, 1_806_336, 12_845_056]
+    assert ax.patches[2].get_x() == 1_806_336
+    assert [label.get_text() for label in ax.get_yticklabels()] == list(BARS)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["standard", "depthwise", "pointwise"]
+    assert ax.get_xlim()[1] > 115_605_504
+
+
+def test_a_role_stands_in_the_legend_once():
+    parts = {row.role: row.macs for row in cost.inverted_residual_layers(24, 144, 24, 56)}
+    ax = figures.cost_bars({"one": parts, "two": parts})
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == list(parts)
+
+
+def test_a_bar_that_costs_nothing_is_drawn():
+    assert "in all 0" in figures.svg(figures.cost_bars({"identity": {"residual": 0}}))
+
+
+def test_curves_pass_through_their_points():
+    ax = FIGURES["curves"][0]()
+    assert ax.lines[0].get_xydata().tolist() == [[16, RATIOS[0]], [64, RATIOS[1]], [256, RATIOS[2]]]
+    assert ax.lines[1].get_ydata() == [1 / 9, 1 / 9]
+    assert ax.get_xscale() == "log"
+
+
+def test_silhouettes_are_as_high_as_their_channels():
+    ax = FIGURES["channel_profiles"][0]()
+    heights = [np.ptp(line.get_ydata()) for line in ax.lines]
+    assert heights == [channels for steps in PROFILES.values() for channels, _ in steps]
+
+
+def test_maps_of_several_shapes_are_shown_whole():
+    for order in (["tall", "wide"], ["wide", "tall"]):
+        images = {"tall": np.zeros((8, 4)), "wide": np.zeros((3, 6))}
+        ax = figures.maps({name: images[name] for name in order})
+        assert ax.get_ylim() == (0, 2)
+        for image in ax.images:
+            left, right, bottom, top = image.get_extent()
+            rows, columns = image.get_array().shape
+            assert (top - bottom) / (right - left) == pytest.approx(rows / columns)
+
+
+def test_bad_roles_are_refused_by_name():
+    for draw in (
+        lambda: figures.cost_bars({"block": {"convolution": 1}}),
+        lambda: figures.curves([1, 2], {"a": [1, 2]}, "x", "y", roles={"a": "convolution"}),
+        lambda: figures.channel_profiles({"block": [(1, ""), (2, "convolution")]}),
+    ):
+        with pytest.raises(ValueError, match="role must be one of standard, .*got 'convolution'"):
+            draw()
+
+
+def test_what_cannot_be_drawn_is_refused():
+    with pytest.raises(ValueError, match="bars must hold at least one block"):
+        figures.cost_bars({})
+    with pytest.raises(ValueError, match=r"lines\['a'\] must have 2 points like x, got 3"):
+        figures.curves([1, 2], {"a": [1, 2, 3]}, "x", "y")
+    with pytest.raises(ValueError, match=r"images\['a'\] must have shape \(H, W\), got \(3, 4, 4\)"):
+        figures.maps({"a": np.zeros((3, 4, 4))})
+    with pytest.raises(TypeError, match="ax must be a matplotlib Axes or Figure, got str"):
+        figures.svg("figure")
+
+
+def test_short_numbers_are_right_to_half_a_percent_and_have_one_unit():
+    units = {"": 1, "k": 1e3, "M": 1e6, "G": 1e9}
+    for number in (1, 9, 999, 1000, 1728, 99_996, 999_949, 999_960, 1_000_000, 115_605_504, 4_866_000_000):
+        digits, _, unit = figures.short(number).partition(" ")
+        assert float(digits) * units[unit] == pytest.approx(number, rel=0.005)
+        assert float(digits) < 1000
+
+
+def test_a_notebook_shows_an_axes_as_its_picture(monkeypatch):
+    shell = types.SimpleNamespace(display_formatter=DisplayFormatter())
+    monkeypatch.setattr(builtins, "get_ipython", lambda: shell, raising=False)
+    figures._show_in_notebooks()
+    drawing = figures.svg(figures.cost_bars(BARS))
+    for shown in (figures.cost_bars(BARS), figures.cost_bars(BARS).figure):
+        data, _ = shell.display_formatter.format(shown)
+        assert data["text/html"] == f'<div class="mn-figure">{drawing}</div>'
