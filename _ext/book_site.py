@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import socket
 import subprocess
 import time
@@ -16,6 +17,8 @@ from pathlib import Path
 
 import jupyter_cache.executors.utils
 import myst_nb.core.execute.cache
+import myst_nb.sphinx_ext
+import sphinx_exercise
 from docutils import nodes
 from jinja2 import DictLoader
 from sphinx.errors import ExtensionError
@@ -155,6 +158,17 @@ def write_palette(app) -> None:
     app.add_css_file("palette.css", priority=400)
 
 
+def copy_late_assets(app) -> None:
+    """Copy now what two extensions copy when the build ends.
+
+    Links carry a checksum of their file if it is there: a first build and a second one would differ.
+    """
+    if app.builder.format == "html":
+        Path(app.outdir, "_static").mkdir(parents=True, exist_ok=True)
+        myst_nb.sphinx_ext.add_global_html_resources(app, None)
+        sphinx_exercise.copy_asset_files(app, None)
+
+
 def adapt_theme(app) -> None:
     """Edit the theme's templates as they are read."""
     if app.builder.format != "html":
@@ -251,6 +265,21 @@ def remove_stale_pages(app, exception) -> None:
             page.unlink()
 
 
+def drop_icon_font(app, exception) -> None:
+    """Take Font Awesome out of the site: the pages' few icons are in _static/icons.css."""
+    if exception or app.builder.format != "html":
+        return
+    static = Path(app.outdir, "_static")
+    shutil.rmtree(static / "vendor" / "fontawesome", ignore_errors=True)
+    for script in (static / "scripts").glob("fontawesome.js*"):
+        script.unlink()
+    for sheet in (static / "styles").glob("pydata-sphinx-theme.css"):
+        css = sheet.read_text(encoding="utf8")
+        css = re.sub(r"@font-face\{[^}]*Font Awesome[^}]*\}", "", css)
+        css = re.sub(r'(?:\.fa-[\w-]+:{1,2}before,?)+\{content:"[^"]*"\}', "", css)  # 1,900 rules, 20 kB gzipped
+        sheet.write_text(css, encoding="utf8")
+
+
 # Progress
 
 
@@ -305,6 +334,7 @@ def setup(app) -> dict:
     app.connect("config-inited", configure)
     app.connect("builder-inited", quiet_kernel)
     app.connect("builder-inited", write_palette)
+    app.connect("builder-inited", copy_late_assets)
     app.connect("builder-inited", adapt_theme)
     app.connect("missing-reference", resolve_public_name)
     app.connect("env-before-read-docs", progress.plan)
@@ -315,4 +345,5 @@ def setup(app) -> dict:
     app.connect("html-page-context", repair_roles)
     app.connect("html-page-context", add_reading_time, priority=910)
     app.connect("build-finished", remove_stale_pages)
+    app.connect("build-finished", drop_icon_font)
     return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": True}

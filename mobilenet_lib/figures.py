@@ -253,7 +253,9 @@ def connections(masks: Mapping[str, np.ndarray], ax: Axes | None = None) -> Axes
     1
     """
     with mpl.rc_context(STYLE):
-        ax = ax or _axes(height=2.6)
+        wide = sum(mask.shape[1] + 2 for mask in masks.values())
+        tall = max((mask.shape[0] for mask in masks.values()), default=1)
+        ax = ax or _axes(height=0.5 + WIDTH * tall / wide)  # as tall as the squares are, no empty bands
         left, centres = 0, []
         for mask in masks.values():
             rows, columns = np.nonzero(np.ones_like(mask))

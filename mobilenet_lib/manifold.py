@@ -147,7 +147,7 @@ def decode(x: np.ndarray, units: np.ndarray, decoder: str) -> np.ndarray:
 
     Notes
     -----
-    max(T x, 0) = (T x + |T x|) / 2, so T⁺ y = x/2 + T⁺|T x|/2: half of the curve, and something that gets smaller
+    max(a, 0) = (a + abs(a)) / 2, so T⁺ y = x/2 + T⁺ abs(T x)/2: half of the curve, and something that gets smaller
     with n because the units' directions cancel. That is why the pseudo-inverse's error tends to one half.
 
     References

@@ -10,6 +10,16 @@ from numbers import Integral, Real
 def written(value: object) -> str:
     """Write one cell: integers with separators, other numbers with four digits, None as a dash.
 
+    Parameters
+    ----------
+    value : object
+        What the cell holds.
+
+    Returns
+    -------
+    str
+        What the reader sees.
+
     Examples
     --------
     >>> [written(value) for value in (568740352, 568.740352, 0.1130642, 1.5e-17, None, True, "stem")]

@@ -5,17 +5,22 @@ from __future__ import annotations
 import itertools
 import random
 import sys
+import weakref
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from textwrap import dedent
 
+import numpy as np
 import pytest
+import torch
 import traitlets
 from node import EXPORT, esm, javascript, node, run
+from torch import Tensor, nn
+from torch.nn import functional
 
-from mobilenet_lib import blocks, cost, explorables, measure, specs
+from mobilenet_lib import blocks, cost, explorables, layers, measure, specs
 from mobilenet_lib.explorables import kit
-from mobilenet_lib.explorables.inverted_block import InvertedBlock
+from mobilenet_lib.explorables.inverted_block import InvertedBlock, byte_count
 
 
 @pytest.fixture(params=explorables.__all__)
@@ -118,7 +123,11 @@ def test_an_unknown_explorable_is_an_attribute_error():
         ("kernel_size", 4, "kernel_size must be one of 3, 5, 7, got 4"),
         ("stride", 3, "stride must be one of 1, 2, got 3"),
         ("stride", True, "stride must be one of 1, 2, got True"),
+        ("dilation", 4, "dilation must be one of 1, 2, 3, got 4"),
         ("size", 57, "size must be one of 7, 14, 28, 56, 112, got 57"),
+        ("view", "speed", "view must be one of cost, memory, got 'speed'"),
+        ("pieces", 9, "pieces must be one of 1, 2, 3, 4, 5, 6, 7, 8, got 9"),
+        ("bits", 4, "bits must be one of 8, 16, 32, got 4"),
     ],
 )
 def test_a_value_that_no_slider_has_is_refused_with_its_name_and_the_remedy(setting, value, message):
@@ -139,13 +148,13 @@ def test_values_from_javascript_come_back_in_their_own_type():
     block = InvertedBlock()
     block.set_state({"width_mult": 1, "expansion": 3.0})
     assert isinstance(block.width_mult, float) and isinstance(block.expansion, int)
-    assert block.key() == "[3,1,24,24,3,1,56]"
+    assert block.key() == "[3,1,24,24,3,1,1,56]"
 
 
 def test_the_compact_one_has_two_sliders():
     assert InvertedBlock(compact=True).settings == ["expansion", "stride"]
     assert InvertedBlock(compact=True).key() == "[6,1]"
-    assert len(InvertedBlock().settings) == 7
+    assert len(InvertedBlock().settings) == 11
 
 
 # --- counting live
@@ -168,13 +177,18 @@ def test_each_new_state_is_counted_once_however_many_settings_change(monkeypatch
     block = InvertedBlock()
     block.set_state({"stride": 2, "expansion": 3, "out_channels": 32})
     block.set_state({"stride": 2})
-    assert calls == ["[6,1,24,24,3,1,56]", "[3,1,24,32,3,2,56]"]
+    assert calls == ["[6,1,24,24,3,1,1,56]", "[3,1,24,32,3,2,1,56]"]
     assert block.measured == {"key": block.key(), "macs": cost.inverted_residual(24, 72, 32, 56, stride=2).macs}
 
 
-def test_counting_leaves_torchs_threads_and_random_numbers_alone():
-    import torch
+def test_what_only_chooses_where_to_look_is_not_counted_again(monkeypatch):
+    calls = count_calls(monkeypatch)
+    block = InvertedBlock()
+    block.set_state({"view": "memory", "pieces": 8, "bits": 8})
+    assert len(calls) == 1 and block.measured["key"] == block.key()
 
+
+def test_counting_leaves_torchs_threads_and_random_numbers_alone():
     before = torch.get_num_threads(), torch.random.get_rng_state()
     InvertedBlock().expansion = 2
     assert torch.get_num_threads() == before[0]
@@ -209,6 +223,7 @@ def grid() -> list[dict]:
         "out_channels": range(8, 321, 8),
         "kernel_size": [3, 5, 7],
         "stride": [1, 2],
+        "dilation": [1, 2, 3],
         "size": [7, 14, 28, 56, 112],
     }
     default = {name: getattr(InvertedBlock, name).default_value for name in ranges}
@@ -226,20 +241,25 @@ def computed() -> list[tuple[dict, dict]]:
     return list(zip(states, javascript(esm(InvertedBlock), "stages", [[state] for state in states]), strict=True))
 
 
-def expected_layers(state: dict) -> list[cost.Layer]:
+def expected_layers(state: dict) -> dict[str, cost.Layer]:
     in_channels, out_channels = (
         specs.make_divisible(state[end] * state["width_mult"]) for end in ("in_channels", "out_channels")
     )
-    ends = {"size": state["size"], "kernel_size": state["kernel_size"], "stride": state["stride"]}
-    block = cost.inverted_residual_layers(in_channels, in_channels * state["expansion"], out_channels, **ends)
-    return [*block, *cost.standard_block_layers(in_channels, out_channels, **ends)]
+    how = {name: state[name] for name in ("size", "kernel_size", "stride", "dilation")}
+    block = cost.inverted_residual_layers(in_channels, in_channels * state["expansion"], out_channels, **how)
+    [standard] = cost.standard_block_layers(in_channels, out_channels, **how)
+    narrow = max(8, specs.make_divisible(out_channels / 4))
+    classical = cost.bottleneck_layers(in_channels, narrow, out_channels, **how)
+    return {layer.role: layer for layer in [*block, standard]} | {layer.name: layer for layer in classical}
 
 
 def test_javascript_equals_the_closed_form_stage_by_stage(computed):
-    assert len(computed) > 800
+    assert len(computed) > 900
     for state, block in computed:
-        for layer in expected_layers(state):
-            stage = block[layer.role]
+        expected = expected_layers(state)
+        assert set(expected) == {*ROLES, "standard", *CLASSICAL}
+        for name, layer in expected.items():
+            stage = block[name]
             found = stage["params"], stage["macs"], stage["activations"]
             assert found == (layer.params, layer.macs, layer.activations), (state, layer)
 
@@ -247,16 +267,51 @@ def test_javascript_equals_the_closed_form_stage_by_stage(computed):
 def test_javascript_equals_fvcore_on_real_blocks(computed):
     small = [(s, b) for s, b in computed if 100_000 < sum(b[role]["macs"] for role in ROLES) < 150_000_000]
     for state, block in random.Random(2).sample(small, 40):
-        real = blocks.InvertedResidual(
-            block["input"], block["middle"], block["output"], kernel_size=state["kernel_size"], stride=state["stride"]
-        )
+        how = {name: state[name] for name in ("kernel_size", "stride", "dilation")}
+        real = blocks.InvertedResidual(block["input"], block["middle"], block["output"], **how)
         counted = measure.cost(real, (1, block["input"], state["size"], state["size"]))
         sums = (sum(block[role][metric] for role in ROLES) for metric in ("params", "macs"))
         assert (counted.params, counted.macs) == tuple(sums), state
         assert real.use_residual == block["residual"], state
 
 
+def classical_bottleneck(block: dict, state: dict) -> nn.Sequential:
+    how = {name: state[name] for name in ("kernel_size", "stride", "dilation")}
+    narrow = block["narrow"]
+    return nn.Sequential(
+        layers.ConvBNReLU(block["input"], narrow, kernel_size=1),
+        layers.ConvBNReLU(narrow, narrow, **how),
+        layers.ConvBN(narrow, block["output"], kernel_size=1),
+    )
+
+
+def test_the_other_two_equal_fvcore_on_real_layers(computed):
+    small = [(s, b) for s, b in computed if 100_000 < b["standard"]["macs"] < 150_000_000]
+    for state, block in random.Random(3).sample(small, 20):
+        how = {name: state[name] for name in ("kernel_size", "stride", "dilation")}
+        standard = layers.ConvBNReLU(block["input"], block["output"], **how)
+        for real, names in ((standard, ["standard"]), (classical_bottleneck(block, state), CLASSICAL)):
+            counted = measure.cost(real, (1, block["input"], state["size"], state["size"]))
+            sums = (sum(block[name][metric] for name in names) for metric in ("params", "macs"))
+            assert (counted.params, counted.macs) == tuple(sums), state
+
+
+def test_dilation_costs_nothing_and_reaches_further(computed):
+    sentences = javascript(esm(InvertedBlock), "reachSentence", [[block] for _, block in computed])
+    dilated = [{**state, "dilation": 1} for state, _ in computed]
+    plain = javascript(esm(InvertedBlock), "stages", [[state] for state in dilated])
+    for (state, block), without, sentence in zip(computed, plain, sentences, strict=True):
+        assert all(block[name] == without[name] for name in (*ROLES, "standard", *CLASSICAL)), state
+        reach = max(i * state["dilation"] for i in range(state["kernel_size"])) + 1
+        assert f"reaches {reach}×{reach} pixels with {state['kernel_size'] ** 2} weights" in sentence, sentence
+        assert ("as many weights and MACs" in sentence) == (state["dilation"] > 1), sentence
+        # Whether some place of the filter lies on the map as a whole.
+        fits = any(place + reach <= state["size"] for place in range(state["size"]))
+        assert ("Nowhere does it fit" in sentence) == (not fits), (state, sentence)
+
+
 ROLES = ("expansion", "depthwise", "projection")
+CLASSICAL = ("reduce", "conv", "restore")
 
 
 def test_python_and_javascript_give_the_same_reason_for_no_residual(computed):
@@ -267,7 +322,7 @@ def test_python_and_javascript_give_the_same_reason_for_no_residual(computed):
 
 
 def test_the_words_are_true_in_every_state(computed):
-    sentences = javascript(esm(InvertedBlock), "resultSentence", [[block] for _, block in computed])
+    sentences = javascript(esm(InvertedBlock), "costSentence", [[block] for _, block in computed])
     for (state, block), sentence in zip(computed, sentences, strict=True):
         macs = sum(block[role]["macs"] for role in ROLES)
         standard, wide = block["standard"]["macs"], block["wide"]["macs"]
@@ -284,12 +339,30 @@ def test_the_words_are_true_in_every_state(computed):
             assert second.startswith("It filters only"), (state, sentence)
 
 
+def test_the_words_about_the_classical_bottleneck_are_true_in_every_state(computed):
+    sentences = javascript(esm(InvertedBlock), "classicalSentence", [[block] for _, block in computed])
+    exceptions = javascript(esm(InvertedBlock), "notNarrow", [[block] for _, block in computed])
+    for (state, block), sentence, exception in zip(computed, sentences, exceptions, strict=True):
+        classical, macs = (sum(block[name]["macs"] for name in names) for names in (CLASSICAL, ROLES))
+        assert f"needs {kit.short(classical)}, " in sentence and f"filters {block['narrow']} channels" in sentence
+        assert (classical > macs) == (" times the block" in sentence or "more than" in sentence), (state, sentence)
+        assert (classical < macs) == ("% of the block" in sentence or "less than" in sentence), (state, sentence)
+        for end in ("input", "output"):
+            assert (end in exception) == (block["narrow"] >= block[end]), (state, exception)
+
+
 def test_the_line_of_code_builds_the_block(computed):
-    state, block = computed[0]
-    [line] = javascript(esm(InvertedBlock), "codeLine", [[block]])
-    assert line == "InvertedResidual(24, 24, 24, kernel_size=3, stride=1)"
-    built = eval(line, {"InvertedResidual": blocks.InvertedResidual})
-    assert measure.params(built) == cost.total(expected_layers(state)[:3]).params
+    dilated = next(i for i, (state, _) in enumerate(computed) if state["dilation"] == 2)
+    for (state, block), expected in (
+        (computed[0], "InvertedResidual(24, 24, 24, kernel_size=3, stride=1)"),
+        (computed[dilated], "InvertedResidual(24, 144, 24, kernel_size=3, stride=1, dilation=2)"),
+    ):
+        [line] = javascript(esm(InvertedBlock), "codeLine", [[block]])
+        assert line == expected
+        built = eval(line, {"InvertedResidual": blocks.InvertedResidual})
+        wanted = expected_layers(state)
+        assert measure.params(built) == sum(wanted[role].params for role in ROLES)
+        assert built.depthwise[0].dilation == (state["dilation"],) * 2
 
 
 def test_the_static_picture_carries_the_numbers_of_its_state():
@@ -302,3 +375,169 @@ def test_the_static_picture_carries_the_numbers_of_its_state():
     assert "residual: input + output" in InvertedBlock().static_svg()
     for role in (*ROLES, "standard"):
         assert f'fill="{kit.paint(role)}"' in svg
+
+
+# --- inverted residual: memory
+
+
+def with_pieces(computed) -> list[tuple[dict, dict]]:
+    rng = random.Random(4)
+    return [({**s, "pieces": rng.randint(1, 8), "bits": rng.choice([8, 16, 32])}, b) for s, b in computed]
+
+
+def memory(states: list[tuple[dict, dict]]) -> list[dict]:
+    return javascript(esm(InvertedBlock), "memoryOf", [[block, state["pieces"]] for state, block in states])
+
+
+def test_python_and_javascript_agree_on_what_is_in_memory_at_every_step(computed, monkeypatch):
+    monkeypatch.setattr(kit, "COUNTED_UP_TO", 0)
+    states = with_pieces(computed)
+    for (state, _), found in zip(states, memory(states), strict=True):
+        expected = InvertedBlock(**state).alive()
+        assert list(found) == list(expected) == ["layers", "pieces", "classical", "standard"]
+        assert len(expected["pieces"]) == 3 * state["pieces"]
+        for name, steps in expected.items():
+            assert [(s["name"], s["numbers"], s["total"]) for s in found[name]] == [(*s, s.total) for s in steps], state
+
+
+def test_one_piece_is_layer_by_layer_and_from_three_on_more_pieces_never_need_more(computed):
+    cases = [({"pieces": pieces}, block) for _, block in computed[::25] for pieces in range(1, 9)]
+    found = memory(cases)
+    for first in range(0, len(found), 8):
+        assert found[first]["pieces"] == found[first]["layers"]
+        # With two, one end may still be missing, or be gone already, when the other is there.
+        peaks = [max(step["total"] for step in one["pieces"]) for one in found[first + 2 : first + 8]]
+        assert peaks == sorted(peaks, reverse=True)
+
+
+class Heap:
+    """Knows which of the tensors handed to it are still referred to."""
+
+    def __init__(self):
+        self.references: list[weakref.ref] = []
+        self.marks: list[int] = []
+
+    def hold(self, tensor: Tensor) -> Tensor:
+        self.references.append(weakref.ref(tensor))
+        return tensor
+
+    def mark(self) -> None:
+        tensors = [reference() for reference in self.references]
+        self.marks.append(sum(tensor.numel() for tensor in tensors if tensor is not None))
+
+
+def run_in_pieces(parts, inputs: list[Tensor], slices: list[int], residual: bool) -> tuple[Tensor, list[int]]:
+    """Run a real block on slices of its middle, letting go of every tensor as early as Python can.
+
+    Sums, BatchNorm and ReLU6 work in place. Only a depthwise filter can be sliced, so a classical bottleneck has one.
+    """
+    heap = Heap()
+    x = heap.hold(inputs.pop())  # the caller does not hold it either
+    (widen, widen_norm, _), (spatial, spatial_norm, _), (narrow, narrow_norm) = parts
+
+    def scaled(tensor: Tensor, norm: nn.BatchNorm2d, part: slice) -> Tensor:
+        scale = norm.weight[part] / torch.sqrt(norm.running_var[part] + norm.eps)
+        shift = norm.bias[part] - norm.running_mean[part] * scale
+        return tensor.mul_(scale[:, None, None]).add_(shift[:, None, None])
+
+    y = None
+    for start, channels in zip(itertools.accumulate([0, *slices]), slices, strict=False):
+        part = slice(start, start + channels)
+        wide = heap.hold(functional.conv2d(x, widen.weight[part]))
+        scaled(wide, widen_norm, part).clamp_(0, 6)
+        heap.mark()
+        if part.stop == widen.out_channels and not residual:
+            del x
+        how = {"stride": spatial.stride, "padding": spatial.padding, "dilation": spatial.dilation}
+        groups = 1 if spatial.groups == 1 else channels
+        filtered = heap.hold(functional.conv2d(wide, spatial.weight[part], groups=groups, **how))
+        scaled(filtered, spatial_norm, part).clamp_(0, 6)
+        heap.mark()
+        del wide
+        share = functional.conv2d(filtered, narrow.weight[:, part])
+        if y is None:
+            y = heap.hold(share)
+        else:
+            y.add_(share)
+        heap.mark()
+        del filtered, share
+    scaled(y, narrow_norm, slice(None))
+    return (y.add_(x) if residual else y), heap.marks
+
+
+@torch.no_grad()
+def test_real_tensors_are_alive_as_counted_and_the_pieces_add_up_to_the_block(computed):
+    small = [(s, b) for s, b in with_pieces(computed) if s["size"] < 28 and b["middle"] + b["output"] < 600]
+    chosen = random.Random(5).sample(small, 20)
+    assert {b["residual"] for _, b in chosen} == {True, False} and any(b["middle"] % s["pieces"] for s, b in chosen)
+    torch.manual_seed(0)
+    for (state, block), found in zip(chosen, memory(chosen), strict=True):
+        how = {name: state[name] for name in ("kernel_size", "stride", "dilation")}
+        inverted = blocks.InvertedResidual(block["input"], block["middle"], block["output"], **how)
+        classical = classical_bottleneck(block, state)
+        for norm in [*inverted.modules(), *classical.modules()]:
+            if isinstance(norm, nn.BatchNorm2d):
+                for values in (norm.weight, norm.bias, norm.running_mean, norm.running_var):
+                    values.uniform_(0.5, 1.5)
+        three = inverted.conv1, inverted.depthwise, inverted.conv2
+        as_even_as_can_be = [len(part) for part in np.array_split(range(block["middle"]), state["pieces"])]
+        for name, parts, slices in (
+            ("layers", three, [block["middle"]]),
+            ("pieces", three, as_even_as_can_be),
+            ("classical", classical, [block["narrow"]]),
+        ):
+            x = torch.randn(1, block["input"], state["size"], state["size"])
+            whole = nn.Sequential(*parts).eval()(x)
+            expected = whole + x if block["residual"] else whole
+            inputs = [x]
+            del x
+            y, marks = run_in_pieces(parts, inputs, slices, block["residual"])
+            torch.testing.assert_close(y, expected, rtol=1e-4, atol=1e-4)
+            totals = [step["total"] for step in found[name]]
+            # Which slices are the larger ones is free: the most there is at once, it is not.
+            assert (marks == totals) if name != "pieces" else (max(marks) == max(totals)), (state, name)
+
+
+def test_bytes_are_written_alike_in_python_and_javascript():
+    cases = [(392, 8), (1, 32), (499, 16), (500, 16), (150_528, 16), (124_999, 8), (999_949, 8), (10**9, 32)]
+    assert javascript(KIT, "bytes", [[*case] for case in cases]) == [byte_count(*case) for case in cases]
+
+
+def test_the_words_about_memory_are_true_in_every_state(computed):
+    states = with_pieces(computed)
+    cases = [[block, steps, state] for (state, block), steps in zip(states, memory(states), strict=True)]
+    sentences = javascript(esm(InvertedBlock), "memorySentence", cases)
+    for (block, steps, state), sentence in zip(cases, sentences, strict=True):
+        peak = {name: max(step["total"] for step in own) for name, own in steps.items()}
+        held = {name: byte_count(total, state["bits"]) for name, total in peak.items()}
+        first, second, third = sentence.split(". ")
+        assert f"up to {held['layers']} " in first, sentence
+        [layer] = [role for role in ROLES if f"its {role} layer" in first]
+        assert next(s["total"] for s in steps["layers"] if s["name"] == layer) == peak["layers"], sentence
+        if state["pieces"] == 1:
+            assert second == "In one piece, nothing is split"
+        else:
+            assert f"in {state['pieces']} pieces" in second and held["pieces"] in second, sentence
+            assert ("never holds more" in second) == (peak["pieces"] < peak["layers"]), (state, sentence)
+            assert ("% of that" in second or "less than that" in second) == (peak["pieces"] < peak["layers"]), sentence
+        wide = block["middle"] * (block["size"] ** 2 + block["out"] ** 2)
+        assert f"holds {held['standard']} with these ends" in third, sentence
+        assert f"{byte_count(wide, state['bits'])} as wide as the middle" in third, sentence
+        assert third.endswith(f"up to {held['classical']}."), sentence
+
+
+def test_the_definition_says_how_wide_the_pieces_are(computed):
+    states = with_pieces(computed)
+    texts = javascript(esm(InvertedBlock), "definition", [[block, state] for state, block in states])
+    for (state, block), text in zip(states, texts, strict=True):
+        sizes = sorted({len(part) for part in np.array_split(range(block["middle"]), state["pieces"])})
+        words = f"here {' or '.join(f'{size:,}' for size in sizes)} channel{'s' if sizes[-1] > 1 else ''}."
+        assert (words in text) == (state["pieces"] > 1), (state, text)
+
+
+def test_the_static_picture_of_the_memory_carries_its_numbers():
+    block = InvertedBlock(view="memory", dilation=2, bits=32)
+    svg = block.static_svg()
+    for number in ("3.9\xa0MB", "1.5\xa0MB", "702.5\xa0kB", "602.1\xa0kB", "in 4 pieces", "dilation 2"):
+        assert number in svg, number
+    assert ElementTree.fromstring(svg).tag.endswith("svg")

@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "measure": {"cost"},
     "figures": {"palette"},
     "manifold": set(),
+    "tables": set(),
     "quiz": {"palette"},
     "checks": {"blocks", "cost", "layers", "manifold", "measure", "models", "specs"},
 }
@@ -33,9 +34,9 @@ EXPLORABLES_MAY_IMPORT = {
     *("cost", "specs", "palette", "published", "manifold"),
 }
 EXPLORABLES_MAY_IMPORT_WHEN_LIVE = EXPLORABLES_MAY_IMPORT | {"blocks", "layers", "models", "measure"}
-FOR_CHAPTERS = {"figures", "explorables", "quiz", "checks"}
+FOR_CHAPTERS = {"figures", "tables", "explorables", "quiz", "checks"}
 
-LIGHT = ("cost", "specs", "palette", "published", "manifold", "quiz", "explorables")
+LIGHT = ("cost", "specs", "palette", "published", "tables", "manifold", "quiz", "explorables")
 
 
 def imports(path):

@@ -368,7 +368,7 @@ const memoryChart = (view) => {
   const ticks = [2, 4].map((i) => soft({ "text-anchor": "end", x: LEFT - 6, y: BOTTOM - (i * HIGH) / 4 + 4 }));
   const layers = KINDS.map(({ kind, className, role = null }) => {
     const path = svg("path", { class: className });
-    const part = { expansion: "expansion", depthwise: "depthwise", output: "projection" }[kind] ?? null;
+    const part = kind === "input" ? null : kind === "output" ? "projection" : kind;
     return { kind, path, group: svg("g", { "data-role": role, "data-part": part }, path) };
   });
   const ghost = svg("path", { class: "mn-outline" });
@@ -419,8 +419,10 @@ const memoryChart = (view) => {
           y -= high;
         }
       });
-      if (old) {
-        const steps = old.memory[name];
+      const steps = old?.memory[name];
+      const same = steps && steps.length === memory[name].length
+        && steps.every(({ total }, i) => total * old.bits === memory[name][i].total * bits);
+      if (steps && !same) {
         const own = wide / steps.length;
         outline += `M${x} ${BOTTOM}${steps.map(({ total }, i) =>
           `V${Math.max(TOP - 6, BOTTOM - heightOf(total, old.bits))}H${x + (i + 1) * own}`).join("")}V${BOTTOM}`;
@@ -569,7 +571,8 @@ function render({ model, el, signal }) {
   return view.start((state, before) => {
     const block = stages(state);
     const previous = before && stages(before);
-    picture.update(block, previous);
+    const reshaped = previous && ["input", "middle", "output", "size", "out"].some((name) => block[name] !== previous[name]);
+    picture.update(block, reshaped ? previous : undefined);
     view.count(totalOf(block, "macs"));
     const showMemory = !compact && state.view === "memory";
     costView.hidden = showMemory;
@@ -578,7 +581,8 @@ function render({ model, el, signal }) {
     if (showMemory) {
       const now = memoryOf(block, state.pieces);
       const changed = before && Object.keys(state).some((name) => name !== "view" && state[name] !== before[name]);
-      memory.update(now, state, changed && { memory: memoryOf(previous, before.pieces), bits: before.bits });
+      const old = changed ? { memory: memoryOf(previous, before.pieces), bits: before.bits } : undefined;
+      memory.update(now, state, old);
       write(memoryNote, definition(block, state));
       view.say(memorySentence(block, now, state));
       return;

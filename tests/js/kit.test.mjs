@@ -7,7 +7,7 @@ import { test } from "node:test";
 const source = readFileSync(new URL("../../mobilenet_lib/explorables/kit.js", import.meta.url), "utf8");
 const kit = new Function(`${source}
   return { convCost, makeDivisible, outSize, niceCeiling, nextCeiling, axisTicks, scaleOf, nearestAllowed, pagePosition,
-    exact, short, shortTick, howMuch };`)();
+    exact, short, shortTick, bytes, howMuch };`)();
 
 const WIDTH = { min: 0.25, max: 2, step: 0.05, ticks: [] };
 const SIZE = { values: [7, 14, 28, 56, 112] };
@@ -25,6 +25,11 @@ test("exact numbers have thousands separators, short ones a unit and one decimal
   assert.deepEqual([999, 1000, 999949, 999950, 1250000, 51.4e9, 25.2e12].map(kit.short),
     ["999", "1.0\u00a0k", "999.9\u00a0k", "1.0\u00a0M", "1.3\u00a0M", "51.4\u00a0G", "25.2\u00a0T"]);
   assert.deepEqual([0, 50e6, 2500].map(kit.shortTick), ["0", "50\u00a0M", "2.5\u00a0k"]);
+});
+
+test("memory is written in units of 1000 bytes, always with a space", () => {
+  assert.deepEqual([[150528, 16], [392, 8], [999, 8], [1000, 8], [489216, 32]].map(([numbers, bits]) => kit.bytes(numbers, bits)),
+    ["301.1\u00a0kB", "392\u00a0B", "999\u00a0B", "1.0\u00a0kB", "2.0\u00a0MB"]);
 });
 
 test("an axis ends at a round number and is never shorter than the value", () => {

@@ -8,7 +8,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page
 
-SLIDER = "input[type=range]"
+SLIDER = "input[type=range]:visible"  # some belong to a view that is not shown
 EXPLORABLE = re.compile(r'class="mn-explorable" data-explorable="(?!quiz)')
 NO_QUIZ = ".mn-explorable:not([data-explorable^=quiz])"
 # What a slider says: to the eye, in the element beside its label, and to a screen reader.
@@ -65,6 +65,22 @@ def check_slider(page: Page, root: Locator, slider: Locator) -> None:
     assert slider.evaluate(SAYS)["value"] == before["max"], before
     page.keyboard.press("Home")
     assert slider.evaluate(SAYS)["value"] == before["min"], before
+
+
+def test_every_choice_can_be_made_and_then_a_slider_moved(visit, served, homes):
+    for home in homes:
+        visited = visit(served + home)
+        for root in roots(visited.page):
+            groups = root.locator("fieldset.mn-control:visible, [role=radiogroup]:visible").count()
+            for group in range(groups):
+                choices = root.locator("fieldset.mn-control:visible, [role=radiogroup]:visible").nth(group).locator("input")
+                for choice in reversed(choices.all()):  # the first one last: it shows what the others may hide
+                    choice.check(force=True)
+                    assert choice.is_checked()
+                    slider = root.locator(SLIDER)
+                    if slider.count():
+                        step(visited.page, slider.first)
+        assert visited.errors == [], home
 
 
 def test_address_carries_the_settings_and_reset_takes_them_back(visit, served, homes):
