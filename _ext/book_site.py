@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
 import socket
 import subprocess
 import time
@@ -185,7 +184,7 @@ def adapt_theme(app) -> None:
 
 EDITS = {
     "static/webpack-macros.html": [
-        # 543 kB gzipped on every page; _static/icons.css draws the icons.
+        # 543 kB gzipped on every page; trim.py draws the icons.
         (r".*fontawesome\.js.*\n", ""),
         # It only imports this one, which some browsers then look for in the wrong folder first.
         (r"styles/theme\.css", "basic.css"),
@@ -265,21 +264,6 @@ def remove_stale_pages(app, exception) -> None:
             page.unlink()
 
 
-def drop_icon_font(app, exception) -> None:
-    """Take Font Awesome out of the site: the pages' few icons are in _static/icons.css."""
-    if exception or app.builder.format != "html":
-        return
-    static = Path(app.outdir, "_static")
-    shutil.rmtree(static / "vendor" / "fontawesome", ignore_errors=True)
-    for script in (static / "scripts").glob("fontawesome.js*"):
-        script.unlink()
-    for sheet in (static / "styles").glob("pydata-sphinx-theme.css"):
-        css = sheet.read_text(encoding="utf8")
-        css = re.sub(r"@font-face\{[^}]*Font Awesome[^}]*\}", "", css)
-        css = re.sub(r'(?:\.fa-[\w-]+:{1,2}before,?)+\{content:"[^"]*"\}', "", css)  # 1,900 rules, 20 kB gzipped
-        sheet.write_text(css, encoding="utf8")
-
-
 # Progress
 
 
@@ -345,5 +329,4 @@ def setup(app) -> dict:
     app.connect("html-page-context", repair_roles)
     app.connect("html-page-context", add_reading_time, priority=910)
     app.connect("build-finished", remove_stale_pages)
-    app.connect("build-finished", drop_icon_font)
     return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": True}

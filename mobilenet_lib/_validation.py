@@ -94,3 +94,22 @@ def at_least(minimum: int, size: tuple[int, int], name: str = "resolution") -> N
             f"{name} must be at least {minimum} pixels a side, got {size[0]}x{size[1]}; "
             f"the network halves the image until one pixel stands for {minimum}: enlarge the image"
         )
+
+
+def positive_ints(name: str, values: object) -> tuple[int, ...]:
+    """Return the values as a tuple, each an integer of at least 1.
+
+    Examples
+    --------
+    >>> positive_ints("rates", [6, 12])
+    (6, 12)
+    """
+    try:
+        values = tuple(values)
+    except TypeError:
+        raise TypeError(
+            f"{name} must be several positive integers, got {values!r}; for one write ({values!r},)"
+        ) from None
+    for i, value in enumerate(values):
+        positive_int(**{f"{name}[{i}]": value})
+    return tuple(int(value) for value in values)

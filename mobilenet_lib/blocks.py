@@ -1,11 +1,11 @@
-"""The blocks the book is about: depthwise separable (V1) and inverted residual with linear bottleneck (V2)."""
+"""The blocks the book is about: depthwise separable (V1), inverted residual with linear bottleneck (V2), and V3's."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
 from ._validation import positive_int
-from .layers import ConvBN, ConvBNReLU, same_padding
+from .layers import ConvBN, ConvBNHardswish, ConvBNReLU, SqueezeExcite, same_padding
 
 
 def _residual(
@@ -255,4 +255,85 @@ class DepthwiseProjection(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.conv2(self.depthwise(x))
+        return x + y if self.use_residual else y
+
+
+class InvertedResidualSE(nn.Module):
+    """An inverted residual that weighs its channels before it narrows: the MobileNetV3 block.
+
+    Widen, filter each channel alone, squeeze-and-excite, narrow without activation; h-swish instead of ReLU6.
+
+    Parameters
+    ----------
+    in_channels, mid_channels, out_channels : int
+        The thin input, the fat middle, the thin output.
+    squeeze_channels : int
+        Of the squeeze-and-excitation; ``specs.squeeze_channels(mid_channels)`` is the paper's rule.
+    kernel_size : int, default=3
+        k of the depthwise filter, odd; MobileNetV3 has 3 and 5.
+    stride : {1, 2}, default=1
+        Step of the depthwise filter, in pixels.
+    dilation : int, default=1
+        Distance between the depthwise filter's taps, in pixels.
+
+    Attributes
+    ----------
+    conv1 : ConvBNHardswish
+        1x1 expansion, BatchNorm, h-swish.
+    depthwise : ConvBNHardswish
+        k x k convolution with groups=mid_channels, BatchNorm, h-swish.
+    se : SqueezeExcite
+        Weighs the channels of the fat middle.
+    conv2 : ConvBN
+        1x1 projection, BatchNorm, no activation: the linear bottleneck.
+    use_residual : bool
+        True exactly when stride == 1 and in_channels == out_channels.
+
+    Shape
+    -----
+    (N, C_in, H, W) -> (N, C_out, H', W'), with H' = ceil(H / stride), W' alike.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :class:`ConvDepthwiseConv`, or if squeeze_channels is not a positive integer.
+
+    Notes
+    -----
+    MACs = those of :class:`ConvDepthwiseConv` + 2 · mid · squeeze.
+
+    References
+    ----------
+    Howard et al. 2019, arXiv:1905.02244, figure 4 and section 5.3.
+
+    Examples
+    --------
+    >>> import torch
+    >>> block = InvertedResidualSE(80, 480, 112, squeeze_channels=120)
+    >>> block(torch.zeros(1, 80, 14, 14)).shape, block.use_residual
+    (torch.Size([1, 112, 14, 14]), False)
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        mid_channels: int,
+        out_channels: int,
+        squeeze_channels: int,
+        kernel_size: int = 3,
+        stride: int = 1,
+        dilation: int = 1,
+    ):
+        super().__init__()
+        positive_int(in_channels=in_channels, mid_channels=mid_channels, out_channels=out_channels)
+        self.conv1 = ConvBNHardswish(in_channels, mid_channels, kernel_size=1)
+        self.depthwise = ConvBNHardswish(
+            mid_channels, mid_channels, kernel_size, stride, dilation=dilation, groups=mid_channels
+        )
+        self.se = SqueezeExcite(mid_channels, squeeze_channels)
+        self.conv2 = ConvBN(mid_channels, out_channels, kernel_size=1)
+        self.use_residual = _residual(in_channels, out_channels, kernel_size, stride, None, dilation)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv2(self.se(self.depthwise(self.conv1(x))))
         return x + y if self.use_residual else y

@@ -11,12 +11,17 @@ would give.
 from __future__ import annotations
 
 import functools
+import importlib
 import inspect
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import operator
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from numbers import Real
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import torch
@@ -1155,6 +1160,477 @@ def _check_place(place: object, name: str) -> None:
     )
 
 
+# Chapter 8: reading timm
+
+DECODED = ("block", "repeats", "kernel_size", "stride", "expansion", "channels")
+
+
+class CannotCheck(ImportError):
+    """What a check reads in timm is not there: timm is not installed, or a release has moved it.
+
+    The answer may well be right. A notebook shows the message alone, without a traceback.
+
+    Parameters
+    ----------
+    why : str
+        What is missing, and what to do.
+
+    Examples
+    --------
+    >>> CannotCheck("timm is not installed here.")._render_traceback_()
+    ['cannot check: timm is not installed here.']
+    """
+
+    def __init__(self, why: str):
+        super().__init__(why)
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"cannot check: {self}"]
+
+
+@_exercise
+def check_decoder(function: Callable[[str], dict]) -> None:
+    """Check a function that decodes timm's architecture strings; timm's own decoder says what is right.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(string)``: for a string such as ``ir_r2_k3_s2_e6_c24`` a dict with the keys ``block``, ``repeats``,
+        ``kernel_size``, ``stride``, ``expansion`` and ``channels``. A ``ds`` or ``dsa``, which has no ``e``, has
+        expansion 1. Further keys are welcome.
+
+    Raises
+    ------
+    CheckFailed
+        If it is wrong for one of the strings of MobileNetV1 and V2, or for one made up; the message says what to look
+        at again.
+    CannotCheck
+        If timm is not installed, or has moved its decoder.
+
+    Examples
+    --------
+    >>> check_decoder(lambda string: string.split("_"))
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: Your function should return a dict; for 'ds_r1_k3_s1_c16' it returns a list.
+    """
+    if not callable(function):
+        raise CheckFailed("Pass the function itself, without calling it: its name, and no brackets behind it.")
+    order = "Here the parts stand in another order: go by the letter, not by the place."
+    cases = [
+        *((string, "") for string in _strings_of("_gen_mobilenet_v2")),
+        *((string, "") for string in _strings_of("_gen_mobilenet_v1")),
+        ("ir_r12_k5_s1_e4_c1280", "This one is made up, and its numbers are long."),
+        ("ir_r3_k5_s2_e6_c40_se0.25", "This one has a part more, and se is not the stride."),
+        ("ir_r2_k3_s1_e3_c40_nsw_noskip", "This one has parts that are no numbers; go on to the next part there."),
+        ("ir_c96_e6_s2_k7_r4", order),
+        ("dsa_c48_s2_r2_k5", order),
+    ]
+    answers = []
+    for string, look in cases:
+        try:
+            answer = _call(function, (string,), repr(string))
+        except CheckFailed as failed:
+            without = _without_e(string, "expansion") if str(failed).endswith("KeyError: 'e'.") else ""
+            raise CheckFailed(_joined(str(failed), without or look)) from None
+        if not isinstance(answer, Mapping):
+            kind = type(answer).__name__
+            raise CheckFailed(f"Your function should return a dict; for {string!r} it returns a {kind}.")
+        for key in DECODED:
+            if key not in answer:
+                raise CheckFailed(_joined(f"For {string!r} the dict has no key {key!r}.", _without_e(string, key)))
+            if answer[key] is ...:
+                _unfinished(answer[key])
+        answers.append(answer)
+    truths = [_decoded(string) for string, _ in cases]
+    for (string, look), answer, truth in zip(cases, answers, truths, strict=True):
+        for key in DECODED:
+            if not _same_value(answer[key], truth[key]):
+                why = _decoder_hint(key, answer, truth, list(zip(answers, truths, strict=True)))
+                why = why or _without_e(string, key) or look or f"Look at {key} again."
+                raise CheckFailed(f"{why} For {string!r} you give {key}={answer[key]!r}.")
+    _right(f"you read {len(cases)} strings as timm's own decoder does.")
+
+
+@_exercise
+def check_stride_walk(function: Callable[[Sequence[int], int], Iterable]) -> None:
+    """Check a function that turns strides into dilations where a limit is reached, by timm's rule.
+
+    The block that loses its stride keeps the dilation that held before it; the blocks behind it are dilated.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(strides, output_stride)`` returns a list of ``(stride, dilation)``, one for each block. ``strides``
+        are those of the blocks in order; the stem in front of them has a stride of 2.
+
+    Raises
+    ------
+    CheckFailed
+        If a block is wrong; the message says what to look at again.
+
+    Examples
+    --------
+    >>> check_stride_walk(lambda strides, output_stride: [(stride, 1) for stride in strides])
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: Nothing is changed. Where does the running stride pass the limit?
+    """
+    networks = {
+        "MobileNetV1": [block.stride for block in specs.v1_blocks()],
+        "MobileNetV2": [block.stride for block in specs.v2_blocks()],
+    }
+    cases = [((s, limit), f"{name} at output stride {limit}") for limit in (32, 16, 8) for name, s in networks.items()]
+    cases.append((([2, 1, 2, 2, 1, 2, 1], 4), "the strides 2, 1, 2, 2, 1, 2, 1 at output stride 4"))
+
+    def wrong(**slips: Any) -> Callable[[Sequence[int], int], list[tuple]]:
+        return lambda strides, limit: _walk(strides, limit, **slips)
+
+    every = "The dilation grows at every block behind the limit. Only a block that loses a stride multiplies it."
+    mistakes = [
+        (
+            "The block that loses its stride is dilated itself. It still reads a map of the old density: which blocks "
+            "do not?",
+            wrong(own=True),
+        ),
+        ("The stem in front of the blocks has a stride already: the walk does not begin at 1.", wrong(reached=1)),
+        (every, wrong(every="behind")),
+        (every, wrong(every="behind", own=True)),
+        (every, wrong(every="at")),
+        (every, wrong(every="at", own=True)),
+        ("The stride is still there: where it becomes a dilation, it must go.", wrong(keep=True)),
+        ("The stride is still there: where it becomes a dilation, it must go.", wrong(keep=True, own=True)),
+        ("The limit itself may be reached; only what would go beyond it is changed.", wrong(beyond=operator.ge)),
+        ("Nothing is changed. Where does the running stride pass the limit?", lambda s, limit: [(x, 1) for x in s]),
+        ("The strides go, but no block is dilated in their place.", wrong(grow=lambda dilation, stride: 1)),
+        (
+            "A second lost stride adds to the first: the dilation is multiplied, not set anew.",
+            wrong(grow=lambda d, s: s),
+        ),
+        ("The dilation is multiplied by the lost stride; nothing is added to it.", wrong(grow=operator.add)),
+        ("The dilation is multiplied by the lost stride; nothing is added to it.", wrong(grow=lambda d, s: d + 1)),
+        ("The order in a pair is (stride, dilation).", lambda *a: [pair[::-1] for pair in _walk(*a)]),
+        ("Only lost strides are in the list; every block has a pair.", lambda *a: [x for x in _walk(*a) if x[1] > 1]),
+    ]
+    # each call has a list of its own: a walk may change the one it is given
+    got = [_call(function, ([*strides], limit), shown) for (strides, limit), shown in cases]
+    got = [_rows(rows, 2, "(stride, dilation)") for rows in got]
+    truths = [_walk(*args) for args, _ in cases]
+    if got != truths:
+        for hint, mistaken in mistakes:
+            if got == [mistaken(*args) for args, _ in cases]:
+                raise CheckFailed(hint)
+    for (args, shown), rows, truth in zip(cases, got, truths, strict=True):
+        if len(rows) != len(truth):
+            raise CheckFailed(f"For {shown} there are {len(args[0])} blocks, and your list has {len(rows)} pairs.")
+        for place, (pair, other) in enumerate(zip(rows, truth, strict=True)):
+            if pair != other:
+                before = f"up to block {place}, counted from 0, all is right" if place else "the first pair is wrong"
+                which = "stride" if pair[0] != other[0] else "dilation"
+                raise CheckFailed(f"For {shown} {before}; there your pair is {pair}. Look at its {which}.")
+    _right("V1 and V2 at output stride 32, 16 and 8, as timm builds them.")
+
+
+@_exercise
+def check_hunt(answers: dict[str, object]) -> None:
+    """Check the ten answers of the treasure hunt; the right ones are looked up in the installed timm.
+
+    Parameters
+    ----------
+    answers : dict
+        With the keys ``padding``, ``shortcut``, ``norm``, ``linear``, ``v1_skip``, ``activation``, ``head``, ``depth``,
+        ``letters`` and ``eps``. What is still ``...`` is left out.
+
+    Raises
+    ------
+    CheckFailed
+        If some are wrong; the message says which, and in which function of timm to look.
+    CannotCheck
+        If timm is not installed, or has moved what is asked for.
+
+    Examples
+    --------
+    >>> check_hunt({"padding": ..., "shortcut": ...})
+    not yet: 0 of 10
+    """
+    if not isinstance(answers, Mapping):
+        raise CheckFailed(f"A dict of answers is expected here, and this is a {type(answers).__name__}.")
+    unknown = [key for key in answers if key not in WHERE_TO_LOOK]
+    if unknown:
+        raise CheckFailed(f"There is no question {unknown[0]!r}; the keys are {', '.join(WHERE_TO_LOOK)}.")
+    given = {key: answer for key, answer in answers.items() if answer is not None and answer is not ...}
+    if given:
+        truths = _treasures()
+        wrong = [key for key in WHERE_TO_LOOK if key in given and not _found(given[key], truths[key])]
+        if wrong:
+            raise CheckFailed("; ".join(f"{key}: look in {WHERE_TO_LOOK[key]}" for key in wrong) + ".")
+    if len(given) < len(WHERE_TO_LOOK):
+        raise _NotYet(f"{len(given)} of {len(WHERE_TO_LOOK)}")
+    _right("all ten. You can find your way in timm.")
+
+
+# Chapter 11: beyond
+
+
+@_exercise
+def check_padding(function: Callable[[int, int], int]) -> None:
+    """Check a function for the padding that keeps the size of a map at stride 1.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(kernel_size, dilation)``: how many zeros on each side, for an odd kernel.
+
+    Raises
+    ------
+    CheckFailed
+        If it is wrong for some kernel; the message says what to look at again.
+
+    Examples
+    --------
+    >>> check_padding(lambda kernel_size, dilation: kernel_size // 2)
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: The dilation is forgotten: it pulls the taps of the kernel apart.
+    """
+    cases = [
+        _Case((k, d), d * (k - 1) // 2, f"kernel_size={k}, dilation={d}")
+        for k, d in ((3, 1), (5, 1), (3, 2), (3, 4), (5, 2), (7, 3), (1, 2))
+    ]
+    mistakes = [
+        ("The dilation is forgotten: it pulls the taps of the kernel apart.", lambda k, d: k // 2),
+        ("The dilation is forgotten: it pulls the taps of the kernel apart.", lambda k, d: k - 1),
+        ("Your function is right for a 3x3 kernel only.", lambda k, d: d),
+        ("Your function gives one pixel for every kernel, and that is right for a plain 3x3 only.", lambda k, d: 1),
+        ("Between k taps there are k − 1 gaps, and only the gaps are stretched.", lambda k, d: d * k // 2),
+        ("Between k taps there are k − 1 gaps, and only the gaps are stretched.", lambda k, d: d * k / 2),
+        (
+            "This is for both sides together; the argument padding is what stands on each.",
+            lambda k, d: d * (k - 1),
+        ),
+        (
+            "This is how far the kernel reaches. How many zeros does that need on each side?",
+            lambda k, d: d * (k - 1) + 1,
+        ),
+        ("The dilation is added; it multiplies each of the gaps.", lambda k, d: (k - 1) // 2 + d),
+        ("The dilation is added; it multiplies each of the gaps.", lambda k, d: (k - 1) // 2 + d - 1),
+        ("The dilation is added; it multiplies each of the gaps.", lambda k, d: (k + d - 1) // 2),
+        ("Divided instead of multiplied: a dilation makes the kernel reach further.", lambda k, d: (k - 1) // 2 // d),
+        ("The middle of the kernel needs no zero of its own.", lambda k, d: d * (k - 1) // 2 + 1),
+    ]
+    _function(function, cases, mistakes, "Draw the kernel on its first pixel: how far does it hang over the edge?")
+    if any(isinstance(function(*case.args), float) for case in cases):
+        raise CheckFailed(
+            "The values are right, but they are floats, and nn.Conv2d wants whole numbers: divide with //."
+        )
+    _right("the map keeps its size, for any odd kernel and any dilation.")
+
+
+@_exercise
+def check_receptive_field(function: Callable[[list[tuple[int, int, int]]], int]) -> None:
+    """Check a function for the receptive field of a chain of convolutions.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(layers)``: how many pixels of the input, along one side, one value of the output can see. ``layers``
+        is a list of ``(kernel_size, stride, dilation)``, the first layer first.
+
+    Raises
+    ------
+    CheckFailed
+        If it is wrong for some chain; the message says what to look at again.
+
+    Examples
+    --------
+    >>> check_receptive_field(lambda layers: 1 + sum(dilation * (k - 1) for k, stride, dilation in layers))
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: The strides are forgotten: behind a stride of 2, neighbours on the map are two \
+pixels of the image apart.
+    """
+
+    def field(
+        layers: list[tuple[int, int, int]],
+        reach: Callable[[int, int], int] = lambda k, d: d * (k - 1),
+        jump_of: Callable[[int, int], int] = operator.mul,
+        first: int = 1,
+        early: bool = False,
+    ) -> int:
+        pixels, jump = first, 1
+        for k, s, d in layers:
+            after = jump_of(jump, s)
+            pixels += reach(k, d) * (after if early else jump)
+            jump = after
+        return pixels
+
+    def wrong(**slips: Any) -> Callable[[list], int]:
+        return lambda layers: field(layers, **slips)
+
+    def backwards(layers: list[tuple[int, int, int]]) -> int:
+        return functools.reduce(lambda r, layer: (r - 1) * layer[1] + layer[2] * (layer[0] - 1) + 1, layers, 1)
+
+    def network(strides: Iterable[tuple[int, int]], pointwise_first: bool) -> list[tuple[int, int, int]]:
+        chain = [(3, 2, 1)]
+        for stride, dilation in strides:
+            chain += [(1, 1, 1)] * pointwise_first + [(3, stride, dilation), (1, 1, 1)]
+        return chain
+
+    v1, v2 = ([block.stride for block in blocks] for blocks in (specs.v1_blocks(), specs.v2_blocks()))
+    cases = [
+        _Case((layers,), field(layers), shown or str(layers), look)
+        for layers, shown, look in [
+            ([(3, 1, 1)], "", "Begin with a single layer: it sees as far as its kernel reaches."),
+            ([(3, 1, 1), (5, 1, 1)], "", "The second layer widens what the first one sees."),
+            ([(3, 1, 2), (5, 1, 3)], "", "Dilation makes a kernel reach further."),
+            ([(3, 2, 1), (3, 1, 1)], "", "A stride moves apart what the layers **behind** it read."),
+            ([(3, 2, 1), (3, 2, 1), (5, 1, 1)], "", "Two strides in a row work together."),
+            ([(7, 1, 1), (1, 2, 1), (3, 1, 2)], "", "A kernel of a single pixel sees no more, but its stride counts."),
+            ([*network([(s, 1) for s in v1], False)], "MobileNetV1", ""),
+            ([*network([(s, 1) for s in v2], True)], "MobileNetV2", ""),
+            ([*network(_walk(v2, 16), True)], "MobileNetV2 at output stride 16", ""),
+        ]
+    ]
+    apart = "neighbours on the map are two pixels of the image apart."
+    gaps = "A kernel of k taps has k − 1 gaps, and each layer adds its gaps, not its taps."
+    mistakes = [
+        (f"The strides are forgotten: behind a stride of 2, {apart}", wrong(jump_of=lambda jump, s: 1)),
+        (gaps, wrong(reach=lambda k, d: d * k)),
+        (gaps, wrong(reach=lambda k, d: d * k, first=0)),
+        (gaps, wrong(reach=lambda k, d: d * (k - 1) + 1)),
+        (gaps, wrong(reach=lambda k, d: d * (k - 1) + 1, first=0)),
+        (gaps, wrong(reach=lambda k, d: d * k - 1)),
+        (
+            "A layer's own stride comes too early: it moves apart what the layers behind it read, not what it reads "
+            "itself.",
+            wrong(early=True),
+        ),
+        ("The dilation is forgotten: it pulls the taps of a kernel apart.", wrong(reach=lambda k, d: k - 1)),
+        (
+            "Only the stride of the layer before is used. The strides of all the layers before a layer work together.",
+            wrong(jump_of=lambda jump, s: s),
+        ),
+        ("The strides are added; two in a row multiply.", wrong(jump_of=operator.add)),
+        ("Without any layer a value sees one pixel, itself; begin there.", wrong(first=0)),
+        ("The kernels are multiplied; each layer adds something.", lambda layers: math.prod(k for k, _, _ in layers)),
+        ("This recipe begins at the last layer and goes to the first.", backwards),
+        ("These are half of the pixels: a kernel reaches to both sides.", wrong(reach=lambda k, d: d * (k - 1) // 2)),
+    ]
+    _function(function, cases, mistakes)
+    unchanged = "as much at output stride 16 as at 32" if cases[-1].right == cases[-2].right else "more when dilated"
+    _right(f"the last map of MobileNetV2 sees {cases[-2].right} pixels a side, {unchanged}.")
+
+
+@_exercise
+def check_hard_sigmoid(function: Callable[[Tensor], Tensor]) -> None:
+    """Check a hard sigmoid: 0 up to -3, 1 from 3 on, and a straight line between.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(x)`` takes a tensor of any shape and returns one of the same shape.
+
+    Raises
+    ------
+    CheckFailed
+        If it differs from ``torch.nn.functional.hardsigmoid``; the message says what to look at again.
+
+    Examples
+    --------
+    >>> check_hard_sigmoid(torch.sigmoid)
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: This is the smooth sigmoid. The hard one is made of three straight pieces.
+    """
+    if not callable(function):
+        raise CheckFailed("Pass the function itself, without calling it: its name, and no brackets behind it.")
+    scale = "Between the two ends the line climbs by 1 over a length of 6."
+    mistakes = [
+        ("This is the smooth sigmoid. The hard one is made of three straight pieces.", torch.sigmoid),
+        ("Nothing stops the line: what keeps the value between 0 and 1?", lambda x: (x + 3) / 6),
+        ("The value can pass 1.", lambda x: functional.relu(x + 3) / 6),
+        ("The value can fall below 0.", lambda x: (x + 3).clamp(max=6) / 6),
+        ("The value runs from 0 to 6. Scale it.", lambda x: functional.relu6(x + 3)),
+        ("At 0 the value should be one half: shift the line before you cut it.", lambda x: functional.relu6(x) / 6),
+        ("This is h-swish. The gate is the factor in it that x is multiplied with.", functional.hardswish),
+        (scale, lambda x: x.clamp(0, 1)),
+        (scale, lambda x: (x + 0.5).clamp(0, 1)),
+        (scale, lambda x: ((x + 1) / 2).clamp(0, 1)),
+        (f"{scale} A fifth is the slope of another library's hard sigmoid.", lambda x: (x / 5 + 0.5).clamp(0, 1)),
+        (f"{scale} A quarter is too steep.", lambda x: (x / 4 + 0.5).clamp(0, 1)),
+        ("The sign: large values of x open the gate.", lambda x: functional.hardsigmoid(-x)),
+        ("It should end at 0, not at −1.", functional.hardtanh),
+        ("This is a step; between −3 and 3 there is a slope.", lambda x: (x > 0).float()),
+        ("This is a step; between −3 and 3 there is a slope.", lambda x: (x >= 0).float()),
+    ]
+    tensors = [torch.linspace(-6, 6, 49).reshape(7, 7), torch.tensor([[-3.0, 0.0, 3.0]]), torch.tensor(1.5)]
+    results = []
+    for x in tensors:
+        shown = f"a tensor of shape {tuple(x.shape)}"
+        given = x.clone()
+        try:
+            result = _call(function, (given,), shown)
+        except CheckFailed as failed:
+            many = "A tensor holds many values, so no if can choose between them." if "ambiguous" in str(failed) else ""
+            raise CheckFailed(_joined(str(failed), many)) from None
+        if not isinstance(result, Tensor):
+            raise CheckFailed(f"Your function should return a tensor; it returns a {type(result).__name__}.")
+        if result.shape != x.shape:
+            raise CheckFailed(f"The shape should stay; {tuple(x.shape)} becomes {tuple(result.shape)}.")
+        if not torch.equal(given, x):
+            raise CheckFailed("Your function changes the tensor that it is given. Who calls it may still need that.")
+        results.append(result.detach().to(x.dtype))
+    if not all(_close(result, functional.hardsigmoid(x)) for result, x in zip(results, tensors, strict=True)):
+        for hint, wrong in mistakes:
+            if all(_close(result, wrong(x)) for result, x in zip(results, tensors, strict=True)):
+                raise CheckFailed(hint)
+        x, y, right = (
+            torch.cat([t.flatten() for t in each]) for each in (tensors, results, map(functional.hardsigmoid, tensors))
+        )
+        place = int((y - right).abs().argmax())
+        raise CheckFailed(f"At x = {x[place]:g} your function gives {y[place]:.4g}. Draw it from −6 to 6.")
+    _right("three straight pieces, and no exponential to compute.")
+
+
+@_exercise
+def check_squeeze_excite(block: type[nn.Module]) -> None:
+    """Check a squeeze-and-excitation: its shapes, its parameters, and its numbers.
+
+    Parameters
+    ----------
+    block : type
+        A ``torch.nn.Module`` whose instances are built by ``block(channels, squeeze_channels)``: the mean of each map,
+        a 1x1 convolution to ``squeeze_channels``, ReLU, a 1x1 convolution back, a hard sigmoid; the input is
+        multiplied with what comes out. Both convolutions have a bias, and may as well be linear layers.
+
+    Raises
+    ------
+    CheckFailed
+        If it computes something else; the message says where.
+
+    Examples
+    --------
+    >>> class Forgetful(nn.Module):
+    ...     def __init__(self, channels, squeeze_channels):
+    ...         super().__init__()
+    ...         self.reduce = nn.Conv2d(channels, squeeze_channels, 1)
+    ...         self.expand = nn.Conv2d(squeeze_channels, channels, 1)
+    ...     def forward(self, x):
+    ...         return x * functional.hardsigmoid(self.expand(functional.relu(self.reduce(x))))
+    >>> check_squeeze_excite(Forgetful)
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: The first convolution runs on the whole map. Squeeze first: one number for each \
+channel.
+    """
+    _is_class(block)
+    with _one_thread(), torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(0)
+        for channels, squeeze in ((16, 4), (24, 8)):
+            _compare_gate(block, channels, squeeze, f"{block.__name__}({channels}, {squeeze})")
+    _right(f"{block.__name__} weighs each channel by what it sees on the whole map.")
+
+
 # Numbers, functions and lists
 
 
@@ -1283,6 +1759,217 @@ def _list(rows: list[tuple], right: list[tuple], mistakes: Mistakes) -> None:
     if place and rows[place][0] != rows[place - 1][-2]:
         raise CheckFailed(f"Row {place}, counted from 0, does not read what row {place - 1} writes.")
     raise CheckFailed(f"Up to row {place}, counted from 0, all is right; look at that row, {rows[place]}, again.")
+
+
+# timm: what is read from it is found by name
+
+
+def _timm_module(module: str) -> ModuleType:
+    """Import timm.models.<module>, or say what is missing."""
+    try:
+        import timm
+    except ImportError:
+        raise CannotCheck("timm is not installed here, and this is about its source: run `pip install timm`.") from None
+    try:
+        return importlib.import_module(f"timm.models.{module}")
+    except ImportError:
+        raise CannotCheck(f"timm {timm.__version__} has no timm.models.{module}: {MOVED}") from None
+
+
+def _from_timm(module: str, name: str) -> Any:
+    """Return timm.models.<module>.<name>, or say that it has moved."""
+    home = _timm_module(module)
+    if not hasattr(home, name):
+        version = sys.modules["timm"].__version__
+        raise CannotCheck(f"timm {version} has no {name} in timm.models.{module}: {MOVED}")
+    return getattr(home, name)
+
+
+@contextmanager
+def _reading(what: str) -> Iterator[None]:
+    """Turn whatever goes wrong in reading timm into a sentence."""
+    try:
+        yield
+    except CannotCheck:
+        raise
+    except Exception as error:
+        version = sys.modules["timm"].__version__
+        raise CannotCheck(
+            f"{what} of timm {version} cannot be read as before, {_sentence(error)[:-1]}: {MOVED}"
+        ) from None
+
+
+MOVED = "it has moved since this was written, and your answer cannot be compared. It may well be right."
+
+
+def _strings_of(generator: str) -> list[str]:
+    """Return the architecture strings in the source of a function of timm's efficientnet module, each once."""
+    source = inspect.getsource(_from_timm("efficientnet", generator))
+    strings = re.findall(r"""["']((?:ir|dsa?)_[a-z0-9_.]+)["']""", source)
+    if not strings:
+        version = sys.modules["timm"].__version__
+        raise CannotCheck(f"timm {version} has no architecture strings in {generator}: {MOVED}")
+    return list(dict.fromkeys(strings))
+
+
+def _decoded(string: str) -> dict[str, object]:
+    """Return what timm's decoder makes of a string, in the words of the exercise."""
+    decode = _from_timm("_efficientnet_builder", "_decode_block_str")
+    with _reading("_decode_block_str"):
+        arguments, repeats = decode(string)
+        return {
+            "block": arguments["block_type"],
+            "repeats": repeats,
+            "kernel_size": arguments["dw_kernel_size"],
+            "stride": arguments["stride"],
+            "expansion": arguments.get("exp_ratio", 1),
+            "channels": arguments["out_chs"],
+        }
+
+
+def _same_value(value: object, right: object) -> bool:
+    if isinstance(right, str) or isinstance(value, (str, bool)) or not isinstance(value, Real):
+        return type(value) is type(right) and value == right
+    return value == right
+
+
+def _without_e(string: str, key: str) -> str:
+    if key == "expansion" and "_e" not in string:
+        return "It has no e: what is the expansion of a block that does not expand?"
+    return ""
+
+
+def _decoder_hint(key: str, answer: Mapping, truth: Mapping, pairs: list[tuple[Mapping, Mapping]]) -> str:
+    """Return what is typically wrong when one value of a decoded string is wrong, or nothing."""
+    value, right = answer[key], truth[key]
+    if key == "block":
+        if isinstance(value, str) and value and right.startswith(value):
+            return "The name of the block is cut: it goes on up to the first underscore."
+        return "The block's name stands in front of the first underscore, and stays text."
+    if isinstance(value, str):
+        if value.isdigit():
+            return f"{key}: this is still text; make a number of it."
+        return f"{key}: this is still text, with its letter; make a number of what stands behind the letter."
+    for other in DECODED[1:]:
+        if other != key and all(_same_value(a[key], t[other]) for a, t in pairs):
+            return f"You give the {other} as {key}: which letter belongs to which?"
+    digits = str(right)
+    if (
+        isinstance(value, int)
+        and str(value) != digits
+        and (digits.startswith(str(value)) or digits.endswith(str(value)))
+    ):
+        return f"{key}: this is cut; a number can have more than one digit."
+    return ""
+
+
+def _walk(
+    strides: Sequence[int],
+    limit: int,
+    reached: int = 2,
+    own: bool = False,
+    keep: bool = False,
+    every: str = "",
+    beyond: Callable[[int, int], bool] = operator.gt,
+    grow: Callable[[int, int], int] = operator.mul,
+) -> list[tuple[int, int]]:
+    """Return (stride, dilation) by timm's rule, or with a typical slip in it."""
+    dilation, found = 1, []
+    for stride in strides:
+        full = every == "at" and reached >= limit
+        if full or (stride > 1 or every == "behind") and beyond(reached * stride, limit):
+            before, dilation = dilation, grow(dilation, 2 if every else stride)
+            found.append((stride if keep else 1, dilation if own else before))
+            if every == "behind":
+                reached *= stride
+        else:
+            found.append((stride, dilation))
+            reached *= stride
+    return found
+
+
+WHERE_TO_LOOK = {
+    "padding": "the signature of InvertedResidual.__init__, and what create_conv2d is given",
+    "shortcut": "the last lines of InvertedResidual.forward",
+    "norm": "InvertedResidual.__init__, at what get_norm_act_layer makes, or ask the object itself for its class",
+    "linear": "InvertedResidual.__init__, where bn3 is made",
+    "v1_skip": "_decode_block_str, at what it hands on for separable blocks, and DepthwiseSeparableConv.__init__",
+    "activation": "_decode_block_str, where an option begins with n",
+    "head": "_gen_mobilenet_v2, at what becomes of num_features when the width is below 1",
+    "depth": "_scale_stage_depth, and at what the function mobilenetv2_120d hands to it",
+    "letters": "EfficientNetBuilder._make_block",
+    "eps": "_gen_mobilenet_v2, at its norm_layer, and resolve_bn_args; then ask the object",
+}
+
+
+def _treasures() -> dict[str, object]:
+    """Return the answers of the treasure hunt, each looked up in the installed timm."""
+    block_class = _from_timm("_efficientnet_blocks", "InvertedResidual")
+    edge_class = _from_timm("_efficientnet_blocks", "EdgeResidual")
+    builder_class = _from_timm("_efficientnet_builder", "EfficientNetBuilder")
+    decode = _from_timm("_efficientnet_builder", "_decode_block_str")
+    networks = {name: _from_timm("efficientnet", f"mobilenetv2_{name}") for name in ("050", "100", "120d")}
+    with torch.random.fork_rng(devices=[]), _reading("What the treasure hunt asks for in the MobileNets"):
+        source = inspect.getsource(block_class.__init__)
+        (padding,) = set(re.findall(r"padding=(\w+)", source)) & set(inspect.signature(block_class).parameters)
+        (linear,) = re.findall(r"(\w+)=False", re.search(r"self\.bn3 = .*", source)[0])
+
+        block = block_class(8, 8).eval()
+        block.drop_path = _Zero()
+        x = torch.randn(1, 8, 3, 3)
+        with torch.no_grad():
+            after = torch.equal(block(x.clone()), x)
+
+        asked = []  # a copy of the decoder that notes for which activation it asks
+        noting = {**decode.__globals__, "get_act_layer": asked.append}
+        type(decode)(decode.__code__, noting)("ir_r1_k3_s1_e1_c8_nhs")
+        (activation,) = asked
+
+        letters = []
+        for word in sorted(set(re.findall(r"'([a-z]{2,4})'", inspect.getsource(decode)))):
+            try:
+                arguments, _ = decode(f"{word}_r1_k3_s1_e1_c8")
+                with torch.device("meta"):
+                    build = builder_class(norm_layer=nn.BatchNorm2d)
+                    stages = build(8, [[{**arguments, "act_layer": nn.ReLU}]])
+            except Exception:
+                continue  # not a block's name, or a block that wants more
+            letters += [word] * isinstance(stages[0][0], edge_class)
+        (letter,) = letters
+
+        plain = networks["100"]()
+        return {
+            "padding": padding,
+            "shortcut": "after" if after else "before",
+            "norm": type(plain.blocks[1][1].bn1).__name__,
+            "linear": linear,
+            "v1_skip": not decode("dsa_r1_k3_s1_c8_skip")[0]["noskip"],
+            "activation": activation,
+            "head": networks["050"]().num_features,
+            "depth": len(networks["120d"]().blocks[3]),
+            "letters": letter,
+            "eps": plain.bn1.eps,
+        }
+
+
+class _Zero(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.zeros_like(x)
+
+
+def _found(answer: object, right: object) -> bool:
+    """Compare an answer of the hunt with the right one; how it is written does not matter."""
+    if isinstance(right, bool):
+        return str(answer) == str(right)
+    if isinstance(right, Real):
+        try:
+            return not isinstance(answer, bool) and math.isclose(float(answer), right, rel_tol=1e-6)
+        except (TypeError, ValueError):
+            return False
+    if isinstance(answer, (tuple, list)) and answer:
+        answer = answer[0]  # a name, and the default that goes with it
+    text = answer.__name__ if isinstance(answer, type) else str(answer)
+    return re.split(r"\s*=", text.strip(" '\"`()"))[0].casefold() == right.casefold()
 
 
 # Blocks
@@ -1556,3 +2243,130 @@ def _variant(mine: nn.Module, theirs: nn.Module, parts: dict[str, str | None], x
         if _close(got, forward(**settings)):
             return hint
     return ""
+
+
+# Squeeze-and-excitation
+
+
+def _compare_gate(block: type[nn.Module], channels: int, squeeze: int, shown: str) -> None:
+    try:
+        mine = block(channels, squeeze)
+    except Exception as error:
+        raise CheckFailed(f"{shown} cannot be built: {_sentence(error)}") from None
+    if "_modules" not in vars(mine):
+        raise _NotYet(f"the __init__ of {block.__name__} does not call super().__init__()")
+    for module in mine.modules():
+        if isinstance(module, (nn.Conv2d, nn.Linear)):
+            module.weight.normal_(std=2 / math.sqrt(module.weight[0].numel()))
+            if module.bias is not None:
+                module.bias.normal_()
+    x = torch.randn(2, channels, 9, 7) + 3 * torch.randn(2, channels, 1, 1)
+    run = _run(mine.eval(), x)
+    if run.error is None:
+        _unfinished(run.output)
+    hint = next(iter(_gate_structure(run, channels, squeeze)), "")
+    if run.error is not None:
+        raise CheckFailed(_joined(hint, f"{shown} stops with {_sentence(run.error)}"))
+    if not isinstance(run.output, Tensor):
+        raise CheckFailed(f"forward should return a tensor; {shown} returns a {type(run.output).__name__}.")
+    if hint:
+        raise CheckFailed(hint)
+    if run.output.shape != x.shape:
+        at = f"{shown} turns {tuple(x.shape)} into {tuple(run.output.shape)}."
+        only = "The factors themselves are returned; what are they for?" if run.output.numel() == 2 * channels else ""
+        raise CheckFailed(_joined(only or "The output has the wrong shape.", at))
+    count = sum(parameter.numel() for parameter in mine.parameters())
+    if count != 2 * channels * squeeze + squeeze + channels:
+        raise CheckFailed(f"There are parameters outside the two convolutions: {shown} has {count}.")
+    first, second = run.of_kind(nn.Conv2d, nn.Linear)
+    for mode in ("eval", "train"):
+        getattr(mine, mode)()
+        got = mine(x.clone())
+        if not _close(got, _gate(x, first, second)):
+            for why, slips in GATE_MISTAKES:
+                if _close(got, _gate(x, first, second, **slips)):
+                    raise CheckFailed(why)
+            if mode == "train":
+                raise CheckFailed("In eval mode all is right. Which layer behaves differently in training?")
+            raise CheckFailed(f"The layers of {shown} are right, but not what happens between and behind them.")
+
+
+def _gate_structure(run: _Run, channels: int, squeeze: int) -> Iterable[str]:
+    """Compare the layers one by one; each hint is something that differs, the weightiest first."""
+    mine = [(module, shape) for module, shape in run.layers if isinstance(module, (nn.Conv2d, nn.Linear))]
+    if run.of_kind(nn.BatchNorm1d, nn.BatchNorm2d):
+        yield "There is a BatchNorm. The two convolutions see one number for each channel and need none."
+    if mine and math.prod(mine[0][1]) > 2 * mine[0][0].weight.shape[0]:
+        yield "The first convolution runs on the whole map. Squeeze first: one number for each channel."
+    if len(mine) != 2:
+        if run.error is None:
+            yield f"There are two 1x1 convolutions, one in and one back, and here {len(mine)} ran."
+        return
+    if mine[0][0] is mine[1][0]:
+        yield "One convolution is used twice; each has weights of its own."
+    for (module, _), name, (before, after) in zip(
+        mine, ("first", "second"), ((channels, squeeze), (squeeze, channels)), strict=True
+    ):
+        if getattr(module, "groups", 1) != 1:
+            yield f"The {name} convolution has groups. Each of its outputs looks at all the channels."
+        elif tuple(module.weight.shape[:2]) != (after, before):
+            ends = f"{module.weight.shape[1]} channels to {module.weight.shape[0]}"
+            yield f"The {name} convolution takes {ends}; look at its ends again."
+        elif module.weight[0, 0].numel() != 1:
+            yield f"The kernel of the {name} convolution is larger than the single pixel that is left."
+        if module.bias is None:
+            yield f"The {name} convolution has no bias, and no BatchNorm follows that could take its place."
+
+
+GATES = {"mean": lambda x: x.mean((2, 3)), "max": lambda x: x.amax((2, 3)), "sum": lambda x: x.sum((2, 3))}
+GATE_MISTAKES = [
+    ("The gate is the smooth sigmoid. MobileNetV3's is made of straight lines.", {"gate": torch.sigmoid}),
+    ("The activation between the two convolutions is missing.", {"between": lambda s: s}),
+    (
+        "Two slips: the activation between the two convolutions is missing, and the gate is the smooth sigmoid.",
+        {"between": lambda s: s, "gate": torch.sigmoid},
+    ),
+    (
+        "The activation between the two convolutions is ReLU; nothing is cut off at the top.",
+        {"between": functional.relu6},
+    ),
+    *(
+        ("The activation between the two convolutions is plain ReLU.", {"between": activation})
+        for activation in (
+            functional.hardswish,
+            functional.silu,
+            functional.hardsigmoid,
+            torch.sigmoid,
+            functional.gelu,
+        )
+    ),
+    ("The factors are added to the input; they should weigh it.", {"join": operator.add}),
+    ("The input is added once more: there is no residual in here.", {"join": lambda x, s: x * s + x}),
+    ("The factors are returned, spread over the map; what are they for?", {"join": lambda x, s: s + 0 * x}),
+    ("Nothing keeps the factors between 0 and 1.", {"gate": lambda s: s}),
+    ("The gate is cut off at 6 and not at 1.", {"gate": lambda s: functional.relu6(s + 3)}),
+    ("The gate is not shifted: at 0 it should be half open.", {"gate": lambda s: functional.relu6(s) / 6}),
+    ("The gate does not have this slope: it opens between −3 and 3.", {"gate": lambda s: s.clamp(0, 1)}),
+    *(
+        ("The last activation belongs to a gate, from 0 to 1.", {"gate": activation})
+        for activation in (functional.relu, functional.relu6, functional.hardswish, torch.tanh)
+    ),
+    ("The channels compete: each gate is open or shut by itself.", {"gate": lambda s: s.softmax(1)}),
+    ("The largest value of each map is taken, not its mean.", {"pool": "max"}),
+    ("Each map is summed up. Divide, or a larger image opens the gates further.", {"pool": "sum"}),
+]
+
+
+def _gate(
+    x: Tensor,
+    first: nn.Module,
+    second: nn.Module,
+    pool: str = "mean",
+    between: Callable[[Tensor], Tensor] = functional.relu,
+    gate: Callable[[Tensor], Tensor] = functional.hardsigmoid,
+    join: Callable[[Tensor, Tensor], Tensor] = operator.mul,
+) -> Tensor:
+    """Return what a squeeze-and-excitation with these two layers gives, or with a typical slip in it."""
+    s = between(functional.linear(GATES[pool](x), first.weight.flatten(1), first.bias))
+    s = gate(functional.linear(s, second.weight.flatten(1), second.bias))
+    return join(x, s[:, :, None, None])

@@ -488,6 +488,126 @@ def inverted_residual(
     )
 
 
+def squeeze_excite_layers(channels: int, squeeze_channels: int) -> list[Layer]:
+    """Layers of a :class:`~mobilenet_lib.SqueezeExcite`: down to a few channels and up again, on a single pixel.
+
+    Parameters as :func:`squeeze_excite`.
+
+    Examples
+    --------
+    >>> [(row.name, row.params) for row in squeeze_excite_layers(72, 24)]
+    [('reduce', 1752), ('expand', 1800)]
+    """
+    positive_int(channels=channels, squeeze_channels=squeeze_channels)
+    return [
+        conv_layer("reduce", "pointwise", channels, squeeze_channels, size=1, norm=False, bias=True),
+        conv_layer("expand", "pointwise", squeeze_channels, channels, size=1, norm=False, bias=True),
+    ]
+
+
+def squeeze_excite(channels: int, squeeze_channels: int) -> Cost:
+    """Cost of a :class:`~mobilenet_lib.SqueezeExcite`, on a map of any size.
+
+    Parameters
+    ----------
+    channels : int
+        Of the map.
+    squeeze_channels : int
+        Of the narrow middle.
+
+    Returns
+    -------
+    Cost
+        macs = 2 · channels · squeeze. The average before and the product after are not counted, as nowhere here.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a count is not a positive integer.
+
+    References
+    ----------
+    Hu et al. 2018, arXiv:1709.01507, section 4; Howard et al. 2019, arXiv:1905.02244, section 5.3.
+
+    Examples
+    --------
+    >>> squeeze_excite(72, 24)
+    Cost(params=3552, macs=3456)
+    """
+    return total(squeeze_excite_layers(channels, squeeze_channels))
+
+
+def inverted_residual_se_layers(
+    in_channels: int,
+    mid_channels: int,
+    out_channels: int,
+    squeeze_channels: int,
+    size: Size,
+    kernel_size: int = 3,
+    stride: int = 1,
+    dilation: int = 1,
+) -> list[Layer]:
+    """Layers of an :class:`~mobilenet_lib.InvertedResidualSE`: expansion, depthwise, reduce, expand, projection.
+
+    Parameters as :func:`inverted_residual_se`.
+
+    Examples
+    --------
+    >>> [row.name for row in inverted_residual_se_layers(80, 480, 112, 120, size=14)]
+    ['conv1', 'depthwise', 'se.reduce', 'se.expand', 'conv2']
+    """
+    *before, projection = inverted_residual_layers(
+        in_channels, mid_channels, out_channels, size, kernel_size, stride, dilation
+    )
+    return [*before, *_prefixed("se", squeeze_excite_layers(mid_channels, squeeze_channels)), projection]
+
+
+def inverted_residual_se(
+    in_channels: int,
+    mid_channels: int,
+    out_channels: int,
+    squeeze_channels: int,
+    size: Size,
+    kernel_size: int = 3,
+    stride: int = 1,
+    dilation: int = 1,
+) -> Cost:
+    """Cost of an :class:`~mobilenet_lib.InvertedResidualSE`, MobileNetV3's block.
+
+    Parameters
+    ----------
+    in_channels, mid_channels, out_channels : int
+        The thin input, the fat middle, the thin output.
+    squeeze_channels : int
+        Of the squeeze-and-excitation.
+    size : int or (int, int)
+        Height and width of the input, in pixels.
+    kernel_size, stride, dilation : int
+        Of the depthwise layer.
+
+    Returns
+    -------
+    Cost
+        That of :func:`inverted_residual` and :func:`squeeze_excite` together.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`conv_layer`.
+
+    References
+    ----------
+    Howard et al. 2019, arXiv:1905.02244, figure 4.
+
+    Examples
+    --------
+    >>> inverted_residual_se(80, 480, 112, 120, size=14)
+    Cost(params=213064, macs=19025280)
+    """
+    ends = (in_channels, mid_channels, out_channels, squeeze_channels)
+    return total(inverted_residual_se_layers(*ends, size, kernel_size, stride, dilation))
+
+
 def bottleneck_layers(
     in_channels: int,
     mid_channels: int,
@@ -569,7 +689,33 @@ def _classifier(in_features: int, num_classes: int) -> Layer:
     return conv_layer("classifier", "classifier", in_features, num_classes, size=1, norm=False, bias=True)
 
 
-def mobilenet_v1_layers(width_mult: float = 1.0, resolution: Size = 224, num_classes: int = 1000) -> list[Layer]:
+def _v1_trunk(width_mult: float, resolution: Size, output_stride: int) -> list[Layer]:
+    layers = [_stem(width_mult, resolution)]
+    for i, (block, dilation) in enumerate(specs.dilate(specs.v1_blocks(width_mult), output_stride)):
+        ends, size = (block.in_channels, block.out_channels), layers[-1].out_size
+        parts = depthwise_separable_layers(*ends, size, stride=block.stride, dilation=dilation)
+        layers += _prefixed(f"blocks.{i}", parts)
+    return layers
+
+
+def _v2_trunk(
+    width_mult: float, resolution: Size, output_stride: int, spec: Iterable[specs.V2Row] = specs.V2_SPEC
+) -> list[Layer]:
+    layers = [_stem(width_mult, resolution)]
+    for i, (block, dilation) in enumerate(specs.dilate(specs.v2_blocks(width_mult, spec), output_stride)):
+        ends, size = (block.in_channels, block.out_channels), layers[-1].out_size
+        if block.expansion == 1:
+            parts = depthwise_projection_layers(*ends, size, stride=block.stride, dilation=dilation)
+        else:
+            ends = (ends[0], block.in_channels * block.expansion, ends[1])
+            parts = inverted_residual_layers(*ends, size, stride=block.stride, dilation=dilation)
+        layers += _prefixed(f"blocks.{i}", parts)
+    return layers
+
+
+def mobilenet_v1_layers(
+    width_mult: float = 1.0, resolution: Size = 224, num_classes: int = 1000, *, output_stride: int = 32
+) -> list[Layer]:
     """Every convolution and the classifier of a :class:`~mobilenet_lib.MobileNetV1`, in order.
 
     Parameters as :func:`mobilenet_v1`.
@@ -579,15 +725,13 @@ def mobilenet_v1_layers(width_mult: float = 1.0, resolution: Size = 224, num_cla
     >>> [layer.name for layer in mobilenet_v1_layers()[:3]]
     ['stem', 'blocks.0.depthwise', 'blocks.0.pointwise']
     """
-    layers = [_stem(width_mult, resolution)]
-    for i, block in enumerate(specs.v1_blocks(width_mult)):
-        size = layers[-1].out_size
-        parts = depthwise_separable_layers(block.in_channels, block.out_channels, size, stride=block.stride)
-        layers += _prefixed(f"blocks.{i}", parts)
+    layers = _v1_trunk(width_mult, resolution, output_stride)
     return [*layers, _classifier(layers[-1].out_channels, num_classes)]
 
 
-def mobilenet_v1(width_mult: float = 1.0, resolution: Size = 224, num_classes: int = 1000) -> Cost:
+def mobilenet_v1(
+    width_mult: float = 1.0, resolution: Size = 224, num_classes: int = 1000, *, output_stride: int = 32
+) -> Cost:
     """Cost of a whole MobileNetV1 for one image.
 
     Parameters
@@ -598,11 +742,14 @@ def mobilenet_v1(width_mult: float = 1.0, resolution: Size = 224, num_classes: i
         Height and width of the image, in pixels, at least 32.
     num_classes : int, default=1000
         Outputs of the classifier.
+    output_stride : {32, 16, 8}, default=32
+        Image pixels to one pixel of the last map; below 32 the maps are larger, and the parameters as many.
 
     Raises
     ------
     TypeError, ValueError
-        If width_mult is not a finite number above 0, the image is below 32 pixels, or num_classes is not positive.
+        If width_mult is not a finite number above 0, the image is below 32 pixels, num_classes is not positive, or
+        output_stride is not 32, 16 or 8.
 
     References
     ----------
@@ -613,7 +760,7 @@ def mobilenet_v1(width_mult: float = 1.0, resolution: Size = 224, num_classes: i
     >>> mobilenet_v1()
     Cost(params=4231976, macs=568740352)
     """
-    return total(mobilenet_v1_layers(width_mult, resolution, num_classes))
+    return total(mobilenet_v1_layers(width_mult, resolution, num_classes, output_stride=output_stride))
 
 
 def mobilenet_v2_layers(
@@ -621,12 +768,12 @@ def mobilenet_v2_layers(
     resolution: Size = 224,
     num_classes: int = 1000,
     spec: Iterable[specs.V2Row] = specs.V2_SPEC,
+    *,
+    output_stride: int = 32,
 ) -> list[Layer]:
     """Every convolution and the classifier of a :class:`~mobilenet_lib.MobileNetV2`, in order.
 
     Parameters as :func:`mobilenet_v2`.
-
-    `spec` are the rows of its table; :func:`mobilenet_lib.specs.v2_spec` has them with another expansion.
 
     Examples
     --------
@@ -635,23 +782,20 @@ def mobilenet_v2_layers(
     >>> total(mobilenet_v2_layers(spec=specs.v2_spec(3))).macs
     171498944
     """
-    layers = [_stem(width_mult, resolution)]
-    for i, block in enumerate(specs.v2_blocks(width_mult, spec)):
-        size = layers[-1].out_size
-        if block.expansion == 1:
-            parts = depthwise_projection_layers(block.in_channels, block.out_channels, size, stride=block.stride)
-        else:
-            mid_channels = block.in_channels * block.expansion
-            parts = inverted_residual_layers(
-                block.in_channels, mid_channels, block.out_channels, size, stride=block.stride
-            )
-        layers += _prefixed(f"blocks.{i}", parts)
+    layers = _v2_trunk(width_mult, resolution, output_stride, spec)
     last = layers[-1]
     head = conv_layer("head", "pointwise", last.out_channels, specs.v2_head_channels(width_mult), last.out_size)
     return [*layers, head, _classifier(head.out_channels, num_classes)]
 
 
-def mobilenet_v2(width_mult: float = 1.0, resolution: Size = 224, num_classes: int = 1000) -> Cost:
+def mobilenet_v2(
+    width_mult: float = 1.0,
+    resolution: Size = 224,
+    num_classes: int = 1000,
+    spec: Iterable[specs.V2Row] = specs.V2_SPEC,
+    *,
+    output_stride: int = 32,
+) -> Cost:
     """Cost of a whole MobileNetV2 for one image.
 
     Parameters
@@ -662,11 +806,16 @@ def mobilenet_v2(width_mult: float = 1.0, resolution: Size = 224, num_classes: i
         Height and width of the image, in pixels, at least 32.
     num_classes : int, default=1000
         Outputs of the classifier.
+    spec : iterable of V2Row, default=specs.V2_SPEC
+        The rows of its table; :func:`mobilenet_lib.specs.v2_spec` has them with another expansion.
+    output_stride : {32, 16, 8}, default=32
+        Image pixels to one pixel of the last map; below 32 the maps are larger, and the parameters as many.
 
     Raises
     ------
     TypeError, ValueError
-        If width_mult is not a finite number above 0, the image is below 32 pixels, or num_classes is not positive.
+        If width_mult is not a finite number above 0, the image is below 32 pixels, num_classes is not positive, or
+        output_stride is not 32, 16 or 8.
 
     References
     ----------
@@ -676,5 +825,168 @@ def mobilenet_v2(width_mult: float = 1.0, resolution: Size = 224, num_classes: i
     --------
     >>> mobilenet_v2()
     Cost(params=3504872, macs=300774272)
+    >>> mobilenet_v2(output_stride=16)
+    Cost(params=3504872, macs=526000832)
     """
-    return total(mobilenet_v2_layers(width_mult, resolution, num_classes))
+    return total(mobilenet_v2_layers(width_mult, resolution, num_classes, spec, output_stride=output_stride))
+
+
+def lraspp_layers(
+    num_classes: int,
+    width_mult: float = 1.0,
+    resolution: Size = 224,
+    *,
+    mid_channels: int = 128,
+    output_stride: int = 16,
+) -> list[Layer]:
+    """Every convolution of a :class:`~mobilenet_lib.segmentation.LRASPP` on a MobileNetV2, in order.
+
+    Parameters as :func:`lraspp`.
+
+    Examples
+    --------
+    >>> [(layer.name, layer.out_size) for layer in lraspp_layers(21)[-4:]]
+    [('head.high', (14, 14)), ('head.gate.1', (1, 1)),
+     ('head.low_classifier', (28, 28)), ('head.high_classifier', (28, 28))]
+    """
+    positive_int(num_classes=num_classes, mid_channels=mid_channels)
+    layers = _v2_trunk(width_mult, resolution, output_stride)
+    end = next(level.end for level in specs.levels(specs.v2_blocks(width_mult)) if level.reduction == 8)
+    low = next(layer for layer in layers if layer.name == f"blocks.{end}.conv2")
+    high = layers[-1]
+    parts = [
+        conv_layer("high", "pointwise", high.out_channels, mid_channels, high.out_size),
+        conv_layer("gate.1", "pointwise", high.out_channels, mid_channels, size=1, norm=False),
+        conv_layer("low_classifier", "classifier", low.out_channels, num_classes, low.out_size, norm=False, bias=True),
+        conv_layer("high_classifier", "classifier", mid_channels, num_classes, low.out_size, norm=False, bias=True),
+    ]
+    return [*layers, *_prefixed("head", parts)]
+
+
+def lraspp(
+    num_classes: int,
+    width_mult: float = 1.0,
+    resolution: Size = 224,
+    *,
+    mid_channels: int = 128,
+    output_stride: int = 16,
+) -> Cost:
+    """Cost of a whole :class:`~mobilenet_lib.segmentation.LRASPP` on a MobileNetV2, for one image.
+
+    Parameters
+    ----------
+    num_classes : int
+        Maps that come out, the background's included.
+    width_mult : float, default=1.0
+        α of the backbone.
+    resolution : int or (int, int), default=224
+        Height and width of the image, in pixels, at least 32.
+    mid_channels : int, default=128
+        Of the head.
+    output_stride : {32, 16, 8}, default=16
+        Of the backbone.
+
+    Returns
+    -------
+    Cost
+        Convolutions, as everywhere; bilinear resizing is not counted.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`mobilenet_v2`, or if mid_channels is not a positive integer.
+
+    References
+    ----------
+    Howard et al. 2019, arXiv:1905.02244, section 6.4 and figure 10.
+
+    Examples
+    --------
+    >>> lraspp(21)
+    Cost(params=1898714, macs=486003200)
+    """
+    options = {"mid_channels": mid_channels, "output_stride": output_stride}
+    return total(lraspp_layers(num_classes, width_mult, resolution, **options))
+
+
+def deeplab_v3_layers(
+    num_classes: int,
+    width_mult: float = 1.0,
+    resolution: Size = 224,
+    *,
+    mid_channels: int = 256,
+    rates: Iterable[int] = (6, 12, 18),
+    output_stride: int = 16,
+) -> list[Layer]:
+    """Every convolution of a :class:`~mobilenet_lib.segmentation.DeepLabV3` on a MobileNetV2, in order.
+
+    Parameters as :func:`deeplab_v3`.
+
+    Examples
+    --------
+    >>> [(layer.name, layer.dilation) for layer in deeplab_v3_layers(21)[-8:]]
+    [('head.branches.0', 1), ('head.branches.1', 6), ('head.branches.2', 12), ('head.branches.3', 18),
+     ('head.context.1', 1), ('head.project.0', 1), ('head.conv', 1), ('head.classifier', 1)]
+    """
+    positive_int(num_classes=num_classes, mid_channels=mid_channels)
+    layers, rates = _v2_trunk(width_mult, resolution, output_stride), tuple(rates)
+    n, size = layers[-1].out_channels, layers[-1].out_size
+    parts = [conv_layer("branches.0", "pointwise", n, mid_channels, size)]
+    for i, rate in enumerate(rates):
+        parts.append(conv_layer(f"branches.{i + 1}", "standard", n, mid_channels, size, kernel_size=3, dilation=rate))
+    parts += [
+        conv_layer("context.1", "pointwise", n, mid_channels, size=1),
+        conv_layer("project.0", "pointwise", (len(rates) + 2) * mid_channels, mid_channels, size),
+        conv_layer("conv", "standard", mid_channels, mid_channels, size, kernel_size=3),
+        conv_layer("classifier", "classifier", mid_channels, num_classes, size, norm=False, bias=True),
+    ]
+    return [*layers, *_prefixed("head", parts)]
+
+
+def deeplab_v3(
+    num_classes: int,
+    width_mult: float = 1.0,
+    resolution: Size = 224,
+    *,
+    mid_channels: int = 256,
+    rates: Iterable[int] = (6, 12, 18),
+    output_stride: int = 16,
+) -> Cost:
+    """Cost of a whole :class:`~mobilenet_lib.segmentation.DeepLabV3` on a MobileNetV2, for one image.
+
+    Parameters
+    ----------
+    num_classes : int
+        Maps that come out, the background's included.
+    width_mult : float, default=1.0
+        α of the backbone.
+    resolution : int or (int, int), default=224
+        Height and width of the image, in pixels, at least 32.
+    mid_channels : int, default=256
+        Of the head.
+    rates : iterable of int, default=(6, 12, 18)
+        Dilation of each atrous branch; they change no cost, their number does.
+    output_stride : {32, 16, 8}, default=16
+        Of the backbone.
+
+    Returns
+    -------
+    Cost
+        Convolutions, as everywhere; bilinear resizing is not counted.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`mobilenet_v2`, or if mid_channels or a rate is not a positive integer.
+
+    References
+    ----------
+    Chen et al. 2017, arXiv:1706.05587, section 3.3; Sandler et al. 2018, arXiv:1801.04381, section 6.3.
+
+    Examples
+    --------
+    >>> deeplab_v3(21)
+    Cost(params=1, macs=1)
+    """
+    options = {"mid_channels": mid_channels, "rates": rates, "output_stride": output_stride}
+    return total(deeplab_v3_layers(num_classes, width_mult, resolution, **options))

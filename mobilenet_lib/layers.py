@@ -1,4 +1,4 @@
-"""The two layers that every block is made of: a convolution with BatchNorm, with and without ReLU6."""
+"""The layers that every block is made of: a convolution with BatchNorm, with and without activation; MobileNetV3's."""
 
 from __future__ import annotations
 
@@ -152,6 +152,111 @@ class ConvBNReLU(ConvBN):
 
     def _activation(self) -> tuple[nn.Module, ...]:
         return (nn.ReLU6(inplace=True),)
+
+
+class ConvBNHardswish(ConvBN):
+    """Convolution, BatchNorm, h-swish: :class:`ConvBNReLU` with the activation of MobileNetV3.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+        M and N.
+    kernel_size : int, default=3
+        D_K, odd.
+    stride : {1, 2}, default=1
+        Step of the filter, in pixels.
+    padding : int, optional
+        Zeros on each side, in pixels; left out, as many as keep the size at stride 1.
+    dilation : int, default=1
+        Distance between the filter's taps, in pixels.
+    groups : int, default=1
+        1 is a standard convolution, in_channels a depthwise one.
+    bias : bool, default=False
+        Whether the convolution has a bias; BatchNorm subtracts it again, so it is waste.
+
+    Shape
+    -----
+    (N, C_in, H, W) -> (N, C_out, H', W'), with H' = ceil(H / stride) under the default padding, W' alike.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :class:`ConvBN`.
+
+    Notes
+    -----
+    h-swish(x) = x · ReLU6(x + 3) / 6: the swish x · σ(x) with a sigmoid made of straight lines.
+
+    References
+    ----------
+    Howard et al. 2019, arXiv:1905.02244, section 5.2.
+
+    Examples
+    --------
+    >>> import torch
+    >>> ConvBNHardswish(3, 16, stride=2)(torch.zeros(1, 3, 224, 224)).shape
+    torch.Size([1, 16, 112, 112])
+    """
+
+    def _activation(self) -> tuple[nn.Module, ...]:
+        return (nn.Hardswish(inplace=True),)
+
+
+class SqueezeExcite(nn.Module):
+    """Squeeze-and-excitation: look at the whole map, then turn each channel up or down.
+
+    Parameters
+    ----------
+    channels : int
+        Of the map; they come out as many.
+    squeeze_channels : int
+        Of the narrow middle; ``specs.squeeze_channels`` is MobileNetV3's rule, about a quarter.
+
+    Attributes
+    ----------
+    pool : AdaptiveAvgPool2d
+        The squeeze: one average for each channel.
+    reduce, expand : Conv2d
+        1x1, with a bias: no BatchNorm follows that would cancel it.
+    activation, gate : Module
+        ReLU, and the hard sigmoid ReLU6(x + 3) / 6. For the gate of the paper of 2018, set ``gate = nn.Sigmoid()``.
+
+    Shape
+    -----
+    (N, C, H, W) -> (N, C, H, W).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a count is not a positive integer; on a call, if the input is not (N, channels, H, W).
+
+    Notes
+    -----
+    MACs = 2 · channels · squeeze_channels, whatever the size of the map. Parameters: as many, and the two biases.
+
+    References
+    ----------
+    Hu et al. 2018, arXiv:1709.01507, section 3; Howard et al. 2019, arXiv:1905.02244, sections 5.2 and 5.3.
+
+    Examples
+    --------
+    >>> import torch
+    >>> SqueezeExcite(72, squeeze_channels=24)(torch.zeros(1, 72, 28, 28)).shape
+    torch.Size([1, 72, 28, 28])
+    """
+
+    def __init__(self, channels: int, squeeze_channels: int):
+        super().__init__()
+        positive_int(channels=channels, squeeze_channels=squeeze_channels)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.reduce = nn.Conv2d(channels, squeeze_channels, kernel_size=1)
+        self.activation = nn.ReLU(inplace=True)
+        self.expand = nn.Conv2d(squeeze_channels, channels, kernel_size=1)
+        self.gate = nn.Hardsigmoid()
+
+    def forward(self, x: Tensor) -> Tensor:
+        check_map(x, self.reduce.in_channels)
+        return x * self.gate(self.expand(self.activation(self.reduce(self.pool(x)))))
 
 
 def check_map(x: object, in_channels: int) -> None:

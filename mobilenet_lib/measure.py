@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torchinfo import ModelStatistics
 
 # fvcore counts these too; the papers do not, and neither does this book.
-NOT_COUNTED = ("aten::batch_norm", "aten::adaptive_avg_pool2d")
+NOT_COUNTED = ("aten::batch_norm", "aten::adaptive_avg_pool2d", "aten::upsample_bilinear2d")
 
 
 def macs(module: nn.Module, input_shape: tuple[int, ...]) -> int:
@@ -43,7 +43,7 @@ def macs(module: nn.Module, input_shape: tuple[int, ...]) -> int:
 
     Notes
     -----
-    fvcore's own total is larger: it also counts BatchNorm and pooling. See :func:`macs_by_operator`.
+    fvcore's own total is larger: it also counts BatchNorm, pooling and bilinear resizing. See :func:`macs_by_operator`.
 
     References
     ----------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from torch import Tensor, nn
 
 from . import specs
@@ -21,6 +23,8 @@ class MobileNetV1(nn.Module):
         α: scales the channels of every layer, rounded to multiples of 8.
     dropout : float, default=0.0
         Share of the features dropped before the classifier in training.
+    output_stride : {32, 16, 8}, default=32
+        Image pixels to one pixel of the last map; below 32, strides become dilation and the weights stay the same.
 
     Attributes
     ----------
@@ -28,6 +32,8 @@ class MobileNetV1(nn.Module):
         3x3, stride 2, to 32 channels at width 1.
     blocks : Sequential of DepthwiseSeparableConv
         The rows of ``specs.V1_SPEC``.
+    levels : tuple of Level
+        Where the maps of its pyramid come from, see :class:`Pyramid`.
     pool, dropout, classifier : Module
         Global average, dropout, linear layer.
 
@@ -38,8 +44,9 @@ class MobileNetV1(nn.Module):
     Raises
     ------
     TypeError, ValueError
-        If num_classes is not a positive integer, width_mult is not a finite number above 0, or dropout is not in
-        [0, 1]; on a call, if the input is not (N, 3, H, W) or is below 32 pixels a side.
+        If num_classes is not a positive integer, width_mult is not a finite number above 0, dropout is not in
+        [0, 1], or output_stride is not 32, 16 or 8; on a call, if the input is not (N, 3, H, W) or is below 32 pixels
+        a side.
 
     Notes
     -----
@@ -56,13 +63,22 @@ class MobileNetV1(nn.Module):
     torch.Size([2, 10])
     """
 
-    def __init__(self, num_classes: int = 1000, width_mult: float = 1.0, *, dropout: float = 0.0):
+    def __init__(
+        self,
+        num_classes: int = 1000,
+        width_mult: float = 1.0,
+        *,
+        dropout: float = 0.0,
+        output_stride: int = 32,
+    ):
         super().__init__()
         positive_int(num_classes=num_classes)
         share(dropout=dropout)
         self.stem = ConvBNReLU(3, specs.stem_channels(width_mult), stride=2)
         blocks = list(specs.v1_blocks(width_mult))
-        self.blocks = nn.Sequential(*(DepthwiseSeparableConv(*block) for block in blocks))
+        walked = specs.dilate(blocks, output_stride)
+        self.blocks = nn.Sequential(*(DepthwiseSeparableConv(*block, dilation=rate) for block, rate in walked))
+        self.levels = specs.levels(blocks, output_stride)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(blocks[-1].out_channels, num_classes)
@@ -85,13 +101,19 @@ class MobileNetV2(nn.Module):
         α: scales the channels of every layer, rounded to multiples of 8; the last 1x1 convolution grows above 1 only.
     dropout : float, default=0.0
         Share of the features dropped before the classifier in training.
+    output_stride : {32, 16, 8}, default=32
+        Image pixels to one pixel of the last map; below 32, strides become dilation and the weights stay the same.
+    spec : iterable of V2Row, default=specs.V2_SPEC
+        The table; ``specs.V2_110D_SPEC`` and ``specs.V2_120D_SPEC`` are timm's deeper ones.
 
     Attributes
     ----------
     stem : ConvBNReLU
         3x3, stride 2, to 32 channels at width 1.
     blocks : Sequential of DepthwiseProjection (the first) and ConvDepthwiseConv
-        The rows of ``specs.V2_SPEC``.
+        The rows of the table.
+    levels : tuple of Level
+        Where the maps of its pyramid come from, see :class:`Pyramid`.
     head : ConvBNReLU
         1x1, to 1280 channels at width 1 and below.
     pool, dropout, classifier : Module
@@ -104,8 +126,9 @@ class MobileNetV2(nn.Module):
     Raises
     ------
     TypeError, ValueError
-        If num_classes is not a positive integer, width_mult is not a finite number above 0, or dropout is not in
-        [0, 1]; on a call, if the input is not (N, 3, H, W) or is below 32 pixels a side.
+        If num_classes is not a positive integer, width_mult is not a finite number above 0, dropout is not in
+        [0, 1], or output_stride is not 32, 16 or 8; on a call, if the input is not (N, 3, H, W) or is below 32 pixels
+        a side.
 
     Notes
     -----
@@ -122,14 +145,25 @@ class MobileNetV2(nn.Module):
     torch.Size([2, 10])
     """
 
-    def __init__(self, num_classes: int = 1000, width_mult: float = 1.0, *, dropout: float = 0.0):
+    def __init__(
+        self,
+        num_classes: int = 1000,
+        width_mult: float = 1.0,
+        *,
+        dropout: float = 0.0,
+        output_stride: int = 32,
+        spec: Iterable[specs.V2Row] = specs.V2_SPEC,
+    ):
         super().__init__()
         positive_int(num_classes=num_classes)
         share(dropout=dropout)
-        blocks = list(specs.v2_blocks(width_mult))
+        self.spec = tuple(spec)
+        blocks = list(specs.v2_blocks(width_mult, self.spec))
         head_channels = specs.v2_head_channels(width_mult)
         self.stem = ConvBNReLU(3, specs.stem_channels(width_mult), stride=2)
-        self.blocks = nn.Sequential(*(bottleneck(*block) for block in blocks))
+        walked = specs.dilate(blocks, output_stride)
+        self.blocks = nn.Sequential(*(bottleneck(*block, dilation=rate) for block, rate in walked))
+        self.levels = specs.levels(blocks, output_stride)
         self.head = ConvBNReLU(blocks[-1].out_channels, head_channels, kernel_size=1)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.dropout = nn.Dropout(dropout)
@@ -142,13 +176,71 @@ class MobileNetV2(nn.Module):
         return self.classifier(self.dropout(self.pool(x).flatten(1)))
 
 
-def bottleneck(in_channels: int, expansion: int, out_channels: int, stride: int) -> nn.Module:
+class Pyramid(nn.Module):
+    """A network without its classifier: it gives the last map at each resolution, from fine to coarse.
+
+    Parameters
+    ----------
+    network : MobileNetV1 or MobileNetV2
+        Whose stem and blocks to use. They are shared, not copied.
+
+    Attributes
+    ----------
+    stem, blocks : Module
+        The network's own.
+    levels : tuple of Level
+        For each map: the block that gives it, its channels, its reduction.
+
+    Shape
+    -----
+    (N, 3, H, W) -> list of (N, C, ceil(H / r), ceil(W / r)), with C and r the ``channels`` and ``reduction`` of each
+    level: 16, 24, 32, 96, 320 and 2, 4, 8, 16, 32 for MobileNetV2. H and W are at least 32.
+
+    Raises
+    ------
+    TypeError
+        If network is not a MobileNetV1 or a MobileNetV2.
+    ValueError
+        On a call, if the input is not (N, 3, H, W) or is below 32 pixels a side.
+
+    References
+    ----------
+    Lin et al. 2017, arXiv:1612.03144; timm's ``features_only=True`` gives the same maps.
+
+    Examples
+    --------
+    >>> import torch
+    >>> pyramid = Pyramid(MobileNetV2(width_mult=0.35, output_stride=16))
+    >>> [tuple(features.shape[1:]) for features in pyramid(torch.zeros(2, 3, 64, 96))]
+    [(8, 32, 48), (8, 16, 24), (16, 8, 12), (32, 4, 6), (112, 4, 6)]
+    >>> [level.reduction for level in pyramid.levels]
+    [2, 4, 8, 16, 16]
+    """
+
+    def __init__(self, network: MobileNetV1 | MobileNetV2):
+        super().__init__()
+        check_network(network)
+        self.stem, self.blocks, self.levels = network.stem, network.blocks, network.levels
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        check_image(x)
+        x, ends, maps = self.stem(x), {level.end for level in self.levels}, []
+        for i, block in enumerate(self.blocks):
+            x = block(x)
+            if i in ends:
+                maps.append(x)
+        return maps
+
+
+def bottleneck(in_channels: int, expansion: int, out_channels: int, stride: int, dilation: int = 1) -> nn.Module:
     """Return the block of one table row: without an expansion layer where there is nothing to expand.
 
     Parameters
     ----------
     in_channels, expansion, out_channels, stride : int
         A :class:`~mobilenet_lib.specs.V2Block`.
+    dilation : int, default=1
+        Distance between the depthwise filter's taps, in pixels.
 
     Examples
     --------
@@ -156,8 +248,8 @@ def bottleneck(in_channels: int, expansion: int, out_channels: int, stride: int)
     ('DepthwiseProjection', 'ConvDepthwiseConv')
     """
     if expansion == 1:
-        return DepthwiseProjection(in_channels, out_channels, stride=stride)
-    return ConvDepthwiseConv(in_channels, in_channels * expansion, out_channels, stride=stride)
+        return DepthwiseProjection(in_channels, out_channels, stride=stride, dilation=dilation)
+    return ConvDepthwiseConv(in_channels, in_channels * expansion, out_channels, stride=stride, dilation=dilation)
 
 
 def initialise(model: nn.Module) -> None:
@@ -182,6 +274,33 @@ def initialise(model: nn.Module) -> None:
         elif isinstance(module, nn.Linear):
             nn.init.normal_(module.weight, 0, 0.01)
             nn.init.zeros_(module.bias)
+
+
+def check_network(network: object) -> None:
+    """Require a MobileNetV1 or a MobileNetV2 of this library.
+
+    Parameters
+    ----------
+    network : object
+        What was given.
+
+    Raises
+    ------
+    TypeError
+        If it is something else, a network of timm's or torchvision's for example.
+
+    Examples
+    --------
+    >>> check_network(nn.Identity())
+    Traceback (most recent call last):
+        ...
+    TypeError: network must be a MobileNetV1 or a MobileNetV2 of this library, got Identity; MobileNetV2() builds one
+    """
+    if not isinstance(network, MobileNetV1 | MobileNetV2):
+        got = network.__name__ if isinstance(network, type) else type(network).__name__
+        raise TypeError(
+            f"network must be a MobileNetV1 or a MobileNetV2 of this library, got {got}; MobileNetV2() builds one"
+        )
 
 
 def check_image(x: object) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from math import ceil
+from typing import NamedTuple, TypeVar
 
 from ._validation import positive_int, positive_number
 
 STEM_CHANNELS = 32
 V2_HEAD_CHANNELS = 1280
 TOTAL_STRIDE = 32
+OUTPUT_STRIDES = (32, 16, 8)
 
 
 class V1Row(NamedTuple):
@@ -134,6 +136,51 @@ def v2_spec(expansion: int = 6) -> tuple[V2Row, ...]:
     """
     positive_int(expansion=expansion)
     return tuple(row if row.t == 1 else row._replace(t=int(expansion)) for row in V2_SPEC)
+
+
+def scaled(spec: Iterable[V2Row] = V2_SPEC, width_mult: float = 1.0, depth_mult: float = 1.0) -> tuple[V2Row, ...]:
+    """Return a table with wider rows and more blocks in them: a network that is scaled in its middle alone.
+
+    What is not in the table stays: the stem's 32 channels and the head's 1280. The first and the last row keep their
+    number of blocks.
+
+    Parameters
+    ----------
+    spec : iterable of V2Row, default=V2_SPEC
+        The rows to start from.
+    width_mult : float, default=1.0
+        Scales c, rounded to multiples of 8.
+    depth_mult : float, default=1.0
+        Scales n, rounded up.
+
+    Returns
+    -------
+    tuple of V2Row
+        For ``MobileNetV2(spec=...)``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a multiplier is not a finite number above 0.
+
+    References
+    ----------
+    `timm.models.efficientnet`, ``_gen_mobilenet_v2`` with ``fix_stem_head``: mobilenetv2_110d and mobilenetv2_120d.
+    The idea to scale width and depth together: Tan and Le 2019, arXiv:1905.11946, section 3.
+
+    Examples
+    --------
+    >>> scaled(width_mult=1.1, depth_mult=1.2)[:3]
+    (V2Row(t=1, c=16, n=1, s=1), V2Row(t=6, c=24, n=3, s=2), V2Row(t=6, c=32, n=4, s=2))
+    """
+    positive_number(width_mult=width_mult, depth_mult=depth_mult)
+    rows = [row._replace(c=make_divisible(row.c * width_mult)) for row in spec]
+    return (*rows[:1], *(row._replace(n=ceil(row.n * depth_mult)) for row in rows[1:-1]), *rows[1:][-1:])
+
+
+# timm's deeper networks: "110d" is 1.1 times as wide and 1.2 times as deep, "120d" 1.2 and 1.4.
+V2_110D_SPEC = scaled(V2_SPEC, width_mult=1.1, depth_mult=1.2)
+V2_120D_SPEC = scaled(V2_SPEC, width_mult=1.2, depth_mult=1.4)
 
 
 class V1Block(NamedTuple):
@@ -264,3 +311,146 @@ def v2_blocks(width_mult: float = 1.0, spec: Iterable[V2Row] = V2_SPEC) -> Itera
         for i in range(n):
             yield V2Block(in_channels, t, out_channels, s if i == 0 else 1)
             in_channels = out_channels
+
+
+Block = TypeVar("Block", V1Block, V2Block)
+
+
+def dilate(blocks: Iterable[Block], output_stride: int = 32) -> list[tuple[Block, int]]:
+    """Walk along the blocks and turn strides into dilation, so that the map never shrinks below 1/output_stride.
+
+    A block that gives up its stride still sees the map as finely as before, so its own taps stay where they are; all
+    blocks after it see twice as many pixels and space their taps twice as far. The pixels that the strided network
+    would have computed come out with the same values; the others are new and lie between them.
+
+    Parameters
+    ----------
+    blocks : iterable of V1Block or V2Block
+        What :func:`v1_blocks` or :func:`v2_blocks` yields.
+    output_stride : {32, 16, 8}, default=32
+        Image pixels to one pixel of the last map; 32 changes nothing.
+
+    Returns
+    -------
+    list of (block, dilation)
+        The block with the stride that is left, and the dilation of its depthwise layer.
+
+    Raises
+    ------
+    ValueError
+        If output_stride is not 32, 16 or 8.
+
+    References
+    ----------
+    Chen et al. 2017, arXiv:1706.05587, section 3.1; the walk is that of timm's ``EfficientNetBuilder``.
+
+    Examples
+    --------
+    >>> walked = dilate(v2_blocks(), output_stride=16)
+    >>> [(block.stride, dilation) for block, dilation in walked[12:]]
+    [(1, 1), (1, 1), (1, 2), (1, 2), (1, 2)]
+    """
+    _check_output_stride(output_stride)
+    walked = []
+    reduction, dilation = 2, 1  # the stem has halved the image
+    for block in blocks:
+        if reduction * block.stride > output_stride:
+            walked.append((block._replace(stride=1), dilation))
+            dilation *= block.stride
+        else:
+            walked.append((block, dilation))
+            reduction *= block.stride
+    return walked
+
+
+class Level(NamedTuple):
+    """A level of the pyramid: the last map before the network halves it again.
+
+    Attributes
+    ----------
+    end : int
+        Index of the block that gives the map.
+    channels : int
+        Of the map.
+    reduction : int
+        Image pixels to one pixel of the map: it has ceil(H / reduction) by ceil(W / reduction).
+
+    Examples
+    --------
+    >>> levels(v2_blocks())[2]
+    Level(end=5, channels=32, reduction=8)
+    """
+
+    end: int
+    channels: int
+    reduction: int
+
+
+def levels(blocks: Iterable[V1Block | V2Block], output_stride: int = 32) -> tuple[Level, ...]:
+    """Find the levels of the pyramid: where the table's blocks stand just before a stride, and the last one.
+
+    Parameters
+    ----------
+    blocks : iterable of V1Block or V2Block
+        What :func:`v1_blocks` or :func:`v2_blocks` yields, with the table's strides.
+    output_stride : {32, 16, 8}, default=32
+        Below 32 the last levels have the same reduction; there are as many.
+
+    Raises
+    ------
+    ValueError
+        If output_stride is not 32, 16 or 8.
+
+    References
+    ----------
+    Lin et al. 2017, arXiv:1612.03144, section 3; timm's ``features_only=True`` gives the same maps.
+
+    Examples
+    --------
+    >>> [(level.channels, level.reduction) for level in levels(v2_blocks())]
+    [(16, 2), (24, 4), (32, 8), (96, 16), (320, 32)]
+    >>> [level.reduction for level in levels(v1_blocks(), output_stride=16)]
+    [2, 4, 8, 16, 16]
+    """
+    _check_output_stride(output_stride)
+    blocks, found, reduction = list(blocks), [], 2
+    for end, block in enumerate(blocks):
+        reduction = min(reduction * block.stride, int(output_stride))
+        if end + 1 == len(blocks) or blocks[end + 1].stride > 1:
+            found.append(Level(end, block.out_channels, reduction))
+    return tuple(found)
+
+
+def squeeze_channels(channels: int) -> int:
+    """Channels of the narrow middle of a squeeze-and-excitation: a quarter, rounded to a multiple of 8.
+
+    Parameters
+    ----------
+    channels : int
+        Of the map that is weighted: in MobileNetV3 the fat middle of the block.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If channels is not a positive integer.
+
+    References
+    ----------
+    Howard et al. 2019, arXiv:1905.02244, section 5.3.
+
+    Examples
+    --------
+    >>> squeeze_channels(72), squeeze_channels(960)
+    (24, 240)
+    """
+    positive_int(channels=channels)
+    return make_divisible(channels / 4)
+
+
+def _check_output_stride(output_stride: object) -> None:
+    positive_int(output_stride=output_stride)
+    if output_stride not in OUTPUT_STRIDES:
+        raise ValueError(
+            f"output_stride must be 32, 16 or 8, got {output_stride}; 32 is the network of the paper, "
+            "8 the finest map with dilation"
+        )

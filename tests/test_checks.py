@@ -11,10 +11,14 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import timm
 import torch
+import torchvision
+from timm.models import _efficientnet_blocks, _efficientnet_builder, efficientnet
 from torch import nn
+from torch.nn import functional
 
-from mobilenet_lib import DepthwiseSeparableConv, InvertedResidual, checks, cost, measure, models, specs
+from mobilenet_lib import DepthwiseSeparableConv, InvertedResidual, checks, cost, layers, measure, models, specs
 
 CHECKS = sorted(name for name in vars(checks) if name.startswith("check_"))
 
@@ -114,6 +118,109 @@ class MyInvertedResidual(nn.Module):
         return x + y if self.use_residual else y
 
 
+def decode(string):
+    block, *options = string.split("_")
+    numbers = {option[0]: int(option[1:]) for option in options if option[1:].isdigit()}
+    names = {"repeats": "r", "kernel_size": "k", "stride": "s", "channels": "c"}
+    return {"block": block, "expansion": numbers.get("e", 1)} | {name: numbers[each] for name, each in names.items()}
+
+
+def decode_by_pattern(string):
+    def number(letter, otherwise=None):
+        found = re.search(rf"_{letter}(\d+)(?=_|$)", string)
+        return float(found[1]) if found else otherwise
+
+    numbers = {"repeats": "r", "kernel_size": "k", "stride": "s", "channels": "c"}
+    decoded = {name: int(number(letter)) for name, letter in numbers.items()}
+    return decoded | {"block": re.match("[a-z]+", string)[0], "expansion": number("e", 1.0), "more": "welcome"}
+
+
+def dilate(strides, output_stride):
+    reached, dilation, result = 2, 1, []
+    for stride in strides:
+        if reached * stride > output_stride:
+            result.append((1, dilation))
+            dilation *= stride
+        else:
+            result.append((stride, dilation))
+            reached *= stride
+    return result
+
+
+def dilate_in_place(strides, output_stride):
+    """Write into the list that it is given, and let the running stride grow on."""
+    reached, dilation = 2, 1
+    for i, stride in enumerate(strides):
+        reached *= stride
+        strides[i] = [stride if reached <= output_stride else 1, dilation]
+        if reached > output_stride:
+            dilation *= stride
+    yield from strides
+
+
+FOUND = {
+    **{"padding": "pad_type", "shortcut": "after", "norm": "BatchNormAct2d", "linear": "apply_act", "v1_skip": False},
+    **{"activation": "hard_swish", "head": 1280, "depth": 6, "letters": "er", "eps": 1e-5},
+}
+FOUND_BY_OTHERS = {
+    **{"padding": ("pad_type", ""), "shortcut": "After", "norm": timm.layers.BatchNormAct2d},
+    **{"linear": "apply_act=False", "v1_skip": "False", "activation": "'hard_swish'", "head": "1280"},
+    **{"depth": torch.tensor(6), "letters": "`er`", "eps": "1e-5"},
+}
+
+
+def field(layers):
+    pixels, jump = 1, 1
+    for kernel_size, stride, dilation in layers:
+        pixels += dilation * (kernel_size - 1) * jump
+        jump *= stride
+    return pixels
+
+
+def field_from_behind(layers):
+    pixels = 1
+    for kernel_size, stride, dilation in reversed(layers):
+        pixels = (pixels - 1) * stride + dilation * (kernel_size - 1) + 1
+    return pixels
+
+
+class MySqueezeExcite(nn.Module):
+    def __init__(self, channels, squeeze_channels):
+        super().__init__()
+        self.reduce = nn.Conv2d(channels, squeeze_channels, 1)
+        self.expand = nn.Conv2d(squeeze_channels, channels, 1)
+
+    def forward(self, x):
+        s = x.mean((2, 3), keepdim=True)
+        return x * functional.hardsigmoid(self.expand(functional.relu(self.reduce(s))))
+
+
+class MyLinearSqueezeExcite(nn.Module):
+    """Registered in another order, and of linear layers."""
+
+    def __init__(self, channels, squeeze_channels):
+        super().__init__()
+        self.back = nn.Sequential(nn.Linear(squeeze_channels, channels), nn.Hardsigmoid())
+        self.gather = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, squeeze_channels))
+
+    def forward(self, x):
+        return x * self.back(self.gather(x).clamp(min=0))[..., None, None]
+
+
+def torchvision_squeeze_excite(channels, squeeze_channels):
+    gate = nn.Hardsigmoid
+    return torchvision.ops.SqueezeExcitation(channels, squeeze_channels, scale_activation=gate)
+
+
+class TorchvisionSqueezeExcite(nn.Module):
+    def __init__(self, channels, squeeze_channels):
+        super().__init__()
+        self.all = torchvision_squeeze_excite(channels, squeeze_channels)
+
+    def forward(self, x):
+        return self.all(x)
+
+
 STEM = cost.conv(3, 32, 3, 112)
 BLOCK = [layer.macs for layer in cost.depthwise_separable_layers(32, 64, size=112)]
 V1_BLOCKS = [tuple(block) for block in specs.v1_blocks(0.5)]
@@ -153,6 +260,25 @@ RIGHT = [
     ("check_peak", (("blocks.1", PEAK[1]),)),
     ("check_peak", (peak,)),
     ("check_peak", (lambda layers: peak(layers)[1],)),
+    ("check_decoder", (decode,)),
+    ("check_decoder", (decode_by_pattern,)),
+    ("check_stride_walk", (dilate,)),
+    ("check_stride_walk", (dilate_in_place,)),
+    ("check_hunt", (FOUND,)),
+    ("check_hunt", (FOUND_BY_OTHERS,)),
+    ("check_padding", (lambda k, d: d * (k - 1) // 2,)),
+    ("check_padding", (layers.same_padding,)),
+    ("check_padding", (lambda kernel_size, dilation: np.int64((kernel_size - 1) // 2 * dilation),)),
+    ("check_receptive_field", (field,)),
+    ("check_receptive_field", (field_from_behind,)),
+    ("check_hard_sigmoid", (functional.hardsigmoid,)),
+    ("check_hard_sigmoid", (nn.Hardsigmoid(),)),
+    ("check_hard_sigmoid", (lambda x: functional.relu6(x + 3) / 6,)),
+    ("check_hard_sigmoid", (lambda x: torch.clamp(x / 6 + 0.5, 0, 1),)),
+    ("check_squeeze_excite", (MySqueezeExcite,)),
+    ("check_squeeze_excite", (MyLinearSqueezeExcite,)),
+    ("check_squeeze_excite", (TorchvisionSqueezeExcite,)),
+    ("check_squeeze_excite", (layers.SqueezeExcite,)),
 ]
 
 
@@ -178,6 +304,75 @@ def test_the_printed_stride_is_what_the_changed_network_costs():
     network = models.MobileNetV1()
     network.blocks[12].depthwise[0].stride = (2, 2)
     assert measure.macs(network, (1, 3, 224, 224)) == printed_stride()
+
+
+@pytest.mark.parametrize("output_stride", [32, 16, 8])
+@pytest.mark.parametrize(("name", "spec"), [("mobilenetv1_100", specs.v1_blocks), ("mobilenetv2_100", specs.v2_blocks)])
+def test_the_walk_is_timms(name, spec, output_stride):
+    with torch.device("meta"):
+        network = timm.create_model(name, output_stride=output_stride)
+    convs = [block.conv_dw for stage in network.blocks for block in stage]
+    built = [(conv.stride[0], conv.dilation[0]) for conv in convs]
+    strides = [block.stride for block in spec()]
+    assert built == dilate(strides, output_stride) == checks._walk(strides, output_stride)
+    assert built == [(block.stride, dilation) for block, dilation in specs.dilate(spec(), output_stride)]
+
+
+def test_the_hunts_treasures_are_where_the_chapter_says():
+    assert checks._treasures() == FOUND
+
+
+@pytest.mark.parametrize("layers", [[(3, 2, 1), (3, 1, 2)], [(5, 1, 1), (3, 2, 2), (1, 1, 1), (3, 1, 1)]])
+def test_the_receptive_field_is_what_a_gradient_reaches(layers):
+    x = torch.zeros(1, 1, 1, 61, requires_grad=True)
+    y = x
+    for kernel_size, stride, dilation in layers:
+        y = functional.conv2d(y, torch.ones(1, 1, 1, kernel_size), stride=stride, dilation=dilation)
+    y[..., y.shape[-1] // 2].sum().backward()
+    seen = x.grad.flatten().nonzero().flatten()
+    assert seen.max() - seen.min() + 1 == field(layers)
+
+
+# timm is read by name: what if it is not there?
+
+
+@pytest.mark.parametrize(
+    ("home", "name", "check", "answer"),
+    [
+        (_efficientnet_builder, "_decode_block_str", "check_decoder", decode),
+        (_efficientnet_builder, "_decode_block_str", "check_hunt", FOUND),
+        (_efficientnet_blocks, "InvertedResidual", "check_hunt", FOUND),
+        (efficientnet, "_gen_mobilenet_v2", "check_decoder", decode),
+        (efficientnet, "mobilenetv2_120d", "check_hunt", FOUND),
+    ],
+)
+def test_a_check_says_clearly_what_timm_has_moved(monkeypatch, home, name, check, answer):
+    monkeypatch.delattr(home, name)
+    with pytest.raises(checks.CannotCheck) as failed:
+        getattr(checks, check)(answer)
+    where = home.__name__
+    assert str(failed.value).startswith(f"timm {timm.__version__} has no {name} in {where}: it has moved")
+    assert failed.value._render_traceback_() == [f"cannot check: {failed.value}"]
+
+
+def test_a_check_says_clearly_what_timm_has_changed(monkeypatch):
+    monkeypatch.setattr(_efficientnet_builder, "_decode_block_str", lambda string: ({"type": "ds"}, 1))
+    with pytest.raises(
+        checks.CannotCheck, match="_decode_block_str of timm .* cannot be read as before, KeyError: 'bl"
+    ):
+        checks.check_decoder(decode)
+    monkeypatch.setattr(_efficientnet_blocks, "InvertedResidual", nn.Conv2d)
+    with pytest.raises(checks.CannotCheck, match="What the treasure hunt asks for .* cannot be read as before"):
+        checks.check_hunt(FOUND)
+
+
+def test_a_check_says_when_a_module_of_timm_or_all_of_it_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "timm.models._efficientnet_builder", None)
+    with pytest.raises(checks.CannotCheck, match="has no timm.models._efficientnet_builder: it has moved"):
+        checks.check_decoder(decode)
+    monkeypatch.setitem(sys.modules, "timm", None)
+    with pytest.raises(checks.CannotCheck, match="timm is not installed here, .*pip install timm"):
+        checks.check_hunt(FOUND)
 
 
 # Not yet
@@ -217,6 +412,16 @@ class EmptyForward(MyInvertedResidual):
     def forward(self, x): ...
 
 
+class EmptyGate(MySqueezeExcite):
+    def forward(self, x): ...
+
+
+class SketchOfAGate(nn.Module):
+    def __init__(self, channels, squeeze_channels): ...
+
+    def forward(self, x): ...
+
+
 @pytest.mark.parametrize(
     ("name", "answers", "words"),
     [
@@ -233,6 +438,19 @@ class EmptyForward(MyInvertedResidual):
         ("check_separable", (NoForward,), "NoForward has no forward"),
         ("check_inverted_residual", (Sketch,), "does not call super().__init__()"),
         ("check_inverted_residual", (EmptyForward,), "put your answer in place"),
+        ("check_decoder", (lambda string: ...,), "put your answer in place"),
+        ("check_decoder", (lambda string: decode(string) | {"channels": ...},), "put your answer in place"),
+        ("check_stride_walk", (lambda strides, output_stride: None,), "put your answer in place"),
+        ("check_stride_walk", (lambda strides, output_stride: [],), "the list is still empty"),
+        ("check_hunt", (dict.fromkeys(FOUND, ...),), "not yet: 0 of 10\n"),
+        ("check_hunt", (FOUND | {"eps": ..., "head": None, "norm": ...},), "not yet: 7 of 10\n"),
+        ("check_hunt", ({"shortcut": "after"},), "not yet: 1 of 10\n"),
+        ("check_padding", (lambda kernel_size, dilation: ...,), "put your answer in place"),
+        ("check_receptive_field", (lambda layers: None,), "put your answer in place"),
+        ("check_hard_sigmoid", (lambda x: ...,), "put your answer in place"),
+        ("check_squeeze_excite", (Empty,), "Empty has no __init__"),
+        ("check_squeeze_excite", (EmptyGate,), "put your answer in place"),
+        ("check_squeeze_excite", (SketchOfAGate,), "does not call super().__init__()"),
     ],
 )
 def test_a_half_written_answer_is_not_a_failure(capsys, name, answers, words):
@@ -395,7 +613,248 @@ def unscaled(rows):
     return [(2 * a, 2 * b, s) for a, b, s in rows]
 
 
+def decoded(**changes):
+    """Build a decode with a fault: each change takes the right dict and the string."""
+    return lambda string: decode(string) | {key: change(decode(string), string) for key, change in changes.items()}
+
+
+def decode_by_place(string):
+    block, r, k, s, *e, c = [*string.split("_")][:6] if string[:2] == "ir" else string.split("_")
+    numbers = dict(
+        zip(("repeats", "kernel_size", "stride", "channels"), (int(x[1:]) for x in (r, k, s, c)), strict=True)
+    )
+    return {"block": block, "expansion": int(e[0][1:]) if e else 1, **numbers}
+
+
+def decode_digits(string):
+    block, *options = string.split("_")
+    numbers = {option[0]: int(re.sub(r"\D", "", option) or 0) for option in options}
+    keys = ("repeats", "kernel_size", "stride", "expansion", "channels")
+    return {"block": block} | {key: numbers.get(letter, 1) for key, letter in zip(keys, "rksec", strict=True)}
+
+
+def faulty_walk(own=False, first=2, keep=False, limit=lambda reached, stop: reached > stop, grow=lambda d, s: d * s):
+    def walk_(strides, output_stride):
+        reached, dilation, result = first, 1, []
+        for stride in strides:
+            if stride > 1 and limit(reached * stride, output_stride):
+                before, dilation = dilation, grow(dilation, stride)
+                result.append((stride if keep else 1, dilation if own else before))
+            else:
+                result.append((stride, dilation))
+                reached *= stride
+        return result
+
+    return walk_
+
+
+def multiplying_everywhere(strides, output_stride):
+    reached, dilation, result = 2, 1, []
+    for stride in strides:
+        reached *= stride
+        if reached > output_stride:
+            result.append((1, dilation))
+            dilation *= 2
+        else:
+            result.append((stride, dilation))
+    return result
+
+
+def multiplying_from_the_limit_on(strides, output_stride):
+    reached, dilation, result = 2, 1, []
+    for stride in strides:
+        if reached >= output_stride:
+            dilation *= 2
+            result.append((1, dilation))
+        else:
+            result.append((stride, dilation))
+            reached *= stride
+    return result
+
+
+def faulty_field(reach=lambda k, d: d * (k - 1), grow=lambda jump, s: jump * s, first=1, early=False):
+    def field_(layers):
+        pixels, jump = first, 1
+        for kernel_size, stride, dilation in layers:
+            before, jump = jump, grow(jump, stride)
+            pixels += reach(kernel_size, dilation) * (jump if early else before)
+        return pixels
+
+    return field_
+
+
+def gate(pool=None, between=None, last=None, join=None, bias=True, kernel_size=1, ends=None, norm=False, drop=False):
+    """Build a MySqueezeExcite with a fault."""
+
+    class Faulty(MySqueezeExcite):
+        def __init__(self, channels, squeeze_channels):
+            super().__init__(channels, squeeze_channels)
+            if not bias:
+                self.reduce = nn.Conv2d(channels, squeeze_channels, 1, bias=False)
+            if kernel_size > 1:
+                self.reduce = nn.Conv2d(channels, squeeze_channels, kernel_size, padding=kernel_size // 2)
+            if ends:
+                a, b, c = ends(channels, squeeze_channels)
+                self.reduce, self.expand = nn.Conv2d(a, b, 1), nn.Conv2d(b, c, 1)
+            self.norm = nn.BatchNorm2d(squeeze_channels) if norm else nn.Identity()
+            self.drop = nn.Dropout() if drop else nn.Identity()
+
+        def forward(self, x):
+            s = pool(x) if pool else x.mean((2, 3), keepdim=True)
+            s = (between or functional.relu)(self.norm(self.reduce(s)))
+            s = self.drop((last or functional.hardsigmoid)(self.expand(s)))
+            return join(x, s) if join else x * s
+
+    return Faulty
+
+
+class OneLayerGate(MySqueezeExcite):
+    def forward(self, x):
+        return x * functional.hardsigmoid(
+            self.expand(self.reduce.weight.new_zeros(len(x), len(self.reduce.bias), 1, 1))
+        )
+
+
+class RaisingGate(MySqueezeExcite):
+    def forward(self, x):
+        return x * self.expend(self.reduce(x.mean((2, 3), keepdim=True)))
+
+
 WRONG = {
+    "check_decoder": [
+        ((decoded(channels=lambda right, _: str(right["channels"])),), "channels: this is still text; make"),
+        ((decoded(channels=lambda right, _: f"c{right['channels']}"),), "still text, with its letter"),
+        ((decoded(channels=lambda right, _: int(str(right["channels"])[0])),), "channels: this is cut"),
+        ((decoded(channels=lambda right, _: right["channels"] % 10),), "channels: this is cut"),
+        ((decoded(repeats=lambda right, _: right["repeats"] % 10),), "repeats: this is cut"),
+        ((lambda string: {k: v for k, v in decode(string).items() if k != "expansion" or "_e" in string},), "no key"),
+        ((decoded(expansion=lambda right, s: right["expansion"] if "_e" in s else None),), "It has no e"),
+        ((decoded(expansion=lambda right, s: right["expansion"] if "_e" in s else 6),), "does not expand"),
+        ((decoded(expansion=lambda right, s: int(re.search(r"e(\d+)", s)[1])),), "TypeError: 'NoneType'"),
+        (
+            (decoded(expansion=lambda right, s: dict(re.findall(r"_([a-z])(\d)", s))["e"]),),
+            "KeyError: 'e'. It has no e",
+        ),
+        ((decoded(kernel_size=lambda right, _: right["channels"]),), "You give the channels as kernel_size"),
+        ((decoded(stride=lambda right, _: right["repeats"]),), "You give the repeats as stride"),
+        ((decoded(block=lambda right, _: right["block"][:2]),), "The name of the block is cut"),
+        ((decoded(block=lambda right, s: s),), "in front of the first underscore"),
+        ((decode_digits,), "se is not the stride"),
+        ((decode_by_place,), "go by the letter, not by the place"),
+        ((decoded(stride=lambda right, _: 1),), "Look at stride again."),
+        ((lambda string: {o[0]: int(o[1:]) for o in string.split("_")},), "ValueError: invalid literal"),
+        ((lambda string: None if string.startswith("x") else list(decode(string)),), "should return a dict"),
+        ((decode("ds_r1_k3_s1_c16"),), "Pass the function itself"),
+    ],
+    "check_stride_walk": [
+        ((faulty_walk(own=True),), "is dilated itself"),
+        ((faulty_walk(first=1),), "The stem in front"),
+        ((multiplying_everywhere,), "grows at every block"),
+        ((multiplying_from_the_limit_on,), "grows at every block"),
+        ((faulty_walk(keep=True),), "The stride is still there"),
+        ((faulty_walk(keep=True, own=True),), "The stride is still there"),
+        ((faulty_walk(limit=lambda reached, stop: reached >= stop),), "The limit itself may be reached"),
+        ((faulty_walk(grow=lambda d, s: s),), "adds to the first"),
+        ((faulty_walk(grow=lambda d, s: d + s),), "nothing is added"),
+        ((faulty_walk(grow=lambda d, s: 1),), "no block is dilated in their place"),
+        ((lambda strides, stop: [(s, 1) for s in strides],), "Nothing is changed"),
+        ((lambda strides, stop: [pair[::-1] for pair in dilate(strides, stop)],), "The order in a pair"),
+        ((lambda strides, stop: dilate(strides, stop)[1:],), "there are 13 blocks, and your list has 12 pairs"),
+        ((lambda strides, stop: dilate(strides, 16),), "Look at its stride"),
+        ((lambda strides, stop: [(s, min(d, 3)) for s, d in dilate(strides, stop)],), "Look at its dilation"),
+        ((lambda strides, stop: dilate(strides, stop)[0],), "each row has 2 numbers"),
+        ((lambda strides: strides,), "stops for MobileNetV1 at output stride 32 with TypeError"),
+    ],
+    "check_hunt": [
+        ((FOUND | {"eps": 1e-3},), "eps: look in _gen_mobilenet_v2, at its norm_layer, and resolve_bn_args"),
+        ((FOUND | {"head": 640, "depth": 5},), "below 1; depth: look in _scale_stage_depth"),
+        ((FOUND | {"shortcut": "before"},), "shortcut: look in the last lines of InvertedResidual.forward."),
+        ((FOUND | {"norm": nn.BatchNorm2d},), "norm: look in InvertedResidual.__init__, at what get_norm"),
+        ((FOUND | {"linear": "act_layer"},), "linear: look in InvertedResidual.__init__, where bn3"),
+        ((FOUND | {"v1_skip": True},), "v1_skip: look in _decode_block_str"),
+        ((FOUND | {"padding": "padding"},), "padding: look in the signature of InvertedResidual.__init__"),
+        ((FOUND | {"activation": "hs"},), "activation: look in _decode_block_str, where"),
+        ((FOUND | {"letters": "ir"},), "letters: look in EfficientNetBuilder._make_block."),
+        ((dict.fromkeys(FOUND, ...) | {"depth": "many", "head": None, "eps": 1e-5},), "depth: look in"),
+        ((FOUND | {"head": True, "v1_skip": 0},), "v1_skip: look in"),
+        (({"pading": "pad_type"},), "There is no question 'pading'"),
+        ((list(FOUND.values()),), "A dict of answers is expected here, and this is a list."),
+    ],
+    "check_padding": [
+        ((lambda k, d: k // 2,), "The dilation is forgotten"),
+        ((lambda k, d: d,), "a 3x3 kernel only"),
+        ((lambda k, d: 1,), "a plain 3x3 only"),
+        ((lambda k, d: d * k // 2,), "only the gaps are stretched"),
+        ((lambda k, d: d * (k - 1),), "both sides together"),
+        ((lambda k, d: d * (k - 1) + 1,), "how far the kernel reaches"),
+        ((lambda k, d: k // 2 + d - 1,), "The dilation is added"),
+        ((lambda k, d: d * (k - 1) / 2,), "they are floats"),
+        ((lambda k, d: k + d,), "Draw the kernel on its first pixel"),
+        ((lambda k: k // 2,), "TypeError"),
+        ((2,), "Pass the function itself"),
+    ],
+    "check_receptive_field": [
+        ((faulty_field(grow=lambda jump, s: 1),), "The strides are forgotten"),
+        ((faulty_field(reach=lambda k, d: d * k),), "adds its gaps, not its taps"),
+        ((faulty_field(reach=lambda k, d: d * k, first=0),), "adds its gaps, not its taps"),
+        ((faulty_field(reach=lambda k, d: d * (k - 1) + 1, first=0),), "adds its gaps, not its taps"),
+        ((faulty_field(early=True),), "own stride comes too early"),
+        ((faulty_field(reach=lambda k, d: k - 1),), "The dilation is forgotten"),
+        ((faulty_field(grow=lambda jump, s: s),), "Only the stride of the layer before"),
+        ((faulty_field(grow=lambda jump, s: jump + s),), "The strides are added"),
+        ((faulty_field(first=0),), "sees one pixel, itself"),
+        ((lambda layers: field_from_behind(layers[::-1]),), "begins at the last layer"),
+        ((lambda layers: math.prod(k for k, s, d in layers),), "The kernels are multiplied"),
+        ((lambda layers: field(layers[:1]),), "The second layer widens"),
+        ((faulty_field(reach=lambda k, d: k + d - 2),), "Dilation makes a kernel reach further"),
+        ((lambda layers: sum(layers),), "stops for [(3, 1, 1)] with TypeError"),
+    ],
+    "check_hard_sigmoid": [
+        ((torch.sigmoid,), "the smooth sigmoid"),
+        ((nn.Sigmoid(),), "the smooth sigmoid"),
+        ((lambda x: (x + 3) / 6,), "Nothing stops the line"),
+        ((lambda x: functional.relu(x + 3) / 6,), "can pass 1"),
+        ((lambda x: functional.relu6(x + 3),), "from 0 to 6"),
+        ((lambda x: functional.relu6(x) / 6,), "shift the line"),
+        ((functional.hardswish,), "This is h-swish"),
+        ((lambda x: x.clamp(0, 1),), "climbs by 1 over a length of 6"),
+        ((lambda x: (0.2 * x + 0.5).clamp(0, 1),), "another library's"),
+        ((functional.hardtanh,), "not at −1"),
+        ((lambda x: functional.relu6(x.add_(3)) / 6,), "changes the tensor"),
+        ((lambda x: 0 if x < -3 else 1 if x > 3 else x / 6 + 0.5,), "no if can choose"),
+        ((lambda x: functional.hardsigmoid(x).mean(),), "The shape should stay"),
+        ((lambda x: functional.hardsigmoid(x).tolist(),), "return a tensor"),
+        ((lambda x: functional.hardsigmoid(x) ** 2,), "Draw it from −6 to 6"),
+        ((0.5,), "Pass the function itself"),
+    ],
+    "check_squeeze_excite": [
+        ((gate(last=torch.sigmoid),), "The gate is the smooth sigmoid"),
+        ((gate(between=nn.Identity()),), "between the two convolutions is missing"),
+        ((gate(between=nn.Identity(), last=torch.sigmoid),), "Two slips"),
+        ((gate(between=functional.relu6),), "nothing is cut off at the top"),
+        ((gate(between=functional.hardswish),), "is plain ReLU"),
+        ((gate(join=lambda x, s: x + s),), "added to the input"),
+        ((gate(join=lambda x, s: x * s + x),), "no residual in here"),
+        ((gate(join=lambda x, s: s),), "The factors themselves are returned"),
+        ((gate(join=lambda x, s: s.expand_as(x)),), "spread over the map"),
+        ((gate(pool=lambda x: x),), "The first convolution runs on the whole map"),
+        ((gate(pool=lambda x: x.mean(3, keepdim=True)),), "The first convolution runs on the whole map"),
+        ((gate(pool=lambda x: x.amax((2, 3), keepdim=True)),), "The largest value of each map"),
+        ((gate(pool=lambda x: x.sum((2, 3), keepdim=True)),), "Each map is summed up"),
+        ((gate(pool=lambda x: x.mean((1, 2, 3), keepdim=True).expand(-1, x.shape[1], 1, 1)),), "not what happens"),
+        ((gate(last=functional.relu),), "belongs to a gate"),
+        ((gate(last=lambda s: s.softmax(1)),), "The channels compete"),
+        ((gate(bias=False),), "The first convolution has no bias"),
+        ((gate(kernel_size=3),), "larger than the single pixel"),
+        ((gate(ends=lambda c, s: (c, c, c)),), "The first convolution takes 16 channels to 16"),
+        ((gate(ends=lambda c, s: (s, c, s)),), "Faulty(16, 4) stops with RuntimeError"),
+        ((gate(norm=True),), "There is a BatchNorm"),
+        ((gate(drop=True),), "behaves differently in training"),
+        ((OneLayerGate,), "and here 1 ran"),
+        ((RaisingGate,), "stops with AttributeError"),
+        ((MyInvertedResidual,), "cannot be built: TypeError"),
+        ((MySqueezeExcite(16, 4),), "Pass the class itself"),
+    ],
     "check_stem": [
         ((STEM.macs, STEM.params), "swapped"),
         ((STEM.params + 32, STEM.macs), "bias"),
@@ -679,6 +1138,7 @@ def test_every_check_knows_at_least_three_typical_mistakes():
         assert len({str(hint(name, answers)) for answers, _ in rows}) >= 3, name
 
 
+SPECS = (specs.v1_blocks, specs.v2_blocks)
 SOLUTIONS = {
     "check_stem": (STEM.params, STEM.macs),
     "check_block_cost": tuple(BLOCK),
@@ -691,6 +1151,7 @@ SOLUTIONS = {
     "check_peak": (PEAK[1],),
     "check_fvcore_total": (578875904, 314193216),
     "check_torchinfo_total": (568763240, 300809384),
+    "check_receptive_field": tuple(field([(3, 2, 1), *((3, b.stride, 1) for b in each())]) for each in SPECS),
 }
 
 
@@ -702,11 +1163,34 @@ def test_no_hint_gives_the_number_away(name):
         assert not {str(number) for number in SOLUTIONS[name]} & (set(printed) - given), words
 
 
+# Words and pieces of code that would be the solution of an exercise whose answer is no number.
+GIVEN_AWAY = {
+    "check_decoder": ["split", "isdigit", "get("],
+    "check_stride_walk": ["dilation *=", "reached *"],
+    "check_hunt": [*(str(value) for value in FOUND.values()), "0.00001"],
+    "check_padding": ["(k − 1)", "dilation *", "// 2"],
+    "check_receptive_field": ["jump", "+=", "*"],
+    "check_hard_sigmoid": ["relu6", "ReLU6", "clamp", "x + 3", "/ 6"],
+    "check_squeeze_excite": ["hard sigmoid", "Hardsigmoid", "hardsigmoid", "mean((2", "*"],
+}
+
+
+@pytest.mark.parametrize("name", GIVEN_AWAY)
+def test_no_hint_gives_the_solution_away(name):
+    for answers, words in WRONG[name]:
+        said = str(hint(name, answers))
+        for word in GIVEN_AWAY[name]:
+            bare = rf"\b{word}\b" if word.isalnum() else re.escape(word)
+            assert not re.search(bare, said.replace("**", "")), (word, words)
+
+
 def test_checking_leaves_the_random_numbers_alone():
     torch.manual_seed(1)
     expected = torch.rand(3)
     torch.manual_seed(1)
     checks.check_inverted_residual(MyInvertedResidual)
+    checks.check_squeeze_excite(MySqueezeExcite)
+    checks.check_hunt(FOUND)
     assert torch.equal(torch.rand(3), expected)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import json
 import re
 import subprocess
@@ -12,7 +14,10 @@ from pathlib import Path
 import axe_playwright_python
 import nbformat
 import pytest
+import timm
+import torch
 from playwright.sync_api import sync_playwright
+from timm.models import _efficientnet_blocks, _efficientnet_builder, efficientnet
 
 from mobilenet_lib import cost, palette, quiz, specs
 
@@ -25,6 +30,8 @@ CHAPTERS = (
     "linear_bottleneck",
     "inverted_residual",
     "mobilenet_v2",
+    "reading_timm",
+    "beyond",
 )
 AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
 
@@ -76,6 +83,83 @@ def test_the_longest_answer_is_not_always_the_right_one():
         for each in quiz.chapter(name).questions
     ]
     assert sum(longest) <= 0.6 * len(longest)
+
+
+@functools.lru_cache
+def timm_network(output_stride=32):
+    with torch.device("meta"):
+        return timm.create_model("mobilenetv2_100", output_stride=output_stride).eval()
+
+
+def convolutions(network):
+    return [layer for layer in network.modules() if isinstance(layer, torch.nn.Conv2d)]
+
+
+def params(network):
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def timm_macs(network):
+    """Count a timm network's MACs at 224x224 from the sizes of its maps."""
+    side, macs = 224, network.classifier.weight.numel()
+    for layer in convolutions(network):
+        side = (side - 1) // layer.stride[0] + 1
+        macs += layer.weight.numel() * side**2
+    return macs
+
+
+def receptive_field(network):
+    pixels, jump = 1, 1
+    for layer in convolutions(network):
+        pixels += layer.dilation[0] * (layer.kernel_size[0] - 1) * jump
+        jump *= layer.stride[0]
+    return pixels
+
+
+def test_only_the_first_block_of_a_line_of_timm_halves_the_map():
+    lines = re.findall(r"'((?:ds|ir)_\w+)'", inspect.getsource(efficientnet._gen_mobilenet_v2))
+    assert lines.index("ir_r4_k3_s2_e6_c64") == 3
+    assert [block.conv_dw.stride for block in timm_network().blocks[3]] == [(2, 2), (1, 1), (1, 1), (1, 1)]
+    assert timm_network().conv_stem.stride == (2, 2)
+    building = inspect.getsource(_efficientnet_builder.EfficientNetBuilder.__call__)
+    assert re.search(r"#.*\bonly the first block\b.*\bstride\b", building)
+
+
+def test_timms_separable_block_has_its_second_activation_only_if_asked():
+    block = _efficientnet_blocks.DepthwiseSeparableConv(32, 64)
+    assert inspect.signature(type(block)).parameters["pw_act"].default is False
+    assert not block.has_pw_act and not isinstance(block.bn1.act, torch.nn.Identity)
+    assert isinstance(block.bn2.act, torch.nn.Identity)
+    assert isinstance(block.bn2, torch.nn.BatchNorm2d) and type(block.bn2).__name__ == "BatchNormAct2d"
+    assert not re.search(r"\bact|relu", inspect.getsource(type(block).forward).lower())
+    decode = _efficientnet_builder._decode_block_str
+    assert [decode(f"{letters}_r1_k3_s1_c16")[0]["pw_act"] for letters in ("ds", "dsa")] == [False, True]
+    lines = [inspect.getsource(make) for make in (efficientnet._gen_mobilenet_v1, efficientnet._gen_mobilenet_v2)]
+    assert ["dsa_" in source for source in lines] == [True, False]
+    first = timm_network().blocks[0][0]
+    assert isinstance(first, _efficientnet_blocks.DepthwiseSeparableConv) and not first.has_pw_act
+
+
+def test_timm_dilates_the_block_behind_the_one_that_loses_its_stride():
+    usual, dense = ([block.conv_dw for stage in timm_network(stride).blocks for block in stage] for stride in (32, 16))
+    lost = [i for i, (a, b) in enumerate(zip(usual, dense, strict=True)) if a.stride != b.stride]
+    dilated = [i for i, conv in enumerate(dense) if conv.dilation == (2, 2)]
+    assert len(lost) == 1 and dilated[0] == lost[0] + 1
+    assert all(conv.dilation == (1, 1) for conv in dense[: dilated[0]])
+
+
+def test_squeeze_and_excitation_looks_at_all_channels_of_the_image_and_not_at_places():
+    block = _efficientnet_blocks.SqueezeExcite(4, rd_ratio=0.5, gate_layer=torch.nn.Hardsigmoid).eval()
+    for weight in block.parameters():
+        torch.nn.init.uniform_(weight, 0.1, 0.5)  # no dead ReLU
+    x = torch.rand(2, 4, 3, 3) + 0.1
+    factors = block(x) / x
+    assert torch.allclose(factors, factors[..., :1, :1].expand_as(x), atol=1e-5)  # one number for each map
+    assert not torch.allclose(factors[0], factors[1])  # and for each image
+    brighter = x.clone().requires_grad_()
+    (block(brighter)[0, 0, 0, 0] / brighter[0, 0, 0, 0].detach()).backward()
+    assert brighter.grad[0, 1:].abs().sum() > 0  # the other channels matter
+    assert torch.allclose(block(x.flip(3)), block(x).flip(3))
 
 
 def computed(name):
@@ -141,6 +225,18 @@ def computed(name):
         counts = {len(stride1), len(residuals), len(blocks), len(layers), len(cost.mobilenet_v1_layers())}
         sizes = {f"{v1.macs / 1e6:.0f}", f"{v2.macs / 1e6:.0f}", f"{total.params / 1e6:.2f}", head.out_channels}
         return {*counts, *sizes, *(f"{share:.0f}" for share in shares)}, {"0.35", 1, 7, 19, 1000}
+    if name == "reading_timm":
+        halved = 2 ** len(timm_network().blocks[3])
+        reduction = timm_network().feature_info[-1]["reduction"]
+        return {len(timm_network().blocks[3]), halved, reduction}, {1, 2, 3, 6, 64}
+    if name == "beyond":
+        plain, dilated = (cost.depthwise_separable_layers(8, 8, 14, dilation=dilation)[0] for dilation in (1, 2))
+        assert plain.macs == dilated.macs and dilated.macs // dilated.activations == 9
+        assert dilated.dilation * (dilated.kernel_size - 1) + 1 == 5
+        wide, narrow = (timm_macs(timm_network(stride)) for stride in (16, 32))
+        assert narrow == v2.macs and params(timm_network(16)) == params(timm_network()) == v2.params
+        assert receptive_field(timm_network(16)) == receptive_field(timm_network())
+        return {f"{macs / 1e6:.0f}" for macs in (wide, narrow)}, {0, 1, 2, 3, 5, 6, 9, 16, 25, 32}
     raise AssertionError(f"no numbers are worked out for the quiz {name}")
 
 
@@ -148,7 +244,7 @@ def computed(name):
 def test_every_number_in_a_quiz_is_worked_out_by_the_library(name):
     results, given = computed(name)
     text = json.dumps(quiz.chapter(name).questions, ensure_ascii=False)
-    text = re.sub(r"MobileNetV\d|ReLU6|\bV[12]\b|Table 1\b", "", text)
+    text = re.sub(r"MobileNetV\d|ReLU6|\bV[12]\b|Table 1\b|`bn2`|_100\b|\w+2d\b", "", text)
     printed = {number.replace(",", "") for number in re.findall(r"\d+(?:,\d{3})+|\d+\.\d+|\d+", text)}
     assert printed <= {str(number) for number in results | given}
     assert {str(number) for number in results} <= printed, "a result is worked out that the quiz does not print"

@@ -30,6 +30,8 @@ _NAMES = {
     "Manifold": "manifold",
     "KernelScope": "kernel_scope",
     "LayerCost": "layer_cost",
+    "Rosetta": "rosetta",
+    "ReceptiveField": "receptive_field",
 }
 
 __all__ = [*_NAMES]  # pyright: ignore[reportUnsupportedDunderAll]

@@ -71,9 +71,9 @@ def test_every_choice_can_be_made_and_then_a_slider_moved(visit, served, homes):
     for home in homes:
         visited = visit(served + home)
         for root in roots(visited.page):
-            groups = root.locator("fieldset.mn-control:visible, [role=radiogroup]:visible").count()
-            for group in range(groups):
-                choices = root.locator("fieldset.mn-control:visible, [role=radiogroup]:visible").nth(group).locator("input")
+            groups = root.locator("fieldset.mn-control:visible, [role=radiogroup]:visible")
+            for group in range(groups.count()):
+                choices = groups.nth(group).locator("input")
                 for choice in reversed(choices.all()):  # the first one last: it shows what the others may hide
                     choice.check(force=True)
                     assert choice.is_checked()

@@ -1,0 +1,45 @@
+"""A term shows its definition where it stands: pointed at, or reached with the keyboard."""
+
+from __future__ import annotations
+
+import pytest
+
+CHAPTER = "chapters/03_depthwise_separable_convolution.html"
+SHOWN = "element => getComputedStyle(element, '::after').content"
+
+
+@pytest.fixture
+def term(visit, served):
+    page = visit(served + CHAPTER).page
+    return page.locator("a.mn-term-link", has_text="pointwise convolution").first
+
+
+def test_definition_appears_while_the_term_is_pointed_at(term):
+    assert term.evaluate(SHOWN) == "none"
+    term.hover()
+    assert "1×1 kernel" in term.evaluate(SHOWN)
+
+
+def test_definition_appears_for_the_keyboard(term):
+    term.page.keyboard.press("Tab")  # only what the keyboard reached counts as visibly focused
+    term.focus()
+    assert "1×1 kernel" in term.evaluate(SHOWN)
+
+
+def test_definition_is_plain_words(term):
+    definitions = term.page.locator("a.mn-term-link").evaluate_all("links => links.map(a => a.dataset.definition)")
+    assert len(definitions) >= 3
+    for definition in definitions:
+        assert not any(sign in definition for sign in ("\\", "$", "{", "`"))
+
+
+def test_definition_stays_on_a_phone(visit, served):
+    page = visit(served + CHAPTER, viewport={"width": 375, "height": 800}).page
+    for link in page.locator("a.mn-term-link").all():
+        link.hover()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 375
+
+
+def test_link_leads_to_the_entry(term):
+    term.click()
+    assert term.page.url.endswith("reference/glossary.html#term-pointwise-convolution")

@@ -1,0 +1,51 @@
+"""What a page weighs: every response a real browser asks for when it opens the page for the first time.
+
+Text counts as gzip makes it, as a web server would send it; fonts and pictures are compressed already. Figures count
+apart, because one photograph would drown the rest: inline SVGs with `role="img"` (what the cells' plots and the
+explorables' static forms are; icons are `aria-hidden`), and pictures among the notebooks' outputs.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from playwright.sync_api import Browser, Response
+
+FIGURE = re.compile(rb'<svg\b[^>]*\brole="img".*?</svg>', re.DOTALL)
+COMPRESSED = (".woff2", ".woff", ".png", ".jpg", ".webp", ".wasm")
+
+
+class Part(NamedTuple):
+    """One response, in bytes."""
+
+    path: str
+    raw: int
+    gzipped: int
+    figures: int  # of the gzipped bytes
+
+
+def weigh(browser: Browser, site: str, name: str, **options) -> list[Part]:
+    """Open the page called `name` of `site`, an address, in a fresh context: its cache is cold."""
+    context = browser.new_context(**options)
+    try:
+        page = context.new_page()
+        responses: list[Response] = []
+        page.on("response", lambda response: responses.append(response))  # Playwright takes no builtin
+        page.goto(site + name, wait_until="networkidle")
+        return [part_of(unquote(urlsplit(answer.url).path).lstrip("/"), answer.body()) for answer in responses]
+    finally:
+        context.close()
+
+
+def part_of(path: str, body: bytes) -> Part:
+    size = len(body) if path.endswith(COMPRESSED) else zipped(body)
+    if path.endswith(".html"):
+        return Part(path, len(body), size, size - zipped(FIGURE.sub(b"", body)))
+    return Part(path, len(body), size, size if path.startswith("_images/") else 0)
+
+
+def zipped(data: bytes) -> int:
+    return len(gzip.compress(data, 6, mtime=0))
