@@ -5,10 +5,10 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lab serve lint clean
+.PHONY: help book test lab serve bench bench-build lint clean
 
 help:  ## show this list
-	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 book: $(READY)  ## build the site (the first time: make .venv and install, some minutes)
 	$(BIN)/python _ext/build.py
@@ -21,6 +21,12 @@ lab: $(READY)  ## open the chapters in JupyterLab
 
 serve: book  ## serve the built site on this machine (PORT=8000)
 	$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+
+bench: book  ## measure the pages: their weight, sliders, loading, live counts (some minutes)
+	$(BIN)/python benchmarks/pages.py
+
+bench-build: $(READY)  ## measure how long the book takes to build, cold and warm
+	$(BIN)/python benchmarks/build.py
 
 lint: $(READY)  ## check style
 	$(BIN)/ruff check .

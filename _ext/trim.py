@@ -128,8 +128,23 @@ def without_font_awesome(css: str) -> str:
     return css[:start] + css[end:] if 0 < start < end else css
 
 
+def drop_old_listings(app) -> list:
+    """Remove the listings of source code that are older than how pages look now.
+
+    viewcode, which writes them next, compares them with the source only.
+    """
+    root = Path(app.srcdir)
+    looks = [root / "_config.yml", *(root / "_ext").glob("*"), *(root / "_static").glob("*")]
+    changed = max((path.stat().st_mtime for path in looks if path.is_file()), default=0)
+    for page in Path(app.outdir, "_modules").rglob("*.html"):
+        if page.stat().st_mtime < changed:
+            page.unlink()
+    return []  # the event asks for pages to add
+
+
 def setup(app) -> dict:
     app.connect("builder-inited", trim_pages)
+    app.connect("html-collect-pages", drop_old_listings, priority=400)  # before viewcode
     app.connect("html-page-context", drop_assets, priority=920)  # after what adds or doubles scripts
     app.connect("build-finished", drop_font_awesome)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

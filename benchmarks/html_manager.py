@@ -51,7 +51,7 @@ def fetch(folder: Path) -> None:
                 capture_output=True,
                 text=True,
                 timeout=120,
-                env=os.environ | {"npm_config_update_notifier": "false"},
+                env=os.environ | {"npm_config_update_notifier": "false", "npm_config_fetch_retries": "0"},
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise Unavailable(f"npm did not fetch {package}: {error}") from error

@@ -8,25 +8,34 @@ from queue import Empty
 from jupyter_client.manager import start_new_kernel
 
 
-def round_trips(widget: str, trait: str, values: list) -> list[float]:
-    """Show `explorables.<widget>`, set `trait` to each value as a front end does, and return the milliseconds.
+def round_trips(widget: str, trait: str, values: list) -> tuple[list[float], list[float]]:
+    """Show `explorables.<widget>`, set `trait` to each value as a front end does, and return two lists of milliseconds.
 
-    The first value warms up (it imports torch and fvcore) and is left out.
+    The first has the round trips, the second the processor time the kernel spent on each. The first value warms up (it
+    imports torch and fvcore) and is left out.
     """
-    manager, client = start_new_kernel(kernel_name="python3")
+    manager, client = start_new_kernel(kernel_name="python3", extra_arguments=["--IPKernelApp.log_level=40"])
     try:
-        reply = client.execute_interactive(
-            f"from mobilenet_lib import explorables; widget = explorables.{widget}()",
-            user_expressions={"id": "widget.model_id"},
-            timeout=300,
-        )["content"]
-        if reply["status"] != "ok":
-            raise RuntimeError(f"the kernel cannot show {widget}: {reply['evalue']}")
-        model = reply["user_expressions"]["id"]["data"]["text/plain"].strip("'")
-        return [round_trip(client, model, trait, value) for value in values][1:]
+        show = f"import time\nfrom mobilenet_lib import explorables\nwidget = explorables.{widget}()"
+        model = ask(client, show, "widget.model_id").strip("'")
+        trips, processor = [], []
+        for value in values:
+            before = float(ask(client, "", "time.process_time()"))
+            trips.append(round_trip(client, model, trait, value))
+            processor.append(1000 * (float(ask(client, "", "time.process_time()")) - before))
+        return trips[1:], processor[1:]
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
+
+
+def ask(client, code: str, expression: str) -> str:
+    """Run code in the kernel and return the repr of an expression."""
+    reply = client.execute_interactive(code, user_expressions={"answer": expression}, timeout=300)["content"]
+    answer = reply["user_expressions"]["answer"] if reply["status"] == "ok" else reply
+    if answer["status"] != "ok":
+        raise RuntimeError(f"the kernel cannot run {code or expression!r}: {answer['evalue']}")
+    return answer["data"]["text/plain"]
 
 
 def round_trip(client, model: str, trait: str, value: object) -> float:

@@ -13,7 +13,11 @@ Navigation to working sliders
     an empty cache, from a server on this machine; the median of several visits. Beside it, visit by visit, the same
     page as html-manager would have it (html_manager.py); a key press proves that both work.
 Live
-    live.py.
+    In a real kernel, from a slider's new value on the wire to fvcore's count on the wire (live.py); beside it the
+    processor time of the kernel.
+
+On a busy machine a time over its budget says little. Where the processor time (of the usual key, or round trip) is
+under it, the budget is called "busy": left open.
 """
 
 from __future__ import annotations
@@ -110,7 +114,7 @@ def report_inputs(address: str, homes: dict[str, str]) -> None:
             painted, processor, script = (min(times, key=lambda round: percentile(round, 0.95)) for times in rounds)
             low = [f"{percentile(times, 0.5):.1f}" for times in (painted, processor, script)]
             high = [percentile(times, 0.95) for times in (painted, processor, script)]
-            in_time = kept(high[0], FRAME, f"{name}, key to painted, p95 in ms", at_best=high[1])
+            in_time = kept(high[0], FRAME, f"{name}, key to painted, p95 in ms", at_best=percentile(processor, 0.5))
             light = kept(high[2], SCRIPT, f"{name}, script per key, p95 in ms")
             pairs = [f"{each} / {worse:.1f}" for each, worse in zip(low, high, strict=True)]
             rows.append([name, len(painted), pairs[0], in_time, pairs[1], pairs[2], light])
@@ -229,10 +233,11 @@ def report_live() -> None:
     ]
     rows = []
     for what, widget, trait, values, limit in cases:
-        times = live.round_trips(widget, trait, values)
-        held = kept(median(times), limit, f"live, {what}, median in ms", at_best=min(times))
-        rows.append([what, f"{widget}.{trait}", *(f"{each(times):.0f}" for each in (min, median, max)), limit, held])
-    head = ["counted", "slider", "fastest", "median", "slowest", "budget", "kept"]
+        times, processor = live.round_trips(widget, trait, values)
+        held = kept(median(times), limit, f"live, {what}, median in ms", at_best=median(processor))
+        numbers = [f"{number:.0f}" for number in (median(times), max(times), median(processor))]
+        rows.append([what, f"{widget}.{trait}", *numbers, limit, held])
+    head = ["counted", "slider", "median", "slowest", "processor", "budget", "kept"]
     table("Slider to fvcore's number, in a kernel", f"ms. {machine()}.", head, rows)
 
 

@@ -35,6 +35,7 @@ _MODULES = (
 _NAMES = {
     "ConvBN": "layers",
     "ConvBNReLU": "layers",
+    "ConvBNHardswish": "layers",
     "DepthwiseSeparableConv": "blocks",
     "ConvDepthwiseConv": "blocks",
     "InvertedResidual": "blocks",

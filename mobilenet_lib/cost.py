@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from . import specs
-from ._validation import at_least, odd_kernel, one_or_two, pair, positive_int
+from ._validation import at_least, odd_kernel, one_or_two, pair, positive_int, positive_ints
 
 Size = int | tuple[int, int]
 
@@ -929,7 +929,8 @@ def deeplab_v3_layers(
      ('head.context.1', 1), ('head.project.0', 1), ('head.conv', 1), ('head.classifier', 1)]
     """
     positive_int(num_classes=num_classes, mid_channels=mid_channels)
-    layers, rates = _v2_trunk(width_mult, resolution, output_stride), tuple(rates)
+    rates = positive_ints("rates", rates)
+    layers = _v2_trunk(width_mult, resolution, output_stride)
     n, size = layers[-1].out_channels, layers[-1].out_size
     parts = [conv_layer("branches.0", "pointwise", n, mid_channels, size)]
     for i, rate in enumerate(rates):

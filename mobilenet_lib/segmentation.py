@@ -304,7 +304,7 @@ def resize(x: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(x, size=tuple(size), mode="bilinear", align_corners=False)
 
 
-def toy_scenes(count: int, seed: int = 0, size: int = 96) -> tuple[Tensor, Tensor]:
+def toy_scenes(count: int, seed: int = 0, size: int = 64) -> tuple[Tensor, Tensor]:
     """Draw pictures of discs, squares and triangles on pieces of a photograph, and the class of each pixel.
 
     A task of our own making, small enough for a minute on one core: the background is real, the shapes are not. Each
@@ -317,7 +317,7 @@ def toy_scenes(count: int, seed: int = 0, size: int = 96) -> tuple[Tensor, Tenso
         How many pictures.
     seed : int, default=0
         The same seed draws the same pictures.
-    size : int, default=96
+    size : int, default=64
         Height and width of a picture, in pixels.
 
     Returns
@@ -341,7 +341,7 @@ def toy_scenes(count: int, seed: int = 0, size: int = 96) -> tuple[Tensor, Tenso
     --------
     >>> images, masks = toy_scenes(2)
     >>> images.shape, masks.shape, int(masks.max()) < len(SHAPES)
-    (torch.Size([2, 3, 96, 96]), torch.Size([2, 96, 96]), True)
+    (torch.Size([2, 3, 64, 64]), torch.Size([2, 64, 64]), True)
     """
     positive_int(count=count, size=size)
     zero_or_more(seed=seed)
@@ -362,7 +362,7 @@ def toy_scenes(count: int, seed: int = 0, size: int = 96) -> tuple[Tensor, Tenso
     images, masks = [], torch.zeros(count, size, size, dtype=torch.long)
     for mask in masks:
         image = piece().clone()
-        for _ in range(int(number(1, 4))):
+        for _ in range(int(number(1, 3))):
             kind, radius = int(number(1, 4)), number(0.15, 0.28)
             y, x = rows - number(0.2, 0.8), columns - number(0.2, 0.8)
             tint = torch.rand(3, 1, generator=draw)

@@ -21,6 +21,8 @@ MAY_IMPORT = {
     "layers": set(),
     "blocks": {"layers"},
     "models": {"blocks", "layers", "specs"},
+    "pretrained": {"layers", "models", "specs"},
+    "segmentation": {"layers", "models"},
     "measure": {"cost"},
     "figures": {"palette"},
     "manifold": set(),

@@ -16,9 +16,11 @@ def test_page_is_quiet_accessible_and_fits_a_phone(visit, served, page_name):
     visited = visit(served + page_name, color_scheme="light")
     page = visited.page
     page.evaluate(AXE)
-    assert violations(page) == []
+    source = page_name.startswith("_modules/")  # thousands of coloured words, in the colours of the chapters' cells
+    assert violations(page, {"rules": {"color-contrast": {"enabled": not source}}}) == []
     page.evaluate("() => { document.documentElement.dataset.theme = 'dark'; }")
-    assert violations(page, only=["color-contrast"]) == []  # nothing else is different in the dark
+    if not source:
+        assert violations(page, {"runOnly": ["color-contrast"]}) == []  # nothing else is different in the dark
     page.set_viewport_size({"width": 375, "height": 800})
     assert too_wide(page) == []
     assert visited.foreign == []
@@ -31,13 +33,13 @@ def test_page_follows_the_readers_colour_scheme(visit, served, scheme):
     assert page.evaluate("document.documentElement.dataset.theme") == scheme
 
 
-def violations(page: Page, only: list[str] | None = None) -> list[str]:
+def violations(page: Page, options: dict) -> list[str]:
     """Return what axe-core objects to in the article; the theme's own frame is not the book's."""
     page.evaluate("() => Promise.all(document.getAnimations().map(animation => animation.finished))")
     found = page.evaluate(
-        """only => axe.run(document.querySelector("article.bd-article") ?? "main",
-                           {resultTypes: ["violations"], ...(only && {runOnly: only})})""",
-        only,
+        """options => axe.run(document.querySelector("article.bd-article") ?? "main",
+                              {resultTypes: ["violations"], ...options})""",
+        options,
     )
     return [describe(violation) for violation in found["violations"]]
 
