@@ -435,6 +435,8 @@ def _renamed(network: nn.Module, modules: dict[str, str]) -> dict[str, str]:
 
 def _load(network: Network, source: Source, names_of: NamesOf) -> Network:
     names = names_of(network)
+    if next(network.parameters()).is_meta:
+        raise ValueError("network must hold numbers, got one on the meta device; build it on the CPU")
     state = _read(source)
     misfit = _misfit(network, names, state) or _other_eps(network, names, source)
     if misfit:

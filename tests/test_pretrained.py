@@ -1,0 +1,469 @@
+"""Weights from timm and torchvision: the outputs do not differ at all, and what does not fit is named."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from functools import cache
+
+import pytest
+import timm
+import torch
+from torch import nn
+from torchvision.models import mobilenet_v2 as torchvision_v2
+
+from mobilenet_lib import MobileNetV1, MobileNetV2, cost, measure, pretrained, specs
+
+# name: the sizes to compare at; each has an even and an odd one where time allows
+SIZES = {
+    "mobilenetv1_100": (224, 161),
+    "mobilenetv1_125": (161,),
+    "mobilenetv2_035": (224, 161),
+    "mobilenetv2_050": (161,),
+    "mobilenetv2_075": (161,),
+    "mobilenetv2_100": (224, 161, 75),
+    "mobilenetv2_110d": (224, 97),
+    "mobilenetv2_120d": (97,),
+    "mobilenetv2_140": (97,),
+}
+WIDTHS = (0.25, 0.35, 0.5, 1.0, 1.4)
+
+
+def shake(model, seed=0):
+    """Give BatchNorm weights of its own, and running averages of a real batch, so that the signal survives to the end.
+
+    As built, a network in eval mode lets nearly nothing of the image through, and that hides mistakes.
+    """
+    torch.manual_seed(seed)
+    norms = [part for part in model.modules() if isinstance(part, nn.BatchNorm2d)]
+    for norm in norms:
+        nn.init.uniform_(norm.weight, 0.5, 1.5)
+        nn.init.normal_(norm.bias, 0, 0.2)
+        norm.momentum = 1.0
+    with torch.no_grad():
+        model.train()(torch.randn(2, 3, 97, 97))
+    for norm in norms:
+        norm.momentum = 0.1
+    return model.eval()
+
+
+@cache
+def peer(name):
+    """Return timm's model of that name; it is random, and no test may change it."""
+    torch.manual_seed(1)
+    return shake(timm.create_model(name))
+
+
+def build(name, **options):
+    """Build our network of that name in timm."""
+    kind, arguments = pretrained.TIMM[name]
+    return kind(**arguments, **options)
+
+
+def assert_equal_outputs(ours, theirs, sizes):
+    """Require bit-equal outputs in both modes, and bit-equal running averages after training mode."""
+    kept = {key: tensor.clone() for key, tensor in theirs.state_dict().items()}
+    for size in sizes:
+        x = torch.randn(2, 3, size, size)
+        with torch.no_grad():
+            y, others = ours.eval()(x), theirs.eval()(x)
+        assert (y[0] - y[1]).std() > 0.01  # the images come through
+        assert (y - others).abs().max() == 0.0
+    x = torch.randn(2, 3, sizes[-1], sizes[-1])
+    with torch.no_grad():
+        y, others = ours.train()(x), theirs.train()(x)
+    assert (y - others).abs().max() == 0.0
+    for mine, other in zip(ours.buffers(), theirs.buffers(), strict=True):
+        assert torch.equal(mine, other)
+    theirs.load_state_dict(kept)
+    theirs.eval()
+
+
+def test_every_network_of_both_libraries_is_there():
+    listed = {name for name in timm.list_models("mobilenetv[12]_*") if name != "mobilenetv1_100h"}
+    assert listed == set(pretrained.TIMM) == set(SIZES)
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_with_timms_weights_the_output_does_not_differ_from_timms_at_all(name):
+    ours = build(name)
+    assert pretrained.load_timm(ours, peer(name)) is ours
+    assert_equal_outputs(ours, peer(name), SIZES[name])
+
+
+@pytest.mark.parametrize("width_mult", WIDTHS)
+def test_with_torchvisions_weights_the_output_does_not_differ_from_torchvisions_at_all(width_mult):
+    theirs = shake(torchvision_v2(width_mult=width_mult, dropout=0.0))
+    ours = pretrained.load_torchvision(MobileNetV2(width_mult=width_mult), theirs)
+    assert_equal_outputs(ours, theirs, (224, 161) if width_mult in (0.35, 1.0) else (97,))
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_names_are_those_of_timm_in_the_order_of_timm(name):
+    names = pretrained.timm_names(build(name))
+    assert list(names.values()) == list(peer(name).state_dict())
+    assert list(names) == list(build(name).state_dict())
+    assert all(ours.split(".")[-1] == theirs.split(".")[-1] for ours, theirs in names.items())
+
+
+@pytest.mark.parametrize("width_mult", WIDTHS)
+def test_names_are_those_of_torchvision_in_the_order_of_torchvision(width_mult):
+    names = pretrained.torchvision_names(MobileNetV2(width_mult=width_mult))
+    assert list(names.values()) == list(torchvision_v2(width_mult=width_mult).state_dict())
+    assert all(ours.split(".")[-1] == theirs.split(".")[-1] for ours, theirs in names.items())
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_weights_come_back_from_timm_as_they_went(name):
+    there = timm.create_model(name)
+    ours = shake(build(name))
+    there.load_state_dict(pretrained.to_timm(ours), strict=True)
+    back = pretrained.load_timm(build(name), there)
+    for mine, again in zip(ours.state_dict().values(), back.state_dict().values(), strict=True):
+        assert torch.equal(mine, again)
+
+
+def test_weights_come_back_from_torchvision_as_they_went_and_from_one_library_to_the_other():
+    ours = shake(MobileNetV2(7, 0.5))
+    there = torchvision_v2(num_classes=7, width_mult=0.5)
+    there.load_state_dict(pretrained.to_torchvision(ours), strict=True)
+    back = pretrained.load_torchvision(MobileNetV2(7, 0.5), there)
+    timms = timm.create_model("mobilenetv2_050", num_classes=7)
+    timms.load_state_dict(pretrained.to_timm(back), strict=True)
+    x = torch.randn(2, 3, 65, 65)
+    with torch.no_grad():
+        outputs = [model.eval()(x) for model in (ours, there, back, timms)]
+    assert all(torch.equal(outputs[0], output) for output in outputs[1:])
+
+
+@pytest.mark.parametrize(("name", "spec"), [("110d", specs.V2_110D_SPEC), ("120d", specs.V2_120D_SPEC)])
+def test_the_deeper_networks_keep_stem_head_and_the_depth_of_both_ends(name, spec):
+    theirs = peer(f"mobilenetv2_{name}")
+    assert [row.n for row in spec] == [len(stage) for stage in theirs.blocks]
+    assert [row.c for row in spec] == [stage[-1].feature_info("")["num_chs"] for stage in theirs.blocks]
+    assert (spec[0].n, spec[-1].n) == (1, 1)
+    ours = build(f"mobilenetv2_{name}")
+    assert (ours.stem[0].out_channels, ours.head[0].out_channels) == (32, 1280)
+    assert cost.mobilenet_v2(resolution=96, spec=spec) == measure.cost(theirs, (1, 3, 96, 96))
+
+
+# Where the weights may come from
+
+
+@pytest.fixture
+def small():
+    """Return a small network with weights of its own, under timm's names."""
+    return {key: tensor.clone() for key, tensor in pretrained.to_timm(shake(MobileNetV2(5, 0.35))).items()}
+
+
+def loaded(state):
+    """Return whether a fresh network takes all that is in a state dict."""
+    network = pretrained.load_timm(MobileNetV2(5, 0.35), state)
+    mine = pretrained.to_timm(network)
+    return all(torch.equal(mine[key], tensor) for key, tensor in mine.items())
+
+
+def test_a_model_its_state_dict_and_a_file_of_either_kind_are_taken(small, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    model = timm.create_model("mobilenetv2_035", num_classes=5)
+    model.load_state_dict(small)
+    torch.save(small, tmp_path / "weights.pth")
+    save_file(small, tmp_path / "weights.safetensors")
+    assert list(load_file(tmp_path / "weights.safetensors")) != list(small)  # that format sorts: order is no help there
+    for source in (model, small, tmp_path / "weights.pth", str(tmp_path / "weights.safetensors")):
+        mine = pretrained.to_timm(pretrained.load_timm(MobileNetV2(5, 0.35), source))
+        assert all(torch.equal(mine[key], tensor) for key, tensor in small.items())
+    reverse = dict(reversed(small.items()))
+    mine = pretrained.to_timm(pretrained.load_timm(MobileNetV2(5, 0.35), reverse))
+    assert all(torch.equal(mine[key], tensor) for key, tensor in small.items())
+
+
+def test_half_precision_and_double_are_converted(small):
+    doubles = {key: tensor.double() if tensor.is_floating_point() else tensor for key, tensor in small.items()}
+    network = pretrained.load_timm(MobileNetV2(5, 0.35), doubles)
+    assert network.stem[0].weight.dtype == torch.float32
+    assert torch.equal(network.stem[0].weight, small["conv_stem.weight"])
+
+
+def test_loading_keeps_mode_output_stride_and_the_source(small):
+    source = {key: tensor.clone() for key, tensor in small.items()}
+    network = MobileNetV2(5, 0.35, output_stride=8).eval()
+    parameters = list(network.parameters())
+    pretrained.load_timm(network, small)
+    assert not network.training
+    assert all(p is q and p.requires_grad for p, q in zip(parameters, network.parameters(), strict=True))
+    with torch.no_grad():
+        network.stem[0].weight.add_(1)
+    assert all(torch.equal(source[key], tensor) for key, tensor in small.items())
+
+
+def assert_refused(network, source, error, *words, loader=pretrained.load_timm):
+    """Require an error with these words, and the network as it was."""
+    before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
+    with pytest.raises(error) as caught:
+        loader(network, source)
+    for word in words:
+        assert word in str(caught.value)
+    for key, tensor in network.state_dict().items():
+        assert torch.equal(tensor, before[key]), key
+
+
+def test_a_missing_tensor_is_named(small):
+    for key in ("conv_stem.weight", "blocks.6.0.bn3.running_var", "classifier.bias", "bn1.num_batches_tracked"):
+        without = {name: tensor for name, tensor in small.items() if name != key}
+        assert_refused(MobileNetV2(5, 0.35), without, ValueError, key, "missing")
+
+
+def test_a_tensor_too_many_is_named(small):
+    more = {**small, "blocks.0.0.se.conv_reduce.weight": torch.zeros(1)}
+    assert_refused(MobileNetV2(5, 0.35), more, ValueError, "blocks.0.0.se.conv_reduce.weight", "no place")
+    assert_refused(MobileNetV2(5, 0.35), {**more, "ema": torch.zeros(1)}, ValueError, "(and 1 more)")
+
+
+def test_a_tensor_of_another_shape_is_named_with_both_shapes(small):
+    key = "blocks.5.2.conv_dw.weight"
+    wrong = {**small, key: small[key].squeeze(1)}
+    assert_refused(
+        MobileNetV2(5, 0.35), wrong, ValueError, key, "blocks.15.depthwise.0.weight", "(336, 1, 3, 3)", "(336, 3, 3)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("ours", "name", "fits"),
+    [
+        (lambda: MobileNetV2(), "mobilenetv2_050", "MobileNetV2(1000, width_mult=0.5)"),
+        (lambda: MobileNetV2(width_mult=0.35), "mobilenetv2_140", "MobileNetV2(1000, width_mult=1.4)"),
+        (lambda: MobileNetV2(), "mobilenetv2_110d", "MobileNetV2(1000, spec=specs.V2_110D_SPEC)"),
+        (lambda: MobileNetV2(spec=specs.V2_110D_SPEC), "mobilenetv2_120d", "specs.V2_120D_SPEC"),
+        (lambda: MobileNetV2(5), "mobilenetv2_100", "MobileNetV2(1000, width_mult=1.0)"),
+        (lambda: MobileNetV2(), "mobilenetv1_100", "MobileNetV1(1000, width_mult=1.0)"),
+        (lambda: MobileNetV1(), "mobilenetv2_100", "MobileNetV2(1000, width_mult=1.0)"),
+        (lambda: MobileNetV1(), "mobilenetv1_125", "MobileNetV1(1000, width_mult=1.25)"),
+    ],
+)
+def test_weights_of_another_network_name_a_key_and_the_network_they_fit(ours, name, fits):
+    network = ours()
+    keys = set(pretrained.timm_names(network).values()) | set(peer(name).state_dict())
+    with pytest.raises(ValueError, match="these weights fit") as caught:
+        pretrained.load_timm(network, peer(name))
+    assert fits in str(caught.value)
+    assert any(key in str(caught.value) for key in keys)
+    kind, _, arguments = fits.partition("(")
+    if kind.startswith("MobileNet"):  # the advice, taken
+        advised = eval(f"{kind}({arguments}", {"MobileNetV1": MobileNetV1, "MobileNetV2": MobileNetV2, "specs": specs})
+        pretrained.load_timm(advised, peer(name))
+
+
+def test_advice_leaves_the_random_numbers_alone(small):
+    state = torch.get_rng_state()
+    network = MobileNetV2(5, 0.5)
+    torch.set_rng_state(state)
+    with pytest.raises(ValueError, match="these weights fit"):
+        pretrained.load_timm(network, small)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_torchvisions_misfits_are_named_too():
+    theirs = torchvision_v2(width_mult=0.5)
+    load = pretrained.load_torchvision
+    fits = "MobileNetV2(1000, width_mult=0.5)"
+    assert_refused(MobileNetV2(width_mult=0.75), theirs, ValueError, "features.0.0.weight", fits, loader=load)
+    assert_refused(MobileNetV2(5, width_mult=0.5), theirs, ValueError, "classifier.1.weight", fits, loader=load)
+    assert_refused(MobileNetV2(width_mult=0.5), {}, ValueError, "features.0.0.weight", "missing", loader=load)
+    assert_refused(MobileNetV1(), theirs, TypeError, "network", "MobileNetV1", loader=load)
+
+
+def test_weights_of_the_other_library_are_refused(small):
+    assert_refused(MobileNetV2(width_mult=0.5), torchvision_v2(width_mult=0.5), ValueError, "conv_stem.weight")
+    assert_refused(MobileNetV2(5, 0.35), small, ValueError, "features.0.0.weight", loader=pretrained.load_torchvision)
+
+
+def test_a_batchnorm_with_another_eps_is_refused_although_all_weights_fit():
+    theirs = timm.create_model("mobilenetv2_035", bn_eps=1e-3)
+    assert_refused(MobileNetV2(width_mult=0.35), theirs, ValueError, "bn1.running_var", "eps=0.001", "eps=1e-05")
+
+
+def test_a_model_without_its_classifier_is_refused():
+    headless = timm.create_model("mobilenetv2_035", num_classes=0)
+    assert_refused(MobileNetV2(5, 0.35), headless, ValueError, "classifier.weight", "missing")
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        (lambda small: None, TypeError, "NoneType"),
+        (lambda small: list(small.values()), TypeError, "list"),
+        (lambda small: {"epoch": 3, "state_dict": small}, ValueError, "'epoch': int"),
+        (lambda small: {**small, "bn1.bias": [0.0]}, ValueError, "'bn1.bias': list"),
+        (lambda small: {**small, "bn1.bias": small["bn1.bias"].to("meta")}, ValueError, "bn1.bias on the meta device"),
+    ],
+)
+def test_what_is_no_state_dict_is_refused(small, change, error, words):
+    assert_refused(MobileNetV2(5, 0.35), change(small), error, "source", words)
+
+
+def test_a_network_without_numbers_is_refused(small):
+    with torch.device("meta"):
+        network = MobileNetV2(5, 0.35)
+    with pytest.raises(ValueError, match="network must hold numbers"):
+        pretrained.load_timm(network, small)
+
+
+def test_what_is_no_file_of_tensors_is_refused(small, tmp_path):
+    network = MobileNetV2(5, 0.35)
+    assert_refused(network, tmp_path / "none.pth", FileNotFoundError, "none.pth", "from_timm")
+    assert_refused(network, "mobilenetv2_035", FileNotFoundError, "mobilenetv2_035", "from_timm")
+    (tmp_path / "text.pth").write_text("no weights here")
+    (tmp_path / "text.safetensors").write_text("no weights here")
+    torch.save(small, tmp_path / "cut.pth")
+    data = (tmp_path / "cut.pth").read_bytes()
+    (tmp_path / "cut.pth").write_bytes(data[: len(data) // 2])
+    for name in ("text.pth", "text.safetensors", "cut.pth"):
+        assert_refused(network, tmp_path / name, ValueError, name, "no file of tensors")
+
+
+def test_a_file_that_would_run_code_is_refused(tmp_path):
+    torch.save(timm.create_model("mobilenetv2_035"), tmp_path / "whole.pth")  # a pickled model, not its state dict
+    assert_refused(MobileNetV2(width_mult=0.35), tmp_path / "whole.pth", ValueError, "whole.pth", "state_dict()")
+
+
+@pytest.mark.parametrize("network", [nn.Identity(), None, MobileNetV2, torchvision_v2(width_mult=0.1)])
+def test_what_is_no_network_of_ours_is_refused(network):
+    calls = (pretrained.timm_names, pretrained.torchvision_names, pretrained.to_timm, pretrained.to_torchvision)
+    for call in (*calls, lambda network: pretrained.load_timm(network, {})):
+        with pytest.raises(TypeError, match="network must be"):
+            call(network)
+
+
+# By name
+
+
+@pytest.mark.parametrize("name", ["mobilenetv1_125", "mobilenetv2_035", "mobilenetv2_110d"])
+def test_by_name_with_random_weights_the_output_is_timms(name):
+    torch.manual_seed(7)
+    ours = pretrained.from_timm(name, pretrained=False)
+    assert not ours.training
+    torch.manual_seed(7)
+    build(name)  # draws as from_timm does
+    theirs = timm.create_model(name).eval()
+    x = torch.randn(1, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.equal(ours(x), theirs(x))
+
+
+def test_by_name_with_an_output_stride():
+    network = pretrained.from_timm("mobilenetv2_035", pretrained=False, output_stride=8)
+    assert network.levels[-1].reduction == 8
+    assert pretrained.from_torchvision(0.35, pretrained=False, output_stride=16).levels[-1].reduction == 16
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda: pretrained.from_timm("mobilenetv3_large_100"), ValueError, ("name", "'mobilenetv3_large_100'")),
+        (lambda: pretrained.from_timm("mobilenetv1_100h"), ValueError, ("name", "'mobilenetv1_100h'")),
+        (lambda: pretrained.from_timm(None), ValueError, ("name", "None")),
+        (
+            lambda: pretrained.from_timm("mobilenetv2_035"),
+            ValueError,
+            ("name", "'mobilenetv2_035'", "pretrained=False"),
+        ),
+        (lambda: pretrained.from_timm("mobilenetv2_100", False, output_stride=4), ValueError, ("output_stride", "4")),
+        (lambda: pretrained.from_torchvision(0.5), ValueError, ("width_mult", "0.5", "pretrained=False")),
+        (lambda: pretrained.from_torchvision(0, pretrained=False), ValueError, ("width_mult", "0")),
+        (lambda: pretrained.from_torchvision("1.0"), TypeError, ("width_mult", "'1.0'")),
+        (lambda: pretrained.from_torchvision(1.0, False, output_stride=4), ValueError, ("output_stride", "4")),
+    ],
+)
+def test_bad_arguments_are_refused_by_name_and_value(call, error, words):
+    with pytest.raises(error) as caught:
+        call()
+    assert all(word in str(caught.value) for word in words)
+
+
+def test_trained_weights_go_from_timms_own_download_into_the_network(monkeypatch):
+    asked = []
+
+    def create_model(name, pretrained):
+        asked.append((name, pretrained))
+        return peer("mobilenetv2_050")
+
+    monkeypatch.setattr(timm, "create_model", create_model)
+    monkeypatch.setattr(pretrained, "_answers", lambda address: True)
+    network = pretrained.from_timm("mobilenetv2_050.lamb_in1k")
+    assert asked == [("mobilenetv2_050.lamb_in1k", True)]
+    assert torch.equal(network.classifier.weight, peer("mobilenetv2_050").classifier.weight)
+
+
+def run(program, **environment):
+    """Run a program in a Python of its own, with some variables set and no proxy."""
+    clean = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], env=clean | environment, capture_output=True, text=True,
+        check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_without_internet_it_fails_soon_with_one_clear_error(tmp_path):
+    # A port of this machine where nothing listens stands for the hub; the caches are empty.
+    said = run(
+        """
+        import time, urllib.error
+        import timm, torch.hub, torchvision
+        from mobilenet_lib import pretrained
+
+        def refuse(*args, **kwargs):
+            raise urllib.error.URLError("no route")
+
+        torch.hub.urlopen = refuse
+        begin = time.monotonic()
+        for call in (lambda: pretrained.from_timm("mobilenetv2_100"), lambda: pretrained.from_torchvision()):
+            try:
+                call()
+            except ConnectionError as error:
+                print("error:", error)
+                assert error.__cause__ is not None
+        print("soon" if time.monotonic() - begin < 15 else "late")
+        from huggingface_hub import constants
+        print(constants.HF_HUB_OFFLINE)
+        """,
+        HF_HOME=str(tmp_path),
+        TORCH_HOME=str(tmp_path),
+        HF_ENDPOINT="http://127.0.0.1:9",
+    )
+    from_timm, from_torchvision = (line for line in said.splitlines() if line.startswith("error: "))
+    assert from_timm.startswith("error: timm's weights for mobilenetv2_100 could not be fetched")
+    assert from_torchvision.startswith("error: torchvision's weights for mobilenet_v2 could not be fetched")
+    for line, load in ((from_timm, "load_timm"), (from_torchvision, "load_torchvision")):
+        assert f"{load}(network, path)" in line
+        assert "pretrained=False" in line
+    assert said.splitlines()[-2:] == ["soon", "False"]  # by itself the hub tries for a minute; its setting is restored
+
+
+def test_libraries_are_asked_for_by_name_where_they_are_missing():
+    said = run(
+        """
+        import sys
+        sys.modules["timm"] = sys.modules["torchvision"] = sys.modules["torchvision.models"] = None
+        sys.modules["safetensors"] = sys.modules["safetensors.torch"] = None
+        from pathlib import Path
+        from mobilenet_lib import MobileNetV2, pretrained
+        calls = (
+            lambda: pretrained.from_timm("mobilenetv2_035", pretrained=False),
+            lambda: pretrained.from_torchvision(pretrained=False),
+            lambda: pretrained.load_timm(MobileNetV2(5, 0.25), __import__("mobilenet_lib").__file__ + ".safetensors"),
+        )
+        Path.is_file = lambda self: True
+        for call in calls:
+            try:
+                call()
+            except ImportError as error:
+                print(error)
+        network = pretrained.load_timm(MobileNetV2(5, 0.25), pretrained.to_timm(MobileNetV2(5, 0.25)))
+        """
+    )
+    for line, name in zip(said.splitlines(), ("timm", "torchvision", "safetensors"), strict=True):
+        assert f"pip install {name}" in line
