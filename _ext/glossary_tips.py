@@ -16,7 +16,10 @@ from sphinx.environment import BuildEnvironment
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 # A tooltip is plain text: the few symbols of the glossary's formulas, written in Unicode.
-SYMBOLS = {"^2": "²", "\\alpha": "α", "\\rho": "ρ", "\\min": "min", "\\max": "max", "\\cdot": "·", "\\text{ReLU6}": "ReLU6", "\\": ""}
+SYMBOLS = {
+    **{"^2": "²", "\\alpha": "α", "\\rho": "ρ", "\\cdot": "·"},
+    **{"\\min": "min", "\\max": "max", "\\text{ReLU6}": "ReLU6", "\\": ""},
+}
 
 
 class GlossaryTips(SphinxPostTransform):

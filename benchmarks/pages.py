@@ -47,7 +47,8 @@ PAGE = 250  # kB, gzipped, figures aside
 ROUNDS = 3
 PRESSES = 48  # a round at each explorable, spread over its sliders
 VISITS = 7
-SLIDERS = "input[type=range], input[type=radio]:checked"
+SLIDERS = "input[type=range]"
+CHOICES = "input[type=radio]:checked"  # for what has no slider
 SHOWN = re.compile(r'class="mn-explorable" data-explorable="((?!quiz)[\w-]+)"')
 
 
@@ -136,7 +137,8 @@ def press_keys(browser: Browser, url: str, name: str) -> tuple[list[float], list
     def spent() -> dict[str, float]:
         return {each["name"]: 1000 * each["value"] for each in session.send("Performance.getMetrics")["metrics"]}
 
-    sliders = [slider for slider in root.locator(SLIDERS).all() if slider.is_visible()]
+    found = root.locator(SLIDERS).all() or root.locator(CHOICES).all()
+    sliders = [slider for slider in found if slider.is_visible()]
     processor, script = [], []
     for slider in sliders:
         slider.evaluate("slider => slider.focus()")
@@ -216,7 +218,7 @@ def check_it_works(page: Page) -> None:
     page.wait_for_load_state("load")
     root = page.locator(".mn").filter(has=page.locator("input")).first
     before = root.inner_html()
-    root.locator(SLIDERS).first.focus()
+    root.locator(f"{SLIDERS}, {CHOICES}").first.focus()
     for key in ("ArrowRight", "ArrowLeft", "ArrowLeft"):
         page.keyboard.press(key)
         page.wait_for_timeout(30)

@@ -11,7 +11,10 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*(ROOT / "chapters").glob("*.ipynb"), *(ROOT / "reference").glob("*.ipynb"), ROOT / "index.md"])
 
-UNIT = r"MACs|mult-adds|MAdds|multiply-adds|multiply-accumulates|multiplications|parameters|weights|FLOPs|GFLOPs|kB|MB"
+UNIT = (
+    r"MACs|mult-adds|MAdds|multiply-adds|multiply-accumulates|multiplications"
+    r"|parameters|weights|FLOPs|GFLOPs|kB|MB"
+)
 NUMBER = r"(?<![\w.,])\d+(?:,\d{3})*(?:\.\d+)?"
 # "568 million MACs", "4.2 million trained parameters", "100 kB", "0.31 G"
 COST = re.compile(rf"{NUMBER}\s*(?:[MGk]|thousand|million|billion)?\s*(?:\w+\s)?(?:{UNIT})\b|{NUMBER}\s+(?:million|billion)\b")
@@ -25,7 +28,8 @@ NOT_PROSE = re.compile(
 # A prediction offers wrong numbers on purpose, and an exercise asks for right ones.
 # A heading may quote what people say, and the text below it says what is true.
 NOT_A_CLAIM = re.compile(
-    r":::\{admonition\} (?:Predict first|This cell wants).*?:::|```\{exercise\}.*?```|^#+ .*?$", re.DOTALL | re.MULTILINE
+    r":::\{admonition\} (?:Predict first|This cell wants).*?:::|```\{exercise\}.*?```|^#+ .*?$",
+    re.DOTALL | re.MULTILINE,
 )
 
 

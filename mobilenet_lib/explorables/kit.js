@@ -140,8 +140,9 @@ const write = (element, text) => {
 };
 
 // Ids only tie labels to inputs; counting keeps them apart when a page shows the same explorable twice.
-let ids = 0;
-const uniqueId = (name) => `mn-${name}-${++ids}`;
+// The count belongs to the page: every explorable brings a copy of this file, and two groups of radio buttons with one
+// name would be one group.
+const uniqueId = (name) => `mn-${name}-${(globalThis.mnIds = (globalThis.mnIds ?? 0) + 1)}`;
 
 // A coloured square that says which concept a name belongs to. Colour marks things here, it never is the text: the
 // palette's hues are told apart by everyone, but not all of them are dark enough to read.

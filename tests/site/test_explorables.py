@@ -85,6 +85,20 @@ def test_every_choice_can_be_made_and_then_a_slider_moved(visit, served, homes):
         assert visited.errors == [], home
 
 
+def test_figures_of_one_page_keep_apart(visit, served, homes):
+    """No two elements share an id, and no group of radio buttons reaches into another figure."""
+    for home in homes:
+        page = visit(served + home).page
+        roots(page)
+        ids = page.locator(".mn-explorable [id]").evaluate_all("elements => elements.map(element => element.id)")
+        assert len(ids) == len(set(ids)), home
+        groups = page.locator(".mn-explorable").evaluate_all(
+            """roots => roots.flatMap(
+                 root => [...new Set([...root.querySelectorAll("input[type=radio]")].map(input => input.name))])"""
+        )
+        assert len(groups) == len(set(groups)), home
+
+
 def test_address_carries_the_settings_and_reset_takes_them_back(visit, served, homes):
     for home in homes:
         page = visit(served + home).page
