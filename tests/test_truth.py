@@ -17,7 +17,8 @@ UNIT = (
 )
 NUMBER = r"(?<![\w.,])\d+(?:,\d{3})*(?:\.\d+)?"
 # "568 million MACs", "4.2 million trained parameters", "100 kB", "0.31 G"
-COST = re.compile(rf"{NUMBER}\s*(?:[MGk]|thousand|million|billion)?\s*(?:\w+\s)?(?:{UNIT})\b|{NUMBER}\s+(?:million|billion)\b")
+AMOUNT = rf"{NUMBER}\s*(?:[MGk]|thousand|million|billion)?"
+COST = re.compile(rf"{AMOUNT}\s*(?:\w+\s)?(?:{UNIT})\b|{NUMBER}\s+(?:million|billion)\b")
 NOT_PROSE = re.compile(
     r"\{glue:text\}`[^`]*`"  # computed
     r"|```.*?```|`[^`]*`"  # code
