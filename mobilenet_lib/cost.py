@@ -602,7 +602,7 @@ def inverted_residual_se(
     Examples
     --------
     >>> inverted_residual_se(80, 480, 112, 120, size=14)
-    Cost(params=213064, macs=19025280)
+    Cost(params=214424, macs=19025280)
     """
     ends = (in_channels, mid_channels, out_channels, squeeze_channels)
     return total(inverted_residual_se_layers(*ends, size, kernel_size, stride, dilation))
@@ -826,7 +826,7 @@ def mobilenet_v2(
     >>> mobilenet_v2()
     Cost(params=3504872, macs=300774272)
     >>> mobilenet_v2(output_stride=16)
-    Cost(params=3504872, macs=526000832)
+    Cost(params=3504872, macs=537159680)
     """
     return total(mobilenet_v2_layers(width_mult, resolution, num_classes, spec, output_stride=output_stride))
 
@@ -903,7 +903,7 @@ def lraspp(
     Examples
     --------
     >>> lraspp(21)
-    Cost(params=1898714, macs=486003200)
+    Cost(params=1897290, macs=466301440)
     """
     options = {"mid_channels": mid_channels, "output_stride": output_stride}
     return total(lraspp_layers(num_classes, width_mult, resolution, **options))
@@ -987,7 +987,7 @@ def deeplab_v3(
     Examples
     --------
     >>> deeplab_v3(21)
-    Cost(params=1, macs=1)
+    Cost(params=5113877, macs=1086141440)
     """
     options = {"mid_channels": mid_channels, "rates": rates, "output_stride": output_stride}
     return total(deeplab_v3_layers(num_classes, width_mult, resolution, **options))

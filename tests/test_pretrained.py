@@ -1,6 +1,7 @@
 """Weights from timm and torchvision: the outputs do not differ at all, and what does not fit is named."""
 
 import os
+import socket
 import subprocess
 import sys
 import textwrap
@@ -407,8 +408,15 @@ def run(program, **environment):
     return done.stdout
 
 
-def test_without_internet_it_fails_soon_with_one_clear_error(tmp_path):
-    # A port of this machine where nothing listens stands for the hub; the caches are empty.
+def test_without_internet_it_fails_soon_with_one_clear_error_or_finds_what_it_fetched_before(tmp_path):
+    # A port of this machine where nothing listens stands for the hub; its cache holds one network's weights.
+    from safetensors.torch import save_file
+
+    kept = tmp_path / "hub" / "models--timm--mobilenetv2_050.lamb_in1k"
+    for folder in ("refs", f"snapshots/{40 * '0'}"):
+        (kept / folder).mkdir(parents=True)
+    (kept / "refs" / "main").write_text(40 * "0")
+    save_file(peer("mobilenetv2_050").state_dict(), kept / "snapshots" / (40 * "0") / "model.safetensors")
     said = run(
         """
         import time, urllib.error
@@ -429,6 +437,7 @@ def test_without_internet_it_fails_soon_with_one_clear_error(tmp_path):
         print("soon" if time.monotonic() - begin < 15 else "late")
         from huggingface_hub import constants
         print(constants.HF_HUB_OFFLINE)
+        print(pretrained.from_timm("mobilenetv2_050").classifier.weight.sum().item())
         """,
         HF_HOME=str(tmp_path),
         TORCH_HOME=str(tmp_path),
@@ -440,7 +449,9 @@ def test_without_internet_it_fails_soon_with_one_clear_error(tmp_path):
     for line, load in ((from_timm, "load_timm"), (from_torchvision, "load_torchvision")):
         assert f"{load}(network, path)" in line
         assert "pretrained=False" in line
-    assert said.splitlines()[-2:] == ["soon", "False"]  # by itself the hub tries for a minute; its setting is restored
+    soon, setting, total = said.splitlines()[-3:]
+    assert (soon, setting) == ("soon", "False")  # by itself the hub tries for a minute; its setting is restored
+    assert float(total) == pytest.approx(peer("mobilenetv2_050").classifier.weight.sum().item(), rel=1e-4)
 
 
 def test_libraries_are_asked_for_by_name_where_they_are_missing():
@@ -467,3 +478,14 @@ def test_libraries_are_asked_for_by_name_where_they_are_missing():
     )
     for line, name in zip(said.splitlines(), ("timm", "torchvision", "safetensors"), strict=True):
         assert f"pip install {name}" in line
+
+
+def test_a_server_answers_if_it_takes_a_connection_and_behind_a_proxy_nobody_can_tell(monkeypatch):
+    monkeypatch.setattr(pretrained, "getproxies", dict)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert pretrained._answers(f"http://127.0.0.1:{port}/models")
+    assert not pretrained._answers(f"http://127.0.0.1:{port}/models")
+    assert not pretrained._answers("https://nobody.invalid")
+    monkeypatch.setattr(pretrained, "getproxies", lambda: {"https": "http://127.0.0.1:9"})
+    assert pretrained._answers("https://nobody.invalid")
