@@ -14,11 +14,13 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from playwright.sync_api import Locator
 
-from mobilenet_lib import cost
+from mobilenet_lib import cost, explorables
 
 TOKEN = "for-this-test-only"
-CELLS = ("from mobilenet_lib import explorables", "explorables.InvertedBlock()")
+NAMES = ["InvertedBlock", *(name for name in explorables.__all__ if name != "InvertedBlock")]
+CELLS = ("from mobilenet_lib import explorables", *(f"explorables.{name}()" for name in NAMES))
 START, ANSWER = 60, 90  # seconds that JupyterLab and the kernel may take on a busy machine
 
 
@@ -75,16 +77,31 @@ def wait_for(address: str, server: subprocess.Popen, log: Path) -> None:
     pytest.fail(f"JupyterLab did not start:\n{log.read_text()[-2000:]}")
 
 
-def test_arrow_key_brings_fvcores_count_of_the_new_block(visit, lab):
-    visited = visit(f"{lab}/lab/tree/live.ipynb?token={TOKEN}", viewport={"width": 1200, "height": 1000})
-    page = visited.page
+@pytest.fixture(scope="module")
+def figures(lab, browser) -> Iterator[Locator]:
+    """Run the notebook and return its figures, one for each explorable."""
+    page = browser.new_page(viewport={"width": 1200, "height": 1000})
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{lab}/lab/tree/live.ipynb?token={TOKEN}")
     page.wait_for_selector(".jp-NotebookPanel .jp-CodeCell", timeout=START * 1000)
     page.get_by_text("| Idle").wait_for(timeout=ANSWER * 1000)  # or it asks for a kernel
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.locator(".lm-Menu-item", has_text="Run All Cells").first.click()
-    slider = page.get_by_role("slider", name="Expansion")
-    slider.wait_for(timeout=ANSWER * 1000)
-    figure = page.locator(".jp-OutputArea .mn").first
+    found = page.locator(".jp-OutputArea .mn")
+    page.wait_for_function(
+        "count => document.querySelectorAll('.jp-OutputArea .mn .mn-title').length === count",
+        arg=len(NAMES),
+        timeout=ANSWER * 1000,
+    )
+    yield found
+    page.close()
+    assert [url for url in asked if not url.startswith((lab, "data:", "blob:"))] == []
+
+
+def test_arrow_key_brings_fvcores_count_of_the_new_block(figures):
+    figure = figures.nth(NAMES.index("InvertedBlock"))
+    slider = figure.get_by_role("slider", name="Expansion")
 
     def agrees(expansion: int) -> None:
         macs = cost.inverted_residual(24, 24 * expansion, 24, size=56).macs
@@ -92,10 +109,25 @@ def test_arrow_key_brings_fvcores_count_of_the_new_block(visit, lab):
 
     agrees(6)
     slider.focus()
-    page.keyboard.press("ArrowRight")
+    figure.page.keyboard.press("ArrowRight")
     agrees(7)
     # In JupyterLab the arrow keys belong to the notebook, unless the slider keeps them.
     assert slider.evaluate("input => input === document.activeElement")
-    page.keyboard.press("ArrowRight")
+    figure.page.keyboard.press("ArrowRight")
     agrees(8)
-    assert visited.foreign == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_explorable_answers_in_a_live_notebook(figures, name):
+    figure = figures.nth(NAMES.index(name))
+    sliders = figure.locator("input[type=range]:visible")
+    control = (sliders if sliders.count() else figure.locator("input[type=radio]:checked")).first
+    shown = figure.inner_text()
+    control.scroll_into_view_if_needed()
+    control.focus()
+    figure.page.keyboard.press("ArrowLeft")
+    if figure.inner_text() == shown:  # it stood at its left end
+        figure.page.keyboard.press("ArrowRight")
+    assert figure.inner_text() != shown
+    if figure.get_by_text("fvcore").count():  # there is nothing to count in the one about ReLU
+        figure.get_by_text("MACs, agrees").first.wait_for(timeout=ANSWER * 1000)
