@@ -16,7 +16,6 @@ import nbformat
 import pytest
 import timm
 import torch
-from playwright.sync_api import sync_playwright
 from timm.models import _efficientnet_blocks, _efficientnet_builder, efficientnet
 
 from mobilenet_lib import cost, palette, quiz, specs
@@ -415,26 +414,12 @@ def page_file(tmp_path_factory):
     return source / "html" / "index.html"
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    sys.path.insert(0, str(ROOT / "tests" / "site"))
-    from chromium import ARGUMENTS, REMEDY, find_chromium
-
-    with sync_playwright() as playwright:
-        path = find_chromium(playwright)
-        if path is None:
-            pytest.fail(REMEDY)
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def open_page(chromium, page_file):
+def open_page(browser, page_file):
     contexts, errors = [], []
 
     def open_it(theme="light", **options):
-        context = chromium.new_context(**options)
+        context = browser.new_context(**options)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
@@ -547,9 +532,9 @@ def test_focus_shows(open_page):
     assert kind == "solid" and width >= 2
 
 
-def test_works_under_a_strict_content_security_policy(chromium, page_file):
+def test_works_under_a_strict_content_security_policy(browser, page_file):
     policy = {"Content-Security-Policy": "default-src 'self'"}
-    context = chromium.new_context()
+    context = browser.new_context()
     page = context.new_page()
     errors = []
     page.on("console", lambda message: errors.append(message) if message.type == "error" else None)

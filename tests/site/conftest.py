@@ -4,27 +4,13 @@ from __future__ import annotations
 
 import functools
 import http.server
-import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from chromium import ARGUMENTS, REMEDY, find_chromium
-from playwright.sync_api import Browser, ConsoleMessage, Page, Route, sync_playwright
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        path = find_chromium(playwright)
-        if path is None:
-            must = os.environ.get("CI", "").lower() == "true"
-            (pytest.fail if must else pytest.skip)(REMEDY)
-        chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
+from playwright.sync_api import Browser, ConsoleMessage, Page, Route
 
 
 class Visit:
