@@ -6,6 +6,7 @@ import random
 import numpy as np
 import pytest
 import torch
+from peers import carry, shake
 from timm.models import _efficientnet_blocks as timm_blocks
 from torch import nn
 from torchvision.models.mobilenetv2 import InvertedResidual as TorchvisionInvertedResidual
@@ -45,27 +46,6 @@ class NoteInverted(nn.Module):
     def forward(self, x):
         y = self.conv2(self.depthwise(self.conv1(x)))
         return x + y if self.use_residual else y
-
-
-def shake(module, seed=0):
-    """Give every weight and running average a value of its own, so that no two layers can be confused."""
-    torch.manual_seed(seed)
-    for name, tensor in module.state_dict().items():
-        if tensor.is_floating_point():
-            tensor.normal_(0, 0.3)
-            if name.endswith("running_var"):
-                tensor.abs_().add_(0.5)
-    return module
-
-
-def carry(source, target):
-    """Copy weights in order, asserting that each goes to a tensor of the same shape and last name."""
-    assert len(source.state_dict()) == len(target.state_dict())
-    pairs = zip(source.state_dict().items(), target.state_dict().items(), strict=True)
-    for (name, tensor), (peer_name, peer) in pairs:
-        assert name.split(".")[-1] == peer_name.split(".")[-1]
-        assert tensor.shape == peer.shape, (name, peer_name)
-        peer.copy_(tensor)
 
 
 def assert_equal_outputs(ours, peer, in_channels, size=(11, 8)):

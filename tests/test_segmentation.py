@@ -3,32 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from peers import carry, shake
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models.segmentation.deeplabv3 import ASPP, DeepLabHead
 from torchvision.models.segmentation.lraspp import LRASPPHead
 
 from mobilenet_lib import MobileNetV1, MobileNetV2, cost, measure, segmentation
-
-
-def shake(module, seed=0):
-    """Give every weight and running average a value of its own, so that no two layers can be confused."""
-    torch.manual_seed(seed)
-    for name, tensor in module.state_dict().items():
-        if tensor.is_floating_point():
-            tensor.normal_(0, 0.3)
-            if name.endswith("running_var"):
-                tensor.abs_().add_(0.5)
-    return module
-
-
-def carry(source, target):
-    """Copy weights in order, asserting that each goes to a tensor of the same shape and last name."""
-    pairs = zip(source.state_dict().items(), target.state_dict().items(), strict=True)
-    for (name, tensor), (peer_name, peer) in pairs:
-        assert name.split(".")[-1] == peer_name.split(".")[-1]
-        assert tensor.shape == peer.shape, (name, peer_name)
-        peer.copy_(tensor)
 
 
 @pytest.mark.parametrize("training", [False, True], ids=["eval", "train"])

@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from peers import carry, shake
 from timm.layers import make_divisible as timm_make_divisible
 from timm.models import _efficientnet_blocks as timm_blocks
 from torch import nn
@@ -16,26 +17,6 @@ from torchvision.models.mobilenetv3 import InvertedResidualConfig
 from torchvision.ops import Conv2dNormActivation, SqueezeExcitation
 
 from mobilenet_lib import ConvBNHardswish, InvertedResidual, InvertedResidualSE, SqueezeExcite, cost, measure, specs
-
-
-def shake(module, seed=0):
-    """Give every weight and running average a value of its own, so that no two layers can be confused."""
-    torch.manual_seed(seed)
-    for name, tensor in module.state_dict().items():
-        if tensor.is_floating_point():
-            tensor.normal_(0, 0.3)
-            if name.endswith("running_var"):
-                tensor.abs_().add_(0.5)
-    return module
-
-
-def carry(source, target):
-    """Copy weights in order, asserting that each goes to a tensor of the same shape and last name."""
-    pairs = zip(source.state_dict().items(), target.state_dict().items(), strict=True)
-    for (name, tensor), (peer_name, peer) in pairs:
-        assert name.split(".")[-1] == peer_name.split(".")[-1]
-        assert tensor.shape == peer.shape, (name, peer_name)
-        peer.copy_(tensor)
 
 
 def assert_equal_outputs(ours, peer, channels, size=(11, 8)):

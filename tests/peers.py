@@ -1,0 +1,26 @@
+"""Weights for tests that hold a module beside another implementation of it."""
+
+from __future__ import annotations
+
+import torch
+
+
+def shake(module, seed=0):
+    """Give every weight and running average a value of its own, so that no two layers can be confused."""
+    torch.manual_seed(seed)
+    for name, tensor in module.state_dict().items():
+        if tensor.is_floating_point():
+            tensor.normal_(0, 0.3)
+            if name.endswith("running_var"):
+                tensor.abs_().add_(0.5)
+    return module
+
+
+def carry(source, target):
+    """Copy weights in order, asserting that each goes to a tensor of the same shape and last name."""
+    assert len(source.state_dict()) == len(target.state_dict())
+    pairs = zip(source.state_dict().items(), target.state_dict().items(), strict=True)
+    for (name, tensor), (peer_name, peer) in pairs:
+        assert name.split(".")[-1] == peer_name.split(".")[-1]
+        assert tensor.shape == peer.shape, (name, peer_name)
+        peer.copy_(tensor)
