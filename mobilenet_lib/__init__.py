@@ -28,9 +28,12 @@ _MODULES = (
     "pretrained",
     "published",
     "quiz",
+    "roofline",
     "segmentation",
+    "shipping",
     "specs",
     "tables",
+    "timing",
 )
 _NAMES = {
     "ConvBN": "layers",

@@ -1,4 +1,4 @@
-"""What is measured on a real module rather than derived: fvcore's MACs, parameters, torchinfo's summary."""
+"""What is measured on a real module rather than derived: fvcore's MACs, parameters, torchinfo's summary, and time."""
 
 from __future__ import annotations
 
@@ -8,12 +8,26 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from ._modules import check_module, device_of, evaluating
 from .cost import Cost
+from .timing import latencies, latency, page_faults, roofline
 
 if TYPE_CHECKING:
     from torchinfo import ModelStatistics
+
+__all__ = [
+    "cost",
+    "latencies",
+    "latency",
+    "macs",
+    "macs_by_operator",
+    "page_faults",
+    "params",
+    "roofline",
+    "summary",
+]
 
 # fvcore counts these too; the papers do not, and neither does this book.
 NOT_COUNTED = ("aten::batch_norm", "aten::adaptive_avg_pool2d", "aten::upsample_bilinear2d")
@@ -83,9 +97,9 @@ def macs_by_operator(module: nn.Module, input_shape: tuple[int, ...]) -> dict[st
     >>> macs_by_operator(nn.Sequential(nn.Conv2d(8, 8, 1), nn.BatchNorm2d(8)), (1, 8, 4, 4))
     {'conv': 1024, 'batch_norm': 256}
     """
-    _check_module(module)
-    with _quiet_fvcore() as flop_count_analysis, _evaluating(module):
-        analysis = flop_count_analysis(module, torch.zeros(input_shape, device=_device(module)))
+    check_module(module)
+    with _quiet_fvcore() as flop_count_analysis, evaluating(module):
+        analysis = flop_count_analysis(module, torch.zeros(input_shape, device=device_of(module)))
         analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
         return {operator: int(n) for operator, n in analysis.by_operator().items()}
 
@@ -103,7 +117,7 @@ def params(module: nn.Module) -> int:
     >>> params(nn.Conv2d(64, 128, 3))
     73856
     """
-    _check_module(module)
+    check_module(module)
     return sum(parameter.numel() for parameter in module.parameters())
 
 
@@ -164,39 +178,15 @@ def summary(module: nn.Module, input_shape: tuple[int, ...], depth: int = 3) -> 
     >>> summary(nn.Conv2d(3, 32, 3, padding=1), (1, 3, 32, 32)).total_params
     896
     """
-    _check_module(module)
+    check_module(module)
     try:
         import torchinfo
     except ImportError as error:
         raise ImportError("the summary needs torchinfo: pip install torchinfo") from error
     columns = ("kernel_size", "input_size", "output_size", "num_params", "mult_adds")
     looks = {"depth": depth, "col_names": columns, "col_width": 18, "verbose": 0}
-    with _evaluating(module):
-        return torchinfo.summary(module, input_size=input_shape, device=_device(module), **looks)
-
-
-def _check_module(module: object) -> None:
-    if not isinstance(module, nn.Module):
-        hint = "call the class to build one" if isinstance(module, type) else "pass the module itself"
-        raise TypeError(f"module must be a torch.nn.Module, got {module!r}; {hint}")
-
-
-def _device(module: nn.Module) -> torch.device:
-    tensor: Tensor | None = next(module.parameters(), None)
-    return torch.device("cpu") if tensor is None else tensor.device
-
-
-@contextmanager
-def _evaluating(module: nn.Module) -> Iterator[None]:
-    """Switch to eval mode and back: a count must not move BatchNorm's running averages."""
-    modes = {part: part.training for part in module.modules()}
-    module.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        for part, mode in modes.items():
-            part.training = mode
+    with evaluating(module):
+        return torchinfo.summary(module, input_size=input_shape, device=device_of(module), **looks)
 
 
 @contextmanager
