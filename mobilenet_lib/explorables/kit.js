@@ -433,6 +433,13 @@ const explorable = ({ model, el, signal, title, settle = (state) => state }) => 
     picture, controls, html("div", { class: "mn-below" }, result, status, details, live, tablePlace));
   el.classList.add("mn");
   el.append(frame);
+  // Of all that changes in a figure, the page around it is only touched by its height. With that written down, a step
+  // of a slider does not make the browser lay out the whole page.
+  const keepHeight = new ResizeObserver(([{ borderBoxSize: [box] }]) => {
+    el.style.height = `${box.blockSize}px`;
+    el.classList.add("mn-contained");
+  });
+  keepHeight.observe(frame);
 
   // --- drawing, and the ghost of what was there before the gesture
   const controlsInUse = []; // each a function that shows the state on its control
@@ -680,6 +687,9 @@ const explorable = ({ model, el, signal, title, settle = (state) => state }) => 
       model.off("change:measured", showMeasured);
       clearTimeout(saying);
       clearTimeout(waiting);
+      keepHeight.disconnect();
+      el.classList.remove("mn-contained");
+      el.style.height = "";
       frame.remove();
     });
     return () => stop.abort();
