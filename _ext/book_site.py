@@ -134,12 +134,21 @@ def git(source: Path, *arguments: str) -> str:
 # Before the first page
 
 
+# ipykernel remarks that nothing is encrypted, and PyTorch that it found a CUDA compiler and no GPU.
+KERNEL_PROFILE = """
+c.IPKernelApp.log_level = 40
+c.InteractiveShellApp.exec_lines = [
+    "__import__('logging').getLogger('torch.utils.cpp_extension').setLevel('ERROR')",
+]
+"""
+
+
 def quiet_kernel(app) -> None:
-    """Start kernels with a profile of our own: no user's start-up files, no remarks about encryption."""
+    """Start kernels with a profile of our own: no user's start-up files, no remarks about this machine."""
     folder = Path(app.outdir).parent.resolve() / ".ipython"
     profile = folder / "profile_default"
     profile.mkdir(parents=True, exist_ok=True)
-    (profile / "ipython_kernel_config.py").write_text("c.IPKernelApp.log_level = 40\n", encoding="utf8")
+    (profile / "ipython_kernel_config.py").write_text(KERNEL_PROFILE, encoding="utf8")
     os.environ["IPYTHONDIR"] = str(folder)
 
 
