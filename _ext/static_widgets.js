@@ -55,6 +55,12 @@
     return text;
   };
 
+  // What stands above may change its height when it comes near the screen: look again when that is drawn.
+  const scrollTo = (root) => {
+    root.scrollIntoView();
+    requestAnimationFrame(() => requestAnimationFrame(() => root.scrollIntoView()));
+  };
+
   function keepInAddress(root, model) {
     const name = root.dataset.explorable;
     const settings = model.get("settings") ?? [];
@@ -66,7 +72,8 @@
       if (hash.name !== name) return;
       for (const key of settings) model.set(key, likeDefault(hash.values.get(key), standard[key]));
       clearTimeout(timer); // the address is right already
-      root.scrollIntoView();
+      scrollTo(root);
+      if (document.readyState !== "complete") addEventListener("load", () => scrollTo(root), { once: true });
     };
     const write = () => {
       const query = new URLSearchParams(
