@@ -14,7 +14,7 @@ book: $(READY)  ## build the site (the first time: make .venv and install, some 
 	$(BIN)/python _ext/build.py
 
 test: book  ## bring the book up to date, then run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lab: $(READY)  ## open the chapters in JupyterLab
 	$(BIN)/jupyter lab chapters
