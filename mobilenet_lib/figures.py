@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import html
 import io
+import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter
+from matplotlib.ticker import EngFormatter, LogLocator
 
 from .palette import COLOURS
 
@@ -178,6 +179,132 @@ def curves(
     )
     dashed = f" A dashed line marks {limit[1]}." if limit else ""
     return _described(ax, f"Curves of {ylabel} over {xlabel}. {spoken}.{dashed}")
+
+
+def roofline(
+    peak: float,
+    bandwidth: float,
+    points: Mapping[str, tuple[float, float, str]],
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the roof of a machine, and where layers stand under it; both axes are logarithmic.
+
+    Parameters
+    ----------
+    peak : float
+        MACs a second.
+    bandwidth : float
+        Bytes a second.
+    points : mapping of str to (float, float, str)
+        For each layer its MACs per byte, the MACs a second it was measured at, and its role.
+    ax : Axes, optional
+        Where to draw; left out, a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes.
+
+    Raises
+    ------
+    ValueError
+        If there is no point, or a role is not a concept of the palette.
+
+    Examples
+    --------
+    >>> roofline(100e9, 20e9, {"depthwise": (1.1, 4e9, "depthwise")}).get_ylabel()
+    'MACs a second'
+    """
+    if not points:
+        raise ValueError("points must hold at least one layer, got none; give {'name': (1.1, 4e9, 'depthwise')}")
+    with mpl.rc_context(STYLE):
+        ax = ax or _axes(height=3.4)
+        ridge = peak / bandwidth
+        left = min(0.25, *(0.5 * x for x, _, _ in points.values()))
+        right = max(8 * ridge, *(4 * x for x, _, _ in points.values()))
+        ax.plot([left, ridge, right], [left * bandwidth, peak, peak], color=FOREGROUND, linewidth=2)
+        ax.annotate("peak", (right, peak), ha="right", textcoords="offset points", xytext=(0, 5))
+        below = {"textcoords": "offset points", "xytext": (8, 0), "va": "top"}
+        ax.annotate("bandwidth", (1.5 * left, 1.5 * left * bandwidth), **below)
+        for marker, (name, (x, y, role)) in zip(_markers(), points.items(), strict=False):
+            ax.plot([x, x], [y, min(peak, x * bandwidth)], color=FOREGROUND, linewidth=1, linestyle=":")
+            ax.plot([x], [y], marker, color=_colour(role), markersize=9, linestyle="", label=name)
+        ax.set(xscale="log", yscale="log", xlabel="MACs per byte", ylabel="MACs a second", xlim=(left, right))
+        bottom = min(left * bandwidth, *(y for _, y, _ in points.values()))
+        ax.set_ylim(0.5 * bottom, 3 * peak)
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_major_formatter(EngFormatter(sep=" "))
+        ax.grid(True)
+        ax.legend(loc="lower right", handlelength=1)
+    spoken = "; ".join(f"{name} at {x:.3g} MACs per byte does {short(y)}" for name, (x, y, _) in points.items())
+    roof = f"The roof rises with {short(bandwidth)} bytes a second up to {ridge:.3g} MACs per byte, then is flat at"
+    return _described(ax, f"Roofline. {roof} {short(peak)} MACs a second. Measured: {spoken}.")
+
+
+def scatter(
+    groups: Mapping[str, Sequence[tuple[float, float]]],
+    xlabel: str,
+    ylabel: str,
+    roles: Mapping[str, str] | None = None,
+    log: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw groups of points, each group with its own mark.
+
+    Parameters
+    ----------
+    groups : mapping of str to sequence of (float, float)
+        The points of each group, by name.
+    xlabel, ylabel : str
+        What the axes show, with units.
+    roles : mapping of str to str, optional
+        The concept of each group, for its colour; a group without one is drawn in the text's colour.
+    log : str, default=""
+        Which axes are logarithmic: "", "x", "y" or "xy".
+    ax : Axes, optional
+        Where to draw; left out, a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes.
+
+    Raises
+    ------
+    ValueError
+        If a group is empty, or a role is not a concept of the palette.
+
+    Examples
+    --------
+    >>> scatter({"V2": [(300e6, 11.4), (97e6, 5.2)]}, "MACs", "ms").get_xlabel()
+    'MACs'
+    """
+    for name, points in groups.items():
+        if not len(points):
+            raise ValueError(f"groups[{name!r}] must hold at least one point, got none; leave the group out")
+    with mpl.rc_context(STYLE):
+        ax = ax or _axes(height=3.2)
+        for marker, (name, points) in zip(_markers(), groups.items(), strict=False):
+            colour = _colour(roles[name]) if roles and name in roles else FOREGROUND
+            ax.plot(*zip(*points, strict=True), marker, color=colour, markersize=8, linestyle="", label=name)
+        for name, axis in (("x", ax.xaxis), ("y", ax.yaxis)):
+            if name in log:
+                getattr(ax, f"set_{name}scale")("log")
+                axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.set_major_formatter(EngFormatter(sep=" "))
+        ax.set(xlabel=xlabel, ylabel=ylabel)
+        ax.minorticks_off()
+        if "x" not in log:
+            ax.set_xlim(left=0)
+        if "y" not in log:
+            ax.set_ylim(bottom=0)
+        ax.grid(True)
+        if len(groups) > 1:
+            ax.legend(handlelength=1)
+    spoken = "; ".join(
+        f"{name}: {', '.join(f'{short(x)} and {y:.3g}' for x, y in points)}" for name, points in groups.items()
+    )
+    return _described(ax, f"Points of {ylabel} over {xlabel}. {spoken}.")
 
 
 def channel_profiles(profiles: Mapping[str, Sequence[tuple[int, str]]], ax: Axes | None = None) -> Axes:
@@ -365,6 +492,11 @@ def _colour(role: str) -> str:
     if role not in COLOURS:
         raise ValueError(f"role must be one of {', '.join(COLOURS)}, got {role!r}")
     return COLOURS[role].light
+
+
+def _markers() -> Iterator[str]:
+    """Return one mark after the other: a colour alone would not tell two groups apart for everyone."""
+    return itertools.cycle("osD^vPX*")
 
 
 def _described(ax: Axes, alt: str) -> Axes:

@@ -12,7 +12,7 @@ from torch import nn
 
 from ._modules import check_module, device_of, evaluating
 from .cost import Cost
-from .timing import latencies, latency, page_faults, roofline
+from .timing import latencies, latency, page_faults, rank_correlation, roofline
 
 if TYPE_CHECKING:
     from torchinfo import ModelStatistics
@@ -25,6 +25,7 @@ __all__ = [
     "macs_by_operator",
     "page_faults",
     "params",
+    "rank_correlation",
     "roofline",
     "summary",
 ]

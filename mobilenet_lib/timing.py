@@ -6,19 +6,23 @@ Chapters and readers use these through :mod:`mobilenet_lib.measure`.
 from __future__ import annotations
 
 import copy
+import logging
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.utils.benchmark import Timer
 
 from ._modules import device_of, evaluating
 from ._validation import positive_int, positive_ints, positive_number
 from .cost import Layer
 from .roofline import FLOAT, Roofline
+
+if TYPE_CHECKING:
+    from torch.utils.benchmark import Timer
 
 MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 # What two measurements must share, or their ratio says something about the wrong thing.
@@ -218,7 +222,7 @@ def latencies(
             if isinstance(module, nn.Module):
                 stack.enter_context(evaluating(module))
             module, x = _laid_out(module, x, memory_format)
-            timers[name] = Timer("module(x)", globals={"module": module, "x": x}, num_threads=threads)
+            timers[name] = _timer("module(x)", {"module": module, "x": x}, threads)
         stack.enter_context(torch.inference_mode())
         for timer in timers.values():
             timer.timeit(2)  # the first calls, which are slower
@@ -321,6 +325,48 @@ def roofline(*, threads: int = 1, seconds: float = 0.5) -> Roofline:
     return Roofline(peak=n**3 / product, bandwidth=3 * FLOAT * numbers / added, threads=threads)
 
 
+def rank_correlation(x: Sequence[float], y: Sequence[float]) -> float:
+    """Say how well one order agrees with another: Spearman's rank correlation.
+
+    Parameters
+    ----------
+    x, y : sequence of float
+        Two numbers for each thing: its MACs and its milliseconds.
+
+    Returns
+    -------
+    float
+        1 where the larger x always has the larger y, -1 where it always has the smaller one, about 0 where the one
+        order says nothing about the other.
+
+    Raises
+    ------
+    ValueError
+        If x and y differ in length, or all numbers of one are equal.
+
+    Examples
+    --------
+    >>> rank_correlation([1, 2, 3, 4], [10, 100, 1000, 10000])
+    1.0
+    >>> rank_correlation([1, 2, 3, 4], [4, 3, 1, 2])
+    -0.8
+    """
+    if len(x) != len(y):
+        raise ValueError(f"y must have {len(x)} numbers like x, got {len(y)}; each thing has one of both")
+    if len(set(x)) < 2 or len(set(y)) < 2:
+        raise ValueError("x and y must each hold at least two different numbers, got no order to compare")
+    ranks = torch.stack([_ranks(x), _ranks(y)])
+    return round(torch.corrcoef(ranks)[0, 1].item(), 12)
+
+
+def _ranks(numbers: Sequence[float]) -> Tensor:
+    """Return the place of each number in their order, and for equal numbers the middle of their places."""
+    given = torch.tensor([float(number) for number in numbers], dtype=torch.double)
+    below = (given[None, :] < given[:, None]).sum(1)
+    equal = (given[None, :] == given[:, None]).sum(1)
+    return below.double() + (equal.double() - 1) / 2
+
+
 def build(layer: Layer) -> nn.Conv2d:
     """Build the convolution that a row of a cost table describes, without BatchNorm and activation.
 
@@ -345,9 +391,21 @@ def build(layer: Layer) -> nn.Conv2d:
     return nn.Conv2d(*ends, groups=layer.groups, bias=layer.bias)
 
 
+def _timer(statement: str, names: dict, threads: int) -> Timer:
+    # Importing it looks for CUDA, and a machine that has the tools and no GPU would be told so.
+    log = logging.getLogger("torch.utils.cpp_extension")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        from torch.utils.benchmark import Timer
+    finally:
+        log.setLevel(level)
+    return Timer(statement, globals=names, num_threads=threads)
+
+
 def _best(statement: str, names: dict, threads: int, seconds: float) -> float:
     with torch.inference_mode():
-        timer = Timer(statement, globals=names, num_threads=threads)
+        timer = _timer(statement, names, threads)
         timer.timeit(2)
         return min(timer.blocked_autorange(min_run_time=seconds).times)
 

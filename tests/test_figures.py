@@ -21,6 +21,7 @@ PROFILES = {
     "inverted": [(24, ""), (144, "expansion"), (144, "depthwise"), (24, "projection")],
     "classical": [(256, ""), (64, "pointwise"), (64, "standard"), (256, "pointwise")],
 }
+ROOF = {"filter": (1.1, 4e9, "depthwise"), "mix": (27.0, 60e9, "pointwise")}
 MASKS = {"standard": np.ones((4, 4), bool), "depthwise": np.eye(4, dtype=bool)}
 
 # name: the figure, what its spoken text must hold, and the concepts that it draws
@@ -35,6 +36,18 @@ FIGURES = {
             [16, 64, 256], {"ratio": RATIOS}, "N & M", "share <1>", {"ratio": "depthwise"}, (1 / 9, "1/9"), "x", ax
         ),
         ["ratio goes from 0.174 at 16 to 0.115 at 256", "1/9", "N & M", "share <1>"],
+        ["depthwise"],
+    ),
+    "roofline": (
+        lambda ax=None: figures.roofline(100e9, 20e9, ROOF, ax=ax),
+        ["20.00 G bytes a second up to 5 MACs per byte", "100.0 G MACs", "filter at 1.1 MACs per byte does 4.00 G"],
+        ["depthwise", "pointwise"],
+    ),
+    "scatter": (
+        lambda ax=None: figures.scatter(
+            {"V1": [(569e6, 14.5), (150e6, 5)], "V2": [(300e6, 11)]}, "MACs", "ms", {"V1": "depthwise"}, "xy", ax
+        ),
+        ["V1: 569.0 M and 14.5, 150.0 M and 5", "V2: 300.0 M and 11", "ms over MACs"],
         ["depthwise"],
     ),
     "channel_profiles": (
@@ -187,11 +200,30 @@ def test_maps_of_several_shapes_are_shown_whole():
             assert (top - bottom) / (right - left) == pytest.approx(rows / columns)
 
 
+def test_layers_stand_at_their_intensity_under_a_roof_with_its_corner_at_the_ridge():
+    ax = FIGURES["roofline"][0]()
+    roof, *marks = (line.get_xydata().tolist() for line in ax.lines)
+    assert roof[1] == [5, 100e9] and roof[0][1] / roof[0][0] == pytest.approx(20e9) and roof[2][1] == 100e9
+    assert [1.1, 4e9] in [point for mark in marks for point in mark]
+    assert {label.get_text() for label in ax.get_legend().get_texts()} == set(ROOF)
+
+
+def test_groups_of_points_differ_in_their_mark_not_only_in_colour():
+    ax = FIGURES["scatter"][0]()
+    assert [line.get_xydata().tolist() for line in ax.lines] == [[[569e6, 14.5], [150e6, 5]], [[300e6, 11]]]
+    assert len({line.get_marker() for line in ax.lines}) == 2
+    assert ax.get_xscale() == ax.get_yscale() == "log"
+    plain = figures.scatter({"one": [(3, 4)]}, "x", "y")
+    assert plain.get_xlim()[0] == plain.get_ylim()[0] == 0 and plain.get_legend() is None
+
+
 def test_bad_roles_are_refused_by_name():
     for draw in (
         lambda: figures.cost_bars({"block": {"convolution": 1}}),
         lambda: figures.curves([1, 2], {"a": [1, 2]}, "x", "y", roles={"a": "convolution"}),
         lambda: figures.channel_profiles({"block": [(1, ""), (2, "convolution")]}),
+        lambda: figures.roofline(1e9, 1e9, {"a": (1, 1e6, "convolution")}),
+        lambda: figures.scatter({"a": [(1, 2)]}, "x", "y", {"a": "convolution"}),
     ):
         with pytest.raises(ValueError, match="role must be one of standard, .*got 'convolution'"):
             draw()
@@ -202,6 +234,10 @@ def test_what_cannot_be_drawn_is_refused():
         figures.cost_bars({})
     with pytest.raises(ValueError, match=r"lines\['a'\] must have 2 points like x, got 3"):
         figures.curves([1, 2], {"a": [1, 2, 3]}, "x", "y")
+    with pytest.raises(ValueError, match="points must hold at least one layer"):
+        figures.roofline(1e9, 1e9, {})
+    with pytest.raises(ValueError, match=r"groups\['a'\] must hold at least one point"):
+        figures.scatter({"a": []}, "x", "y")
     with pytest.raises(ValueError, match=r"images\['a'\] must have shape \(H, W\), got \(3, 4, 4\)"):
         figures.maps({"a": np.zeros((3, 4, 4))})
     with pytest.raises(TypeError, match="ax must be a matplotlib Axes or Figure, got str"):

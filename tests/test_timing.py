@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -42,6 +44,13 @@ def test_the_conditions_are_written_down():
     assert torch.__version__.startswith(took.torch)
     assert took.median > 0 and took.iqr >= 0 and took.runs >= ROUNDS
     assert set(CONDITIONS) < {field.name for field in dataclasses.fields(took)}
+
+
+def test_measuring_is_quiet():
+    call = "measure.latency(nn.ReLU(), (1, 1), seconds=0.01)"
+    program = f"from torch import nn; from mobilenet_lib import measure; {call}"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
 
 
 def test_a_known_time_is_found():
@@ -170,6 +179,27 @@ def test_it_shows_its_conditions():
     assert repr(ONE) == "Latency(12 ms, IQR 0.3 ms, 40 runs; batch 1, 1 thread, contiguous, cpu, torch 2.9.0)"
 
 
+# Two orders
+
+
+def test_the_rank_correlation_is_the_classical_formula():
+    torch.manual_seed(0)
+    for n in (2, 5, 22):
+        x, y = torch.randperm(n).tolist(), torch.randperm(n).tolist()
+        squares = sum((a - b) ** 2 for a, b in zip(x, y, strict=True))
+        assert measure.rank_correlation(x, y) == pytest.approx(1 - 6 * squares / (n * (n * n - 1)))
+
+
+def test_only_the_order_counts_and_equal_numbers_share_their_places():
+    x = [3, 1, 4, 1, 5, 9, 2, 6]
+    assert measure.rank_correlation(x, [2.0**value for value in x]) == 1
+    assert measure.rank_correlation([1, 1, 2], [1, 2, 3]) == pytest.approx(0.75**0.5)
+    with pytest.raises(ValueError, match="y must have 2 numbers like x, got 3"):
+        measure.rank_correlation([1, 2], [1, 2, 3])
+    with pytest.raises(ValueError, match="at least two different numbers"):
+        measure.rank_correlation([1, 1], [1, 2])
+
+
 # The machine
 
 
@@ -184,8 +214,6 @@ def test_fresh_memory_faults_and_memory_that_is_there_does_not():
 
 
 def test_without_the_counter_there_is_no_count(monkeypatch):
-    import sys
-
     called = []
     monkeypatch.setitem(sys.modules, "resource", None)
     assert measure.page_faults(lambda: called.append(1)) is None and called == [1]
