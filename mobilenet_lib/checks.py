@@ -28,7 +28,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from . import cost, specs
+from . import cost, roofline, specs
 from .blocks import ConvDepthwiseConv, DepthwiseSeparableConv
 from .cost import Layer
 
@@ -1369,6 +1369,154 @@ def check_hunt(answers: dict[str, object]) -> None:
     _right("all ten. You can find your way in timm.")
 
 
+# Chapter 9: fewer MACs, faster?
+
+
+@_exercise
+def check_intensity(function: Callable[[Layer, int], float]) -> None:
+    """Check a function for the arithmetic intensity of a layer: MACs for each byte that has to move.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(layer, batch)``: ``layer`` is a :class:`~mobilenet_lib.cost.Layer` without a bias. Its numbers are
+        float32; input and weights are read once, the output is written once.
+
+    Raises
+    ------
+    CheckFailed
+        If it is wrong for some layer; the message says what to look at again.
+
+    Examples
+    --------
+    >>> check_intensity(lambda layer, batch: layer.macs / (4 * layer.activations))
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: Only the output is counted. The input and the weights have to be read.
+    """
+    rows = [
+        cost.conv_layer("", "standard", 64, 96, 56, kernel_size=3),
+        cost.conv_layer("", "pointwise", 256, 512, 14),
+        cost.conv_layer("", "depthwise", 96, 96, (56, 40), kernel_size=3, stride=2, groups=96),
+    ]
+    cases = [
+        _Case((row, batch), roofline.intensity(row, batch), f"a {row.role} layer and a batch of {batch}")
+        for batch in (1, 8)
+        for row in rows
+    ]
+
+    def moved(layer: Layer, batch: int, read: int = 1, weights: int = 1, written: int = 1) -> int:
+        maps = read * layer.in_channels * math.prod(layer.in_size) + written * layer.activations
+        return 4 * (batch * maps + weights * layer.weights)
+
+    def without(**parts: int) -> Callable[[Layer, int], float]:
+        return lambda layer, batch: batch * layer.macs / moved(layer, batch, **parts)
+
+    def times(factor: float) -> Callable[[Layer, int], float]:
+        return lambda layer, batch: factor * roofline.intensity(layer, batch)
+
+    def at_output_size(layer: Layer, batch: int) -> float:
+        return roofline.intensity(layer._replace(in_size=layer.out_size), batch)
+
+    def with_norm(layer: Layer, batch: int) -> float:
+        return batch * layer.macs / (moved(layer, batch, weights=0) + 4 * layer.params)
+
+    mistakes = [
+        ("These are MACs for each number. How many bytes has a float32?", times(4)),
+        ("These are MACs for each bit. Divide by bytes.", times(1 / 8)),
+        ("This counts operations, two for a MAC. The book counts MACs.", times(2)),
+        ("Only the output is counted. The input and the weights have to be read.", without(read=0, weights=0)),
+        (
+            "Only the output is counted. The input and the weights have to be read.",
+            lambda layer, batch: layer.macs / (4 * layer.activations),
+        ),
+        ("The output is missing: it has to be written.", without(written=0)),
+        ("The input is missing: it has to be read.", without(read=0)),
+        ("The weights are missing: they have to be read, too.", without(weights=0)),
+        (
+            "The batch cancels in your function. The maps grow with it. Do the weights?",
+            lambda layer, batch: layer.macs / moved(layer, 1),
+        ),
+        (
+            "The bytes grow with the batch in your function, and the MACs do not.",
+            lambda layer, batch: layer.macs / moved(layer, batch),
+        ),
+        (
+            "The MACs grow with the batch in your function, and the bytes do not.",
+            lambda layer, batch: batch * layer.macs / moved(layer, 1),
+        ),
+        ("Upside down: these are bytes for each MAC.", lambda layer, batch: 1 / roofline.intensity(layer, batch)),
+        ("With a stride the input is larger than the output.", at_output_size),
+        ("BatchNorm's numbers are in it. The convolution alone has layer.weights.", with_norm),
+    ]
+    _function(function, cases, mistakes, "Count the numbers in three tensors: input, weights, output.")
+    _right("a depthwise layer has little work for each byte, and a larger batch changes almost nothing about it.")
+
+
+@_exercise
+def check_least_time(function: Callable[[float, float, float, float], float]) -> None:
+    """Check a function for the least time a layer can take under a roofline.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(macs, moved, peak, bandwidth)`` returns milliseconds. ``moved`` is in bytes, ``peak`` in MACs a
+        second, ``bandwidth`` in bytes a second.
+
+    Raises
+    ------
+    CheckFailed
+        If it is wrong for some layer or machine; the message says what to look at again.
+
+    Examples
+    --------
+    >>> check_least_time(lambda macs, moved, peak, bandwidth: 1000 * (macs / peak + moved / bandwidth))
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: The two times are added. A machine computes while it moves, so one of them hides \
+behind the other.
+    """
+
+    def least(macs: float, moved: float, peak: float, bandwidth: float) -> float:
+        return 1000 * max(macs / peak, moved / bandwidth)
+
+    machines = [(100e9, 20e9), (2e12, 300e9), (4e9, 8e9)]
+    layers = [(115_605_504, 1_753_088), (7_225_344, 6_459_648), (1_806_336, 1_607_936)]
+    cases = [
+        _Case((*layer, *machine), least(*layer, *machine), "{:,} MACs and {:,} bytes".format(*layer))
+        for machine in machines
+        for layer in layers
+    ]
+    mistakes = [
+        (
+            "The two times are added. A machine computes while it moves, so one of them hides behind the other.",
+            lambda macs, moved, peak, bandwidth: 1000 * (macs / peak + moved / bandwidth),
+        ),
+        (
+            "This is the shorter of the two times. The layer is done when both are over.",
+            lambda macs, moved, peak, bandwidth: 1000 * min(macs / peak, moved / bandwidth),
+        ),
+        ("Only the arithmetic is counted; the bytes take time, too.", lambda macs, moved, peak, b: 1000 * macs / peak),
+        ("Only the bytes are counted; the arithmetic takes time, too.", lambda macs, moved, p, b: 1000 * moved / b),
+        ("These are seconds, and milliseconds are asked for.", lambda *all_: least(*all_) / 1000),
+        ("These are microseconds, and milliseconds are asked for.", lambda *all_: least(*all_) * 1000),
+        (
+            "The seconds are divided where they should be multiplied: a second has a thousand milliseconds.",
+            lambda *all_: least(*all_) / 1e6,
+        ),
+        (
+            "Bytes a second and MACs a second are compared as they are. They have different units.",
+            lambda macs, moved, peak, bandwidth: 1000 * macs / min(peak, bandwidth),
+        ),
+        (
+            "This is the ceiling, in MACs a second. How long do all the MACs take at that speed?",
+            lambda macs, moved, peak, bandwidth: min(peak, macs / moved * bandwidth),
+        ),
+    ]
+    _function(function, cases, mistakes, "How long would the arithmetic take alone? And the bytes?")
+    _right("the slower of the two decides, and that is all that a roofline says.")
+
+
 # Chapter 11: beyond
 
 
@@ -1629,6 +1777,195 @@ channel.
         for channels, squeeze in ((16, 4), (24, 8)):
             _compare_gate(block, channels, squeeze, f"{block.__name__}({channels}, {squeeze})")
     _right(f"{block.__name__} weighs each channel by what it sees on the whole map.")
+
+
+# Chapter 12: shipping
+
+
+@_exercise
+def check_fold(function: Callable[[Tensor, nn.BatchNorm2d], tuple[Tensor, Tensor]]) -> None:
+    """Check a function that folds a BatchNorm into the convolution in front of it.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(weight, norm)`` takes the weight of a convolution without a bias, (C_out, C_in / groups, k, k), and
+        the BatchNorm behind it; it returns the new weight, and the bias.
+
+    Raises
+    ------
+    CheckFailed
+        If a convolution with them computes something else; the message says what to look at again.
+
+    Examples
+    --------
+    >>> check_fold(lambda weight, norm: (weight, norm.bias))
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: The weights are those of before. BatchNorm divides and multiplies each channel.
+    """
+    if not callable(function):
+        raise CheckFailed("Pass the function itself, without calling it: its name, and no brackets behind it.")
+
+    def pair(
+        weight: Tensor,
+        norm: nn.BatchNorm2d,
+        spread: Callable[[nn.BatchNorm2d], Tensor] = lambda norm: (norm.running_var + norm.eps).sqrt(),
+        gamma: bool = True,
+    ) -> tuple[Tensor, Tensor]:
+        scale = (norm.weight if gamma else 1) / spread(norm)
+        return weight * scale[:, None, None, None], norm.bias - scale * norm.running_mean
+
+    def scale(norm: nn.BatchNorm2d) -> Tensor:
+        return norm.weight / (norm.running_var + norm.eps).sqrt()
+
+    of_weights = [
+        ("The weights are those of before. BatchNorm divides and multiplies each channel.", lambda w, n: w),
+        ("The small number eps is forgotten.", lambda w, n: pair(w, n, lambda n: n.running_var.sqrt())[0]),
+        ("eps belongs under the root.", lambda w, n: pair(w, n, lambda n: n.running_var.sqrt() + n.eps)[0]),
+        (
+            "BatchNorm divides by a standard deviation, not by a variance.",
+            lambda w, n: pair(w, n, lambda n: n.running_var + n.eps)[0],
+        ),
+        ("The learned scale, norm.weight, is missing.", lambda w, n: pair(w, n, gamma=False)[0]),
+        (
+            "BatchNorm divides by the spread.",
+            lambda w, n: w * (n.weight * (n.running_var + n.eps).sqrt())[:, None, None, None],
+        ),
+        (
+            "The scale is put on the input channels. Which dimension of a weight counts the outputs?",
+            lambda w, n: w * scale(n)[None, :, None, None],
+        ),
+    ]
+    of_bias = [
+        ("The mean is forgotten: BatchNorm subtracts it.", lambda n: n.bias),
+        ("The learned shift, norm.bias, is missing.", lambda n: -scale(n) * n.running_mean),
+        ("The mean is added. BatchNorm subtracts it.", lambda n: n.bias + scale(n) * n.running_mean),
+        ("The mean is subtracted before the scale works. What becomes of it then?", lambda n: n.bias - n.running_mean),
+        ("The shift is scaled, too. BatchNorm adds it last.", lambda n: scale(n) * (n.bias - n.running_mean)),
+        ("The bias is zero. What does BatchNorm do to a map of zeros?", lambda n: torch.zeros_like(n.bias)),
+    ]
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(0)
+        cases = []
+        for shape in ((6, 6, 3, 3), (6, 1, 3, 3), (4, 6, 1, 1)):
+            norm = nn.BatchNorm2d(shape[0], eps=0.1).eval()
+            for tensor in (norm.weight, norm.bias, norm.running_mean):
+                tensor.uniform_(0.5, 2)
+            norm.running_var.uniform_(0.2, 4)
+            cases.append((torch.randn(shape), norm))
+        results = []
+        for weight, norm in cases:
+            shown = f"a weight of shape {tuple(weight.shape)}"
+            given = weight.clone()
+            result = _call(function, (given, norm), shown)
+            if not isinstance(result, tuple | list) or len(result) != 2:
+                raise CheckFailed("Two tensors are expected, the weight and the bias: return weight, bias.")
+            for each in result:
+                _unfinished(each)
+                if not isinstance(each, Tensor):
+                    raise CheckFailed(f"Two tensors are expected, and one of them is a {type(each).__name__}.")
+            if not torch.equal(given, weight):
+                raise CheckFailed("Your function changes the weight that it is given. Make a new one.")
+            results.append([each.detach() for each in result])
+    right = [pair(*case) for case in cases]
+    for i, (name, mistakes) in enumerate((("weight", of_weights), ("bias", of_bias))):
+        mine, wanted = [result[i] for result in results], [each[i].detach() for each in right]
+        if all(_close(*each) for each in zip(mine, wanted, strict=True)):
+            continue
+        for hint, wrong in mistakes:
+            # Some mistakes need as many inputs as outputs, so the first layer is compared.
+            if _close(mine[0], wrong(*cases[0][i:]).detach()):
+                raise CheckFailed(hint)
+        for own, other in zip(mine, wanted, strict=True):
+            if own.shape != other.shape:
+                raise CheckFailed(f"The {name} has shape {tuple(own.shape)}, and {tuple(other.shape)} is needed.")
+        raise CheckFailed(f"The {name} is not right. Write BatchNorm down for one channel and put the convolution in.")
+    _right("one convolution does what the two layers did.")
+
+
+@_exercise
+def check_rounding(function: Callable[[Tensor, int], Tensor]) -> None:
+    """Check a function that rounds weights to integers of some bits, with one scale for each output channel.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(weight, bits)`` returns a tensor of the same shape: in each output channel, whole multiples of a
+        scale. The largest absolute value of the channel is 2^(bits−1) − 1 times the scale.
+
+    Raises
+    ------
+    CheckFailed
+        If it rounds otherwise; the message says what to look at again.
+
+    Examples
+    --------
+    >>> check_rounding(lambda weight, bits: weight)
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: Nothing is rounded.
+    """
+    if not callable(function):
+        raise CheckFailed("Pass the function itself, without calling it: its name, and no brackets behind it.")
+
+    def rounded(
+        weight: Tensor,
+        bits: int,
+        dims: tuple[int, ...] = (1, 2, 3),
+        top: Callable[[int], int] = lambda bits: 2 ** (bits - 1) - 1,
+        size: Callable[[Tensor], Tensor] = torch.abs,
+        whole: Callable[[Tensor], Tensor] = torch.round,
+        back: bool = True,
+    ) -> Tensor:
+        scale = size(weight).amax(dims, keepdim=True) / top(bits)
+        return whole(weight / scale) * (scale if back else 1)
+
+    def wrong(**slips: Any) -> Callable[[Tensor, int], Tensor]:
+        return lambda weight, bits: rounded(weight, bits, **slips)
+
+    mistakes = [
+        ("Nothing is rounded.", lambda weight, bits: weight),
+        ("One scale serves the whole tensor. Each output channel should have its own.", wrong(dims=(0, 1, 2, 3))),
+        ("There is a scale for each input channel. Which dimension counts the outputs?", wrong(dims=(0, 2, 3))),
+        ("Each kernel has a scale of its own. One for each output channel is asked for.", wrong(dims=(2, 3))),
+        ("These are the integers. Bring them back to the size of the weights.", wrong(back=False)),
+        ("One bit is for the sign.", wrong(top=lambda bits: 2**bits - 1)),
+        ("This uses one level more on one side. The largest integer is one less.", wrong(top=lambda b: 2 ** (b - 1))),
+        ("The bits are not the levels: each bit doubles them.", wrong(top=lambda bits: bits)),
+        ("Your function is right for 8 bits only.", wrong(top=lambda bits: 127)),
+        ("A weight may be negative, and the most negative one may be the largest in size.", wrong(size=lambda w: w)),
+        ("The fraction is cut off. Take the nearest integer.", wrong(whole=torch.trunc)),
+        ("The fraction is cut off. Take the nearest integer.", wrong(whole=torch.floor)),
+        ("Always up is not to the nearest.", wrong(whole=torch.ceil)),
+    ]
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(0)
+        weight = torch.randn(6, 5, 3, 3) * torch.logspace(0, -2, 6)[:, None, None, None]
+        cases = [(weight, bits) for bits in (8, 4, 3)]
+        results = []
+        for weight, bits in cases:
+            result = _call(function, (weight.clone(), bits), f"{bits} bits")
+            if not isinstance(result, Tensor):
+                raise CheckFailed(f"Your function should return a tensor; it returns a {type(result).__name__}.")
+            if result.shape != weight.shape:
+                raise CheckFailed(f"The shape should stay; {tuple(weight.shape)} becomes {tuple(result.shape)}.")
+            results.append(result)
+
+        def all_close(one: Callable[[Tensor, int], Tensor]) -> bool:
+            pairs = zip(results, cases, strict=True)
+            return all(torch.allclose(result, one(*case), rtol=1e-3, atol=1e-5) for result, case in pairs)
+
+        if not all_close(rounded):
+            for hint, slip in mistakes:
+                if all_close(slip):
+                    raise CheckFailed(hint)
+            levels = [len(result[0].unique()) for result in results]
+            raise CheckFailed(
+                f"In one channel {levels[-1]} different values are left with 3 bits. Divide by the scale, round, "
+                "multiply by the scale."
+            )
+    _right("each channel uses its integers to the full.")
 
 
 # Numbers, functions and lists

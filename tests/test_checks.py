@@ -17,8 +17,20 @@ import torchvision
 from timm.models import _efficientnet_blocks, _efficientnet_builder, efficientnet
 from torch import nn
 from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from mobilenet_lib import DepthwiseSeparableConv, InvertedResidual, checks, cost, layers, measure, models, specs
+from mobilenet_lib import (
+    DepthwiseSeparableConv,
+    InvertedResidual,
+    checks,
+    cost,
+    layers,
+    measure,
+    models,
+    roofline,
+    shipping,
+    specs,
+)
 
 CHECKS = sorted(name for name in vars(checks) if name.startswith("check_"))
 
@@ -221,6 +233,49 @@ class TorchvisionSqueezeExcite(nn.Module):
         return self.all(x)
 
 
+def intensity(layer, batch):
+    height, width = layer.in_size
+    numbers = batch * (layer.in_channels * height * width + layer.activations) + layer.weights
+    return batch * layer.macs / (4 * numbers)
+
+
+def least_time(macs, moved, peak, bandwidth):
+    return 1000 * max(macs / peak, moved / bandwidth)
+
+
+def fold(weight, norm):
+    scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+    return weight * scale[:, None, None, None], norm.bias - scale * norm.running_mean
+
+
+def fold_with_torch(weight, norm):
+    conv = nn.Conv2d(weight.shape[1], len(weight), weight.shape[2], bias=False).eval()
+    conv.weight = nn.Parameter(weight)
+    folded = fuse_conv_bn_eval(conv, norm)
+    return folded.weight, folded.bias
+
+
+def round_channels(weight, bits):
+    scale = weight.abs().amax((1, 2, 3), keepdim=True) / (2 ** (bits - 1) - 1)
+    return torch.round(weight / scale) * scale
+
+
+def spread(norm):
+    return (norm.running_var + norm.eps).sqrt()[:, None, None, None]
+
+
+def largest(weight):
+    return weight.abs().amax((1, 2, 3), keepdim=True)
+
+
+def step(weight, bits):
+    return largest(weight) / (2 ** (bits - 1) - 1)
+
+
+def without_weights(layer, batch):
+    return layer.macs / (4 * (layer.in_channels * layer.in_size[0] * layer.in_size[1] + layer.activations))
+
+
 STEM = cost.conv(3, 32, 3, 112)
 BLOCK = [layer.macs for layer in cost.depthwise_separable_layers(32, 64, size=112)]
 V1_BLOCKS = [tuple(block) for block in specs.v1_blocks(0.5)]
@@ -279,6 +334,14 @@ RIGHT = [
     ("check_squeeze_excite", (MyLinearSqueezeExcite,)),
     ("check_squeeze_excite", (TorchvisionSqueezeExcite,)),
     ("check_squeeze_excite", (layers.SqueezeExcite,)),
+    ("check_intensity", (intensity,)),
+    ("check_intensity", (roofline.intensity,)),
+    ("check_least_time", (least_time,)),
+    ("check_least_time", (lambda macs, moved, *roof: 1000 * macs / roofline.Roofline(*roof).ceiling(macs / moved),)),
+    ("check_fold", (fold,)),
+    ("check_fold", (fold_with_torch,)),
+    ("check_rounding", (round_channels,)),
+    ("check_rounding", (lambda weight, bits: shipping.quantize(weight, bits, per_channel=True),)),
 ]
 
 
@@ -451,6 +514,11 @@ class SketchOfAGate(nn.Module):
         ("check_squeeze_excite", (Empty,), "Empty has no __init__"),
         ("check_squeeze_excite", (EmptyGate,), "put your answer in place"),
         ("check_squeeze_excite", (SketchOfAGate,), "does not call super().__init__()"),
+        ("check_intensity", (lambda layer, batch: ...,), "put your answer in place"),
+        ("check_least_time", (lambda *numbers: None,), "put your answer in place"),
+        ("check_fold", (lambda weight, norm: None,), "put your answer in place"),
+        ("check_fold", (lambda weight, norm: (weight, ...),), "put your answer in place"),
+        ("check_rounding", (lambda weight, bits: ...,), "put your answer in place"),
     ],
 )
 def test_a_half_written_answer_is_not_a_failure(capsys, name, answers, words):
@@ -1102,6 +1170,67 @@ WRONG = {
         ((lambda layers: PEAK[1],), "the same answer for different inputs"),
         ((lambda layers: ("blocks.1", peak(layers)[1]),), "belong to another block"),
     ],
+    "check_intensity": [
+        ((lambda layer, batch: 4 * intensity(layer, batch),), "How many bytes has a float32"),
+        ((lambda layer, batch: intensity(layer, batch) / 8,), "for each bit"),
+        ((lambda layer, batch: 2 * intensity(layer, batch),), "two for a MAC"),
+        ((lambda layer, batch: layer.macs / (4 * layer.activations),), "Only the output is counted"),
+        ((lambda layer, batch: intensity(layer, 1),), "The batch cancels"),
+        ((lambda layer, batch: intensity(layer, 1) * batch,), "the bytes do not"),
+        ((lambda layer, batch: intensity(layer, batch) / batch,), "the MACs do not"),
+        ((lambda layer, batch: 1 / intensity(layer, batch),), "Upside down"),
+        ((lambda layer, batch: intensity(layer._replace(in_size=layer.out_size), batch),), "input is larger"),
+        ((lambda layer, batch: without_weights(layer, batch),), "The weights are missing"),
+        ((lambda layer: layer.macs,), "stops for a standard layer"),
+        ((lambda layer, batch: 1.0,), "the same answer for different inputs"),
+    ],
+    "check_least_time": [
+        ((lambda macs, moved, peak, bandwidth: 1000 * (macs / peak + moved / bandwidth),), "are added"),
+        ((lambda macs, moved, peak, bandwidth: 1000 * min(macs / peak, moved / bandwidth),), "the shorter"),
+        ((lambda macs, moved, peak, bandwidth: 1000 * macs / peak,), "Only the arithmetic"),
+        ((lambda macs, moved, peak, bandwidth: 1000 * moved / bandwidth,), "Only the bytes"),
+        ((lambda *numbers: least_time(*numbers) / 1000,), "These are seconds"),
+        ((lambda macs, moved, peak, bandwidth: 1000 * macs / min(peak, bandwidth),), "different units"),
+        ((lambda macs, moved, peak, bandwidth: min(peak, macs / moved * bandwidth),), "This is the ceiling"),
+    ],
+    "check_fold": [
+        ((lambda w, n: (w, fold(w, n)[1]),), "The weights are those of before"),
+        (
+            (lambda w, n: (w * (n.weight / n.running_var.sqrt())[:, None, None, None], fold(w, n)[1]),),
+            "eps is forgotten",
+        ),
+        ((lambda w, n: (w * n.weight[:, None, None, None] / spread(n) ** 2, fold(w, n)[1]),), "not by a variance"),
+        ((lambda w, n: (w / spread(n), fold(w, n)[1]),), "norm.weight, is missing"),
+        ((lambda w, n: (w * n.weight[:, None, None, None] * spread(n), fold(w, n)[1]),), "divides by the spread"),
+        ((lambda w, n: (fold(w, n)[0], n.bias),), "The mean is forgotten"),
+        ((lambda w, n: (fold(w, n)[0], fold(w, n)[1] - n.bias),), "norm.bias, is missing"),
+        ((lambda w, n: (fold(w, n)[0], 2 * n.bias - fold(w, n)[1]),), "The mean is added"),
+        ((lambda w, n: (fold(w, n)[0], n.bias - n.running_mean),), "before the scale works"),
+        ((lambda w, n: (fold(w, n)[0], torch.zeros(len(w))),), "The bias is zero"),
+        ((lambda w, n: (fold(w, n)[0], fold(w, n)[1][:2]),), "The bias has shape (2,)"),
+        ((lambda w, n: fold(w, n)[0],), "Two tensors are expected"),
+        ((lambda w, n: (w.mul_(2), n.bias),), "changes the weight that it is given"),
+        ((lambda w, n: (fold(w, n)[0], 3 * n.bias),), "Write BatchNorm down for one channel"),
+    ],
+    "check_rounding": [
+        ((lambda weight, bits: weight,), "Nothing is rounded"),
+        ((shipping.quantize,), "One scale serves the whole tensor"),
+        (
+            (lambda weight, bits: round_channels(weight.transpose(0, 1), bits).transpose(0, 1),),
+            "for each input channel",
+        ),
+        ((lambda weight, bits: round_channels(weight, bits + 1),), "for the sign"),
+        ((lambda weight, bits: round_channels(weight, 8),), "8 bits only"),
+        (
+            (lambda weight, bits: torch.round(weight / largest(weight) * (2 ** (bits - 1) - 1)),),
+            "These are the integers",
+        ),
+        ((lambda weight, bits: torch.trunc(weight / step(weight, bits)) * step(weight, bits),), "nearest integer"),
+        ((lambda weight, bits: torch.ceil(weight / step(weight, bits)) * step(weight, bits),), "Always up"),
+        ((lambda weight, bits: weight[0],), "The shape should stay"),
+        ((lambda weight, bits: 0.5 * weight,), "Divide by the scale"),
+        ((lambda weight, bits: 1,), "should return a tensor"),
+    ],
 }
 HINTS = {}
 CASES = [
@@ -1171,6 +1300,10 @@ GIVEN_AWAY = {
     "check_padding": ["(k − 1)", "dilation *", "// 2"],
     "check_receptive_field": ["jump", "+=", "*"],
     "check_hard_sigmoid": ["relu6", "ReLU6", "clamp", "x + 3", "/ 6"],
+    "check_intensity": ["4 *", "in_channels", "activations"],
+    "check_least_time": ["max", "1000", "longer"],
+    "check_fold": ["sqrt", "[:, None", "*"],
+    "check_rounding": ["amax", "round(", "127"],
     "check_squeeze_excite": ["hard sigmoid", "Hardsigmoid", "hardsigmoid", "mean((2", "*"],
 }
 

@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "manifold": set(),
     "tables": set(),
     "quiz": {"palette"},
-    "checks": {"blocks", "cost", "layers", "manifold", "measure", "models", "specs"},
+    "checks": {"blocks", "cost", "layers", "manifold", "measure", "models", "roofline", "specs"},
 }
 # What explorables share stands in modules of their own: the kit, and the released checkpoints' dots.
 EXPLORABLES_MAY_IMPORT = {
