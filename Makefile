@@ -22,8 +22,8 @@ lab: $(READY)  ## open the chapters in JupyterLab
 serve: book  ## serve the built site on this machine (PORT=8000)
 	$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
 
-bench: book  ## measure the pages: their weight, sliders, loading, live counts (some minutes)
-	$(BIN)/python benchmarks/pages.py
+bench: book  ## measure networks and pages: latency, weight, sliders, loading, live counts (some minutes)
+	$(BIN)/python benchmarks/models.py; models=$$?; $(BIN)/python benchmarks/pages.py && exit $$models
 
 bench-build: $(READY)  ## measure how long the book takes to build, cold and warm
 	$(BIN)/python benchmarks/build.py

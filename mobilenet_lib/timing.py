@@ -157,8 +157,8 @@ def latency(
 
     Notes
     -----
-    The first calls are slower: memory is asked for the first time, kernels are chosen, caches are cold. They are
-    not counted.
+    The first call is slower: memory is asked for the first time, kernels are chosen, caches are cold. It is not
+    counted.
 
     Examples
     --------
@@ -224,11 +224,10 @@ def latencies(
             module, x = _laid_out(module, x, memory_format)
             timers[name] = _timer("module(x)", {"module": module, "x": x}, threads)
         stack.enter_context(torch.inference_mode())
-        for timer in timers.values():
-            timer.timeit(2)  # the first calls, which are slower
         for _ in range(ROUNDS):
             for name, timer in timers.items():
-                # It warms up again, and times so many calls at once that the clock's own time does not matter.
+                # It begins with calls that are not counted, to find out how many at once are long enough for the clock:
+                # they are the warm-up.
                 measured = timer.blocked_autorange(min_run_time=seconds / ROUNDS)
                 times[name] += measured.times
                 runs[name] += len(measured.times) * measured.number_per_run
