@@ -37,9 +37,9 @@ MAY_IMPORT = {
 # What explorables share stands in modules of their own: the kit, and the released checkpoints' dots.
 EXPLORABLES_MAY_IMPORT = {
     *("explorables.kit", "explorables.released"),
-    *("cost", "specs", "palette", "published", "manifold"),
+    *("cost", "roofline", "specs", "palette", "published", "manifold"),
 }
-EXPLORABLES_MAY_IMPORT_WHEN_LIVE = EXPLORABLES_MAY_IMPORT | {"blocks", "layers", "models", "measure"}
+EXPLORABLES_MAY_IMPORT_WHEN_LIVE = EXPLORABLES_MAY_IMPORT | {"blocks", "layers", "models", "measure", "timing"}
 FOR_CHAPTERS = {"figures", "tables", "explorables", "quiz", "checks"}
 
 LIGHT = ("cost", "roofline", "specs", "palette", "published", "tables", "manifold", "quiz", "explorables")

@@ -32,6 +32,7 @@ _NAMES = {
     "LayerCost": "layer_cost",
     "Rosetta": "rosetta",
     "ReceptiveField": "receptive_field",
+    "Roofline": "roofline",
 }
 
 __all__ = [*_NAMES]  # pyright: ignore[reportUnsupportedDunderAll]
