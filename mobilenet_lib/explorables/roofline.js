@@ -37,14 +37,14 @@ const roofSentence = ({ layers, ridge }) => {
 // The roof on logarithmic axes that never move, and the three marks. Coordinates are in the units of `drawing`.
 const roofPicture = (view, { peak, bandwidth }) => {
   const [TOP, BOTTOM, LEFT, RIGHT] = [30, 230, 62, 14];
-  const [LEAST, MOST, DECADES] = [0.5, 2048, 3];
+  const [LEAST, MOST, DECADES] = [0.5, 2048, 2.5];
   const chart = view.drawing({ height: BOTTOM + 46 });
   const x = (intensity) => LEFT + (Math.log(intensity / LEAST) / Math.log(MOST / LEAST)) * (chart.width - LEFT - RIGHT);
   const y = (speed) => TOP + (Math.log10(peak / speed) / DECADES) * (BOTTOM - TOP);
   const ceiling = (intensity) => Math.min(peak, intensity * bandwidth);
   const ridge = Math.min(Math.max(peak / bandwidth, LEAST), MOST);
 
-  const speeds = [0, 1, 2, 3].map((i) => peak / 10 ** i).map((speed) => ({
+  const speeds = [0, 1, 2].map((i) => peak / 10 ** i).map((speed) => ({
     at: y(speed), line: svg("path", { class: "mn-grid" }),
     text: svg("text", { class: "mn-soft", "text-anchor": "end", x: LEFT - 8, y: y(speed) + 4 }, shortTick(Math.round(speed))),
   }));
@@ -58,7 +58,7 @@ const roofPicture = (view, { peak, bandwidth }) => {
   const dots = KINDS.map((kind) => ({
     ghost: svg("circle", { class: "mn-outline", r: 7 }),
     dot: svg("circle", { class: "mn-layer", r: 7.5 }),
-    name: svg("text", { class: "mn-bold", "text-anchor": "middle" }, kind),
+    name: svg("text", { class: "mn-bold" }, kind),
     group: svg("g", { "data-role": kind, "data-part": kind }),
   }));
   for (const { ghost, dot, name, group } of dots) group.append(ghost, dot, name);
@@ -79,16 +79,17 @@ const roofPicture = (view, { peak, bandwidth }) => {
   };
   const update = ({ layers }, previous) => {
     layOut();
-    layers.forEach(({ intensity, ceiling: speed }, i) => {
+    layers.forEach(({ intensity, ceiling: speed, memory }, i) => {
       const { ghost, dot, name } = dots[i];
       const [px, py] = [x(intensity), Math.min(y(speed), BOTTOM)];
       const old = previous?.layers[i];
       set(dot, { cx: px, cy: py });
       set(ghost, { visibility: old && old.intensity !== intensity ? null : "hidden",
         ...(old ? { cx: x(old.intensity), cy: Math.min(y(old.ceiling), BOTTOM) } : {}) });
-      // Names of neighbours stand on two levels, and never outside of the picture.
+      // Names stand under the roof, those of neighbours on two levels, and never outside of the picture.
       const half = 4.4 * name.textContent.length;
-      set(name, { x: Math.min(Math.max(px, LEFT + half), chart.width - half), y: py + (i === 1 ? 42 : 24) });
+      set(name, memory ? { x: px + 13, y: py + (i === 1 ? 37 : 18), "text-anchor": "start" }
+        : { x: Math.min(px, chart.width - half), y: py + (i === 1 ? 42 : 24), "text-anchor": "middle" });
     });
     chart.describe(`The roof of the machine over MACs per byte: it rises to ${digits(peak / bandwidth)} and is flat from there, at`
       + ` ${short(Math.round(peak))} MACs a second. ${layers.map(({ kind, intensity, ceiling: speed }) =>

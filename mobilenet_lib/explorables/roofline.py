@@ -111,7 +111,10 @@ class Roofline(Explorable):
         for layer, value in zip(layers, values, strict=True):
             x, y = _x(value), _y(machine, machine.ceiling(value))
             parts.append(tag("circle", cx=x, cy=y, r=7.0, fill=paint(layer.role)))
-            parts.append(tag("text", layer.role, x=x, y=y + 24, text_anchor="middle", font_weight="bold"))
+            level = 18 if layer.role == "pointwise" else 0  # neighbours' names stand on two levels
+            beside = {"x": x + 13, "y": y + 18 + level} if value < machine.ridge else {"x": x, "y": y + 24 + level}
+            anchor = "start" if value < machine.ridge else "middle"
+            parts.append(tag("text", layer.role, **beside, text_anchor=anchor, font_weight="bold"))
         for i, (layer, line) in enumerate(zip(layers, lines, strict=True)):
             parts.append(tag("rect", x=LEFT, y=BOTTOM + 52 + 20 * i, width=12, height=12, fill=paint(layer.role)))
             parts.append(tag("text", line, x=LEFT + 20, y=BOTTOM + 63 + 20 * i))
@@ -120,7 +123,7 @@ class Roofline(Explorable):
 
 # The static picture, in pixels; roofline.js draws the same.
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 620, 76, 600, 34, 250
-DECADES = 3  # of MACs a second below the peak
+DECADES = 2.5  # of MACs a second below the peak
 
 
 def _x(intensity: float) -> float:
@@ -133,7 +136,7 @@ def _y(machine: limits.Roofline, speed: float) -> float:
 
 def _roof(machine: limits.Roofline) -> list[str]:
     parts = [tag("text", "MACs a second", x=8, y=18, font_weight="bold")]
-    for i in range(DECADES + 1):
+    for i in range(3):
         speed = machine.peak / 10**i
         parts.append(
             tag("path", d=f"M{LEFT} {_y(machine, speed):.1f}H{RIGHT}", stroke="currentColor", stroke_opacity=0.2)
