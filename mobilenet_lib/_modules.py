@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
+from types import ModuleType
 
 import torch
 from torch import Tensor, nn
@@ -34,3 +37,14 @@ def evaluating(*modules: nn.Module) -> Iterator[None]:
     finally:
         for part, mode in modes.items():
             part.training = mode
+
+
+def quietly(name: str) -> ModuleType:
+    """Import a part of torch that looks for CUDA: a machine with its tools and without a GPU would be told so."""
+    log = logging.getLogger("torch.utils.cpp_extension")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        return import_module(name)
+    finally:
+        log.setLevel(level)

@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ._modules import check_module, evaluating
+from ._modules import check_module, evaluating, quietly
 from ._validation import positive_int, positive_ints
 
 # ONNX Runtime has known this opset since 1.14, in the browser too. PyTorch's exporter writes none that is older.
@@ -169,6 +169,7 @@ def compiled(network: nn.Module) -> Callable[[Tensor], Tensor]:
             "torch.compile needs a C++ compiler on the PATH, got none; install g++ (Linux), Xcode's command line tools "
             "(macOS) or Visual Studio's build tools (Windows), or use the network as it is"
         )
+    quietly("torch.utils.cpp_extension")
     # Freezing lets the compiler fold BatchNorm and lay the weights out anew. It holds for inference alone.
     return torch.compile(network.eval(), options={"freezing": True})
 
@@ -296,8 +297,8 @@ def _plain(model: Any) -> Any:
     return model
 
 
-class OnnxNetwork:
-    """An ONNX model in ONNX Runtime, to be called with a tensor like a module.
+class OnnxNetwork(nn.Module):
+    """An ONNX model in ONNX Runtime, as a module without parameters.
 
     Parameters
     ----------
@@ -333,6 +334,7 @@ class OnnxNetwork:
     """
 
     def __init__(self, model: bytes, threads: int = 1):
+        super().__init__()
         if not isinstance(model, bytes):
             kind = type(model).__name__
             raise TypeError(
@@ -347,7 +349,7 @@ class OnnxNetwork:
         self.threads = threads
         self.outputs = tuple(each.name for each in self.session.get_outputs())
 
-    def __call__(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
         results = [torch.from_numpy(each) for each in self.session.run(None, {"input": x.numpy(force=True)})]
         return results[0] if len(results) == 1 else tuple(results)
 

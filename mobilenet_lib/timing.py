@@ -6,7 +6,6 @@ Chapters and readers use these through :mod:`mobilenet_lib.measure`.
 from __future__ import annotations
 
 import copy
-import logging
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from ._modules import device_of, evaluating
+from ._modules import device_of, evaluating, quietly
 from ._validation import positive_int, positive_ints, positive_number
 from .cost import Layer
 from .roofline import FLOAT, Roofline
@@ -391,15 +390,7 @@ def build(layer: Layer) -> nn.Conv2d:
 
 
 def _timer(statement: str, names: dict, threads: int) -> Timer:
-    # Importing it looks for CUDA, and a machine that has the tools and no GPU would be told so.
-    log = logging.getLogger("torch.utils.cpp_extension")
-    level = log.level
-    log.setLevel(logging.ERROR)
-    try:
-        from torch.utils.benchmark import Timer
-    finally:
-        log.setLevel(level)
-    return Timer(statement, globals=names, num_threads=threads)
+    return quietly("torch.utils.benchmark").Timer(statement, globals=names, num_threads=threads)
 
 
 def _best(statement: str, names: dict, threads: int, seconds: float) -> float:
