@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lab serve bench bench-build lint clean
+.PHONY: help book test lab serve publish bench bench-build lint clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -21,6 +21,9 @@ lab: $(READY)  ## open the chapters in JupyterLab
 
 serve: book  ## serve the built site on this machine (PORT=8000)
 	$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+
+publish: book  ## put the built site on the branch gh-pages of origin
+	$(BIN)/python _ext/publish.py
 
 bench: book  ## measure networks and pages: latency, weight, sliders, loading, live counts (some minutes)
 	$(BIN)/python benchmarks/models.py; models=$$?; $(BIN)/python benchmarks/pages.py && exit $$models

@@ -102,6 +102,20 @@ def repository_url(source: Path) -> str:
     return url if any(name in url for name in known) else ""
 
 
+def site_address(source: Path) -> str:
+    """Return where the built site is published, with a slash at its end, or "" where that is not known.
+
+    Said by BOOK_SITE_URL, or by the rule that GitHub Pages follows.
+    """
+    if address := os.environ.get("BOOK_SITE_URL", ""):
+        return address.rstrip("/") + "/"
+    match = re.fullmatch(r"https://github\.com/([^/]+)/([^/]+)", repository_url(source))
+    if not match:
+        return ""
+    owner, name = match[1].lower(), match[2]
+    return f"https://{owner}.github.io/" + ("" if name.lower() == f"{owner}.github.io" else f"{name}/")
+
+
 def web_address(remote: str) -> str:
     """Turn a git remote into a web address; a remote that is a folder has none.
 
@@ -197,6 +211,10 @@ EDITS = {
         (r".*fontawesome\.js.*\n", ""),
         # It only imports this one, which some browsers then look for in the wrong folder first.
         (r"styles/theme\.css", "basic.css"),
+    ],
+    "../macros/buttons.html": [
+        # A notebook is a file to keep, not a page to look at.
+        (r'target="_blank"', '{% if url.endswith(".ipynb") %}download{% else %}target="_blank"{% endif %}'),
     ],
 }
 

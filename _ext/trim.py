@@ -43,6 +43,7 @@ ICONS = {
     "moon": '<path d="M20 14A8.5 8.5 0 0 1 10 4a8.5 8.5 0 1 0 10 10z"/>',
     "pencil": '<path d="M4 20l1-5L16 4l4 4L9 19zM13 7l4 4"/>',
     "pencil-alt": '<path d="M4 20l1-5L16 4l4 4L9 19zM13 7l4 4"/>',
+    "play": '<path d="M7 4l12 8-12 8z"/>',
     "sun": '<circle cx="12" cy="12" r="4"/>'
     '<path d="M12 2v2M12 20v2M2 12h2M20 12h2M5 5l1.4 1.4M17.6 17.6L19 19M5 19l1.4-1.4M17.6 6.4L19 5"/>',
 }

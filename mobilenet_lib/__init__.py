@@ -15,6 +15,7 @@ from __future__ import annotations
 from importlib import import_module
 
 _MODULES = (
+    "answers",
     "blocks",
     "checks",
     "cost",
@@ -53,6 +54,7 @@ _NAMES = {
     "make_divisible": "specs",
     "Cost": "cost",
     "Table": "tables",
+    "reveal": "answers",
 }
 
 __all__ = [*_NAMES, *_MODULES]  # pyright: ignore[reportUnsupportedDunderAll]

@@ -36,6 +36,7 @@ Mistakes = Sequence[tuple[str, Any]]  # a hint, and the value (or the function) 
 
 BIAS = "A bias is counted, but BatchNorm follows and would take it out again: the convolution has none."
 PAIR = "This is twice too much: multiplications and additions are counted apart. One MAC is a pair of them."
+OUTLINED = "write the code in place of NotImplementedError and run this cell again"
 SAME_FOR_ALL = "Your function gives the same answer for different inputs. Does it use all of its arguments?"
 
 
@@ -84,7 +85,7 @@ def _exercise(check: Callable[..., None]) -> Callable[..., None]:
 
 
 def _unfinished(answer: object) -> None:
-    if answer is None or answer is ...:
+    if answer is None or answer is ... or answer is NotImplemented:
         raise _NotYet("put your answer in place of the ... and run this cell again")
 
 
@@ -2024,6 +2025,8 @@ def _call(function: Callable, args: tuple, shown: str) -> Any:
         result = function(*args)
     except (CheckFailed, _NotYet):
         raise
+    except NotImplementedError:
+        raise _NotYet(OUTLINED) from None
     except Exception as error:
         raise CheckFailed(f"Your function stops{f' for {shown}' if shown else ''} with {_sentence(error)}") from None
     _unfinished(result)
@@ -2373,6 +2376,19 @@ def _is_class(block: object) -> None:
         raise _NotYet(f"{block.__name__} has no forward")
 
 
+def _built(block: type[nn.Module], shown: str, *args: int, **named: int) -> nn.Module:
+    """Build a learner's block."""
+    try:
+        mine = block(*args, **named)
+    except NotImplementedError:
+        raise _NotYet(OUTLINED) from None
+    except Exception as error:
+        raise CheckFailed(f"{shown} cannot be built: {_sentence(error)}") from None
+    if "_modules" not in vars(mine):
+        raise _NotYet(f"the __init__ of {block.__name__} does not call super().__init__()")
+    return mine
+
+
 def _compare(
     block: type[nn.Module],
     reference: type[nn.Module],
@@ -2381,12 +2397,7 @@ def _compare(
     named: dict[str, int],
     shown: str,
 ) -> None:
-    try:
-        mine = block(*args, **named)
-    except Exception as error:
-        raise CheckFailed(f"{shown} cannot be built: {_sentence(error)}") from None
-    if "_modules" not in vars(mine):
-        raise _NotYet(f"the __init__ of {block.__name__} does not call super().__init__()")
+    mine = _built(block, shown, *args, **named)
     theirs = reference(*args, **named)
     _randomise(theirs)
     x = torch.randn(2, args[0], 13, 13)
@@ -2456,6 +2467,8 @@ def _run(block: nn.Module, x: Tensor) -> _Run:
         error = caught
     for hook in hooks:
         hook.remove()
+    if isinstance(error, NotImplementedError):
+        raise _NotYet(OUTLINED)
     return _Run(output, error, layers)
 
 
@@ -2586,12 +2599,7 @@ def _variant(mine: nn.Module, theirs: nn.Module, parts: dict[str, str | None], x
 
 
 def _compare_gate(block: type[nn.Module], channels: int, squeeze: int, shown: str) -> None:
-    try:
-        mine = block(channels, squeeze)
-    except Exception as error:
-        raise CheckFailed(f"{shown} cannot be built: {_sentence(error)}") from None
-    if "_modules" not in vars(mine):
-        raise _NotYet(f"the __init__ of {block.__name__} does not call super().__init__()")
+    mine = _built(block, shown, channels, squeeze)
     for module in mine.modules():
         if isinstance(module, (nn.Conv2d, nn.Linear)):
             module.weight.normal_(std=2 / math.sqrt(module.weight[0].numel()))

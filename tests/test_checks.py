@@ -441,12 +441,32 @@ def test_a_check_says_when_a_module_of_timm_or_all_of_it_is_missing(monkeypatch)
 # Not yet
 
 
-@pytest.mark.parametrize("nothing", [..., None])
+@pytest.mark.parametrize("nothing", [..., None, NotImplemented])
 @pytest.mark.parametrize("name", CHECKS)
 def test_an_open_answer_is_not_a_failure(capsys, name, nothing):
     check = getattr(checks, name)
     check(*[nothing] * len(inspect.signature(check).parameters))
     assert capsys.readouterr().out == "not yet: put your answer in place of the ... and run this cell again\n"
+
+
+def outlined(*answers):
+    raise NotImplementedError
+
+
+class Outline(nn.Module):
+    def __init__(self, *sizes, **settings):
+        raise NotImplementedError("later")
+
+    def forward(self, x):
+        return x
+
+
+class OutlineOfForward(nn.Module):
+    def __init__(self, *sizes, **settings):
+        super().__init__()
+
+    def forward(self, x):
+        raise NotImplementedError
 
 
 class NoForward(nn.Module):
@@ -501,6 +521,10 @@ class SketchOfAGate(nn.Module):
         ("check_separable", (NoForward,), "NoForward has no forward"),
         ("check_inverted_residual", (Sketch,), "does not call super().__init__()"),
         ("check_inverted_residual", (EmptyForward,), "put your answer in place"),
+        ("check_residual_rule", (outlined,), "in place of NotImplementedError"),
+        ("check_separable", (Outline,), "in place of NotImplementedError"),
+        ("check_inverted_residual", (OutlineOfForward,), "in place of NotImplementedError"),
+        ("check_squeeze_excite", (Outline,), "in place of NotImplementedError"),
         ("check_decoder", (lambda string: ...,), "put your answer in place"),
         ("check_decoder", (lambda string: decode(string) | {"channels": ...},), "put your answer in place"),
         ("check_stride_walk", (lambda strides, output_stride: None,), "put your answer in place"),

@@ -31,6 +31,7 @@ MAY_IMPORT = {
     "figures": {"palette"},
     "manifold": set(),
     "tables": set(),
+    "answers": set(),
     "quiz": {"palette"},
     "checks": {"blocks", "cost", "layers", "manifold", "measure", "models", "roofline", "specs"},
 }
@@ -42,7 +43,7 @@ EXPLORABLES_MAY_IMPORT = {
 EXPLORABLES_MAY_IMPORT_WHEN_LIVE = EXPLORABLES_MAY_IMPORT | {"blocks", "layers", "models", "measure", "timing"}
 FOR_CHAPTERS = {"figures", "tables", "explorables", "quiz", "checks"}
 
-LIGHT = ("cost", "roofline", "specs", "palette", "published", "tables", "manifold", "quiz", "explorables")
+LIGHT = ("answers", "cost", "roofline", "specs", "palette", "published", "tables", "manifold", "quiz", "explorables")
 
 
 def imports(path):

@@ -1,0 +1,386 @@
+"""The notebooks of every chapter that stand under the site: that they are whole, plain and self-contained.
+
+That they run is what `make test-colab` finds out, in an environment like Colab's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import editions
+import nbformat
+import pytest
+import yaml
+from markdown_it import MarkdownIt
+
+from mobilenet_lib.answers import answers, finished, keys
+
+ROOT = Path(__file__).resolve().parent.parent
+SITE = ROOT / "_build" / "html"
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf8"))
+PAGES = [entry["file"] for part in TOC["parts"] for entry in part["chapters"]]
+CHAPTERS = [page for page in PAGES if editions.chapter_number(page)]
+NOTEBOOKS = [page for page in PAGES if (ROOT / f"{page}.ipynb").exists()]
+ALL = [(kind, page) for page in NOTEBOOKS for kind in (editions.EDITIONS if page in CHAPTERS else ("colab",))]
+
+# Chapters that say what to type in front of a class.
+LESSONS = [page for page in CHAPTERS if '"live"' in (ROOT / f"{page}.ipynb").read_text(encoding="utf8")]
+
+every_edition = pytest.mark.parametrize(("kind", "page"), ALL, ids=[f"{kind}-{page[-20:]}" for kind, page in ALL])
+every_chapter = pytest.mark.parametrize("page", CHAPTERS)
+
+
+def read(kind: str, page: str) -> nbformat.NotebookNode:
+    """Return an edition from the built site."""
+    path = SITE / editions.edition_path(kind, page)
+    if not path.exists():
+        pytest.fail(f"There is no {path}: run `make book` first.")
+    return nbformat.read(path, as_version=4)
+
+
+def source_of(page: str) -> nbformat.NotebookNode:
+    return nbformat.read(ROOT / f"{page}.ipynb", as_version=4)
+
+
+def tags(cell: nbformat.NotebookNode) -> set[str]:
+    return set(cell.metadata.get("tags", []))
+
+
+def programs(notebook: nbformat.NotebookNode) -> dict[str, str]:
+    """Return the code of a notebook's cells, but for the library that it carries."""
+    return {cell.id: cell.source for cell in notebook.cells[1:] if cell.cell_type == "code"}
+
+
+def blanks(notebook: nbformat.NotebookNode) -> dict[str, str]:
+    """Return the ids of the cells to fill in, and the name of each one's answer."""
+    return {cell.id: cell.metadata.mobilenet.answer for cell in notebook.cells if "mobilenet" in cell.metadata}
+
+
+# All are there, and well formed
+
+
+def test_every_chapter_has_every_edition_and_nothing_else_is_left_over():
+    there = {(path.parent.name, path.stem) for kind in editions.EDITIONS for path in (SITE / kind).iterdir()}
+    assert len(CHAPTERS) >= len(LESSONS) >= 9
+    assert there == {(kind, page.rpartition("/")[2]) for kind, page in ALL}
+
+
+@every_edition
+def test_an_edition_is_a_valid_notebook_without_outputs(kind, page):
+    notebook = read(kind, page)
+    nbformat.validate(notebook)
+    assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)
+    for cell in notebook.cells:
+        assert cell.source.strip(), cell.id
+        if cell.cell_type == "code":
+            assert cell.outputs == [] and cell.execution_count is None
+
+
+@every_edition
+def test_ids_are_those_of_the_chapter(kind, page):
+    """Editions of one chapter can be compared, and slides and translations find their cells."""
+    known = {cell.id for cell in source_of(page).cells}
+    added = {"edition", "vocabulary", "references", "setup"}
+    for cell in read(kind, page).cells:
+        name = re.sub(r"(-try)?(-hint|-check)?$", "", cell.id)
+        assert cell.id in known | added or name in known or re.sub(r"-(hint|check)$", "", cell.id) in known
+
+
+@every_edition
+def test_cells_for_the_book_alone_are_left_out(kind, page):
+    notebook = read(kind, page)
+    assert not [cell.id for cell in notebook.cells[1:] if tags(cell) & {"book-only", "remove-cell", "setup"}]
+    assert "glue" not in " ".join(programs(notebook).values())
+
+
+# The text is plain
+
+
+RAW = re.compile(
+    r"\{[\w:.+-]+\}`|^\s*>?\s*(?::::|```+\{|~~~+\{)|^\(\S+\)=$|\$\$\s*\([\w-]+\)|\{\{.*?\}\}", re.MULTILINE
+)
+
+
+def visible(markdown: str) -> str:
+    """Return Markdown without its code."""
+    without_blocks = re.sub(r"^(> )?(```+)(?![`{]).*?^(> )?\2$", "", markdown, flags=re.MULTILINE | re.DOTALL)
+    return re.sub(r"(?<![`}])(`+)(?!`)[^`\n]+\1(?!`)", "", without_blocks)
+
+
+@pytest.mark.parametrize(
+    "myst",
+    [
+        "see {eq}`eq-a`",
+        ":::{note}\nx\n:::",
+        "```{exercise}\nx\n```",
+        "> :::{tip}\n> x\n> :::",
+        "(label)=\n# T",
+        "$$\na\n$$ (eq-a)",
+        "{{ name }}",
+    ],
+)
+def test_raw_myst_would_be_found(myst):
+    assert RAW.search(visible(myst))
+
+
+def test_code_that_looks_like_myst_is_not_taken_for_it():
+    assert not RAW.search(visible("```python\nf'{a}`'\n```\n\nwrite `{term}` and `x`"))
+
+
+@every_edition
+def test_no_raw_myst_is_left(kind, page):
+    for cell in read(kind, page).cells:
+        if cell.cell_type == "markdown":
+            assert not RAW.search(visible(cell.source)), cell.source
+
+
+@every_edition
+def test_formulas_are_closed_and_stand_on_one_line_in_a_quote(kind, page):
+    """A notebook takes a quote's arrows for a part of a formula that has several lines."""
+    for cell in read(kind, page).cells:
+        if cell.cell_type == "markdown":
+            assert visible(cell.source).count("$$") % 2 == 0, cell.source
+            assert not re.search(r"^>\s*\$\$\s*$", cell.source, re.MULTILINE)
+
+
+@every_edition
+def test_folded_text_opens_and_closes_and_is_markdown_inside(kind, page):
+    for cell in read(kind, page).cells:
+        if cell.cell_type == "markdown" and "<details>" in cell.source:
+            assert cell.source.count("<details>") == cell.source.count("</details>") == 1
+            assert re.search(r"</summary>\n\n[^\n]", cell.source) and "\n\n</details>" in cell.source
+
+
+def test_a_number_a_citation_and_an_equation_read_as_in_the_page():
+    text = "\n\n".join(cell.source for cell in read("colab", CHAPTERS[0]).cells if cell.cell_type == "markdown")
+    assert "So one output value takes 576 multiplications" in text
+    assert re.search(r"paper \(\[Howard et al\., 2017\]\(https://arxiv\.org/abs/1704\.04861\)\)", text)
+    assert "So $D_F$ is missing from (2)." in text and r"\tag{2}" in text
+    assert "> **Exercise 1**" in text
+    assert re.search(r"## Words\n\n.*- \*\*MAC\*\*: \w", text, re.DOTALL)
+    assert re.search(r"## References\n\n- Andrew G\. Howard", text)
+
+
+@every_chapter
+def test_numbers_of_equations_and_exercises_are_those_of_the_page(page):
+    html = (SITE / f"{page}.html").read_text(encoding="utf8")
+    text = "\n".join(cell.source for cell in read("colab", page).cells if cell.cell_type == "markdown")
+    shown = re.findall(r'<span class="caption-number">Exercise (\d+) ', html)
+    assert shown and shown == re.findall(r"^> \*\*Exercise (\d+)\*\*", text, re.MULTILINE)
+    tagged = re.findall(r"\\tag\{(\d+)\}", text)
+    assert tagged == re.findall(r'<span class="eqno">\((\d+)\)', html)
+
+
+@every_edition
+def test_a_link_leads_somewhere_without_the_site(kind, page):
+    for cell in read(kind, page).cells:
+        if cell.cell_type == "markdown":
+            for token in MarkdownIt().parse(cell.source):
+                for child in token.children or []:
+                    if child.type in ("link_open", "image"):
+                        target = child.attrs.get("href") or child.attrs.get("src")
+                        assert re.match(r"https://|data:image/", target), target
+
+
+# Blanks and answers
+
+
+@every_chapter
+def test_blanks_have_a_folded_hint_and_an_answer_to_reveal(page):
+    notebook = read("student", page)
+    found = blanks(notebook)
+    assert set(found.values()) == set(answers(source_of(page), editions.chapter_number(page)))
+    for cell, following in pairwise(notebook.cells):
+        if cell.id in found:
+            assert following.id == f"{cell.id}-hint" and "<summary>Stuck?</summary>" in following.source
+            assert f'reveal("{found[cell.id]}")' in following.source
+            assert "..." in cell.source
+
+
+@pytest.mark.parametrize("page", LESSONS)
+def test_a_lesson_has_something_to_type_in_front_of_a_class(page):
+    cells = source_of(page).cells
+    assert len([cell for cell in cells if "live" in tags(cell)]) >= 2
+    assert len([cell for cell in cells if "speaker" in tags(cell)]) >= 4
+
+
+@every_chapter
+@pytest.mark.parametrize("kind", editions.WITH_BLANKS)
+def test_an_edition_with_blanks_gives_no_answer_away(kind, page):
+    notebook = read(kind, page)
+    assert not [cell.id for cell in notebook.cells if "solution" in tags(cell)]
+    written = "\n".join(programs(notebook).values())
+    for key, code in answers(source_of(page), editions.chapter_number(page)).items():
+        assert code not in written, key
+    assert "Solution to" not in "\n".join(cell.source for cell in notebook.cells[1:])
+
+
+@every_chapter
+def test_checks_cannot_be_changed_or_deleted(page):
+    for kind in editions.WITH_BLANKS:
+        cells = [cell for cell in read(kind, page).cells if "check" in tags(cell)]
+        called = re.findall(r"checks\.check_\w+", "\n".join(programs(read(kind, page)).values()))
+        assert len(cells) == len(called) > 0
+        for cell in cells:
+            assert cell.metadata.editable is False and cell.metadata.deletable is False
+            assert cell.source.startswith("checks.check_")
+
+
+@every_chapter
+def test_live_and_student_editions_have_the_same_code(page):
+    """So it is enough to run one of the two."""
+    assert programs(read("live", page)) == programs(read("student", page))
+
+
+@every_chapter
+def test_the_solutions_edition_is_the_student_edition_filled_in(page):
+    """So it is enough to run the student edition with its answers."""
+    student, complete = read("student", page), programs(read("solutions", page))
+    known = answers(source_of(page), editions.chapter_number(page))
+    own = {cell.id for cell in student.cells if cell.id.endswith("-try") and cell.id not in complete}
+    for name, code in programs(student).items():
+        key = blanks(student).get(name)
+        if name.endswith("-check") and name not in complete or name in own:
+            continue  # the answer calls the check itself; an exercise without a cell is solved where its solution is
+        assert complete[name] == (known[key] if key else code)
+    solved = "\n\n".join(complete.values())
+    assert all(known[blanks(student)[name]].split("\n\n")[0] in solved for name in own)
+    assert "...  #" not in solved
+
+
+@pytest.mark.parametrize("page", LESSONS)
+def test_speaker_notes_tell_the_time(page):
+    notes = [cell.source for cell in read("live", page).cells if "speaker" in tags(cell)]
+    times = [tuple(map(int, re.match(r"> \*\*Speaker, minute (\d+) to (\d+)\*\*", note).groups())) for note in notes]
+    assert times[0][0] == 0
+    assert all(before[1] == after[0] for before, after in pairwise(times))
+    assert f"{times[-1][1]} minutes" in read("live", page).cells[2].source
+    for kind in ("colab", "student", "solutions"):
+        assert "Speaker" not in "".join(cell.source for cell in read(kind, page).cells[1:])
+
+
+def test_no_marker_shows_in_a_page_or_in_a_complete_edition():
+    for page in CHAPTERS:
+        assert "# --- solution" not in re.sub(r"<[^>]*>", "", (SITE / f"{page}.html").read_text(encoding="utf8"))
+        for kind in editions.EDITIONS:
+            assert not [name for name, code in programs(read(kind, page)).items() if finished(code) != code]
+
+
+# The first cell
+
+
+@every_edition
+def test_the_first_cell_is_a_folded_form(kind, page):
+    first = read(kind, page).cells[0]
+    assert first.source.startswith("# @title ")
+    assert first.metadata.cellView == "form" and first.metadata.jupyter.source_hidden
+
+
+@pytest.fixture
+def unpack(monkeypatch, tmp_path):
+    """Return a function that runs a first cell in an empty folder, where nothing may be fetched."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+    def refuse(*arguments, **options):
+        raise AssertionError(f"something was to be fetched: {arguments}")
+
+    def run(program: str) -> Path:
+        monkeypatch.setattr(subprocess, "run", refuse)
+        exec(compile(program, "first cell", "exec"), {"__name__": "__main__"})
+        return tmp_path / "mobilenet_book"
+
+    return run
+
+
+@pytest.mark.parametrize("kind", editions.EDITIONS)
+def test_the_first_cell_writes_the_library_and_fetches_nothing_that_is_there(unpack, kind):
+    folder = unpack(read(kind, CHAPTERS[-1]).cells[0].source)
+    for path in editions.library_files(ROOT):
+        assert (folder / path.relative_to(ROOT)).read_bytes() == path.read_bytes()
+    assert sys.path[0] == str(folder)
+    carried = json.loads((folder / "mobilenet_lib/data/answers.json").read_text(encoding="utf8"))
+    assert list(carried) == keys()
+    assert carried["ch3.eighth"]["words"] == "$1/N = 1/8 - 1/9 = 1/72$, so $N = 72$."
+
+
+def test_a_readers_changes_to_the_library_stay(unpack):
+    program = read("colab", CHAPTERS[0]).cells[0].source
+    path = unpack(program) / "mobilenet_lib" / "cost.py"
+    path.write_text("mine")
+    unpack(program)
+    assert path.read_text() == "mine"
+
+
+def test_a_damaged_library_is_refused(unpack):
+    program = read("colab", CHAPTERS[0]).cells[0].source
+    at = program.index('LIBRARY = """\n') + 2000
+    with pytest.raises(ValueError, match="damaged"):
+        unpack(program[:at] + ("A" if program[at] != "A" else "B") + program[at + 1 :])
+
+
+def test_what_is_missing_is_installed_and_the_rest_is_held_fast(unpack, monkeypatch, tmp_path):
+    program = read("colab", CHAPTERS[0]).cells[0].source
+    program = re.sub(r"^NEEDS = \{", 'NEEDS = {"no_such_module": "no-such-package", ', program, flags=re.MULTILINE)
+    asked = []
+
+    class Failed:
+        returncode = 1
+
+    def note(command, **options):
+        asked.append(command)
+        return Failed
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(subprocess, "run", note)
+    with pytest.raises(ModuleNotFoundError, match="no-such-package could not be installed"):
+        exec(program, {})
+    assert asked[0][-1] == "no-such-package" and not {"torch", "ipywidgets"} & set(asked[0])
+    held = Path(asked[0][asked[0].index("--constraint") + 1]).read_text()
+    assert re.search(r"^torch==\d", held, re.MULTILINE) and re.search(r"^ipywidgets==\d", held, re.MULTILINE)
+
+
+@every_chapter
+def test_a_notebook_asks_for_what_it_imports_and_never_for_what_colab_would_restart_for(page):
+    found = editions.needs(ROOT, source_of(page))
+    assert {"fvcore", "torchinfo", "anywidget"} <= set(found)
+    assert not {"torch", "torchvision", "ipywidgets", "numpy", "IPython"} & {*found, *found.values()}
+    third_party = {"timm", "skimage", "sklearn", "onnx", "onnxruntime"}
+    for name in editions.imported("\n".join(programs(read("colab", page)).values())) & third_party:
+        assert name in found
+
+
+# The same input gives the same bytes
+
+
+def test_the_archive_depends_on_the_files_alone(tmp_path):
+    library = tmp_path / "mobilenet_lib"
+    library.mkdir()
+    for name in ("b.py", "a.py"):
+        (library / name).write_text(name)
+    before = editions.library_archive(tmp_path, {})
+    os.utime(library / "a.py", (0, 0))
+    (library / "__pycache__").mkdir()
+    (library / "__pycache__" / "a.pyc").write_bytes(b"x")
+    assert editions.library_archive(tmp_path, {}) == before
+    (library / "a.py").write_text("another")
+    assert editions.library_archive(tmp_path, {}) != before
+
+
+def test_a_second_build_gives_the_same_bytes(site):
+    def digests():
+        paths = [path for kind in editions.EDITIONS for path in sorted((site / kind).glob("*.ipynb"))]
+        return {path.name + path.parent.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+    before = digests()
+    environment = {**os.environ, "PYTHONHASHSEED": "7", "CI": ""}
+    done = subprocess.run([sys.executable, ROOT / "_ext" / "build.py"], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert digests() == before
