@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lab serve publish bench bench-build lint clean
+.PHONY: help book test test-colab lab serve publish bench bench-build lint clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -15,6 +15,9 @@ book: $(READY)  ## build the site (the first time: make .venv and install, some 
 
 test: book  ## bring the book up to date, then run all tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+test-colab: book  ## run every edition as Colab would (the first time: 5 GB of packages, some minutes)
+	$(BIN)/python -m pytest -m colab tests/colab
 
 lab: $(READY)  ## open the chapters in JupyterLab
 	$(BIN)/jupyter lab chapters

@@ -1,0 +1,55 @@
+"""Run notebooks in an environment like Colab's, in an empty folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import environment
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+KERNEL = "colab"
+BROUGHT = ("fvcore", "torchinfo")  # by the first cell of a notebook; Colab does not have them
+# Where torch may use two threads on a busy machine with two cores, they wait for each other.
+QUIET = {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "default", "MPLBACKEND": "agg"}
+
+
+@pytest.fixture(scope="session")
+def colab(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the Python that is like Colab's, known to Jupyter as a kernel."""
+    python = environment.colab_python()
+    environment.forget(python, BROUGHT)
+    home = tmp_path_factory.mktemp("jupyter")
+    spec = home / "kernels" / KERNEL / "kernel.json"
+    spec.parent.mkdir(parents=True)
+    command = [str(python), "-m", "ipykernel_launcher", "--log-level=40", "-f", "{connection_file}"]
+    spec.write_text(json.dumps({"argv": command, "display_name": KERNEL, "language": "python"}))
+    os.environ["JUPYTER_PATH"] = str(home)
+    return python
+
+
+@pytest.fixture
+def run(colab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., nbformat.NotebookNode]:
+    """Return a function that runs a notebook in an empty folder and gives it back with its outputs."""
+    for name in [name for name in os.environ if name.startswith(("PYTHON", "VIRTUAL_ENV"))]:
+        monkeypatch.delenv(name)
+    for name, value in QUIET.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / ".ipython"))
+    folder = tmp_path / "content"
+    folder.mkdir()
+
+    def execute(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+        place = {"metadata": {"path": str(folder)}}
+        client = NotebookClient(notebook, timeout=600, kernel_name=KERNEL, resources=place)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the kernel's sockets, when they are closed late
+            client.execute()
+        return notebook
+
+    return execute

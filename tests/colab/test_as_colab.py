@@ -1,0 +1,113 @@
+"""Every chapter as Colab meets it: one file, an empty folder, other versions, no checkout. `make test-colab` runs this.
+
+The student edition runs bare, and filled in with the answers that it reveals. The live edition has the same code, and
+the solutions edition is the student edition filled in: tests/test_editions.py asserts both, so they need not run.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell
+
+ROOT = Path(__file__).resolve().parents[2]
+SITE = ROOT / "_build" / "html"
+EDITIONS = {kind: sorted((SITE / kind).glob("*.ipynb")) for kind in ("colab", "student")}
+
+pytestmark = pytest.mark.colab
+
+# Runs behind each cell that shows an explorable: every setting gets another value, and the observer must have answered.
+TRY_OUT = """
+import traitlets as _traitlets
+_shown = _
+for _name in getattr(_shown, "settings", []):
+    _range, _before = _shown.ranges[_name], getattr(_shown, _name)
+    _values = _range.get("values") or [_range["min"], _range["max"]]
+    setattr(_shown, _name, next(v for v in _values if v != _before))
+    if "measured" in _shown.trait_names() and _shown.measured:
+        assert _shown.measured["key"] == _shown.key(), (_name, _shown.measured)
+        assert "error" not in _shown.measured, _shown.measured
+    setattr(_shown, _name, _before)
+print("tried", type(_shown).__name__, len(_shown.settings) if hasattr(_shown, "settings") else 0)
+"""
+FACTS = """
+import json as _json, sys as _sys, ipywidgets as _i, anywidget as _a, torch as _t, mobilenet_lib as _m
+print("facts", _json.dumps([_sys.version.split()[0], _i.__version__, _a.__version__, _t.__version__, _m.__file__]))
+"""
+
+
+def read(path: Path) -> nbformat.NotebookNode:
+    return nbformat.read(path, as_version=4)
+
+
+def said(notebook: nbformat.NotebookNode, name: str) -> str:
+    """Return what a cell printed."""
+    cell = next(cell for cell in notebook.cells if cell.id == name)
+    return "".join(output.get("text", "") for output in cell.outputs if output.output_type == "stream")
+
+
+def checked(notebook: nbformat.NotebookNode) -> list[str]:
+    return [cell.id for cell in notebook.cells if cell.cell_type == "code" and "checks.check_" in cell.source]
+
+
+def test_there_are_editions_to_run():
+    assert len(EDITIONS["colab"]) > len(EDITIONS["student"]) >= 9
+
+
+@pytest.mark.parametrize("name", ["mobilenet_lib", "fvcore", "torchinfo"])
+def test_the_environment_lacks_the_library_and_what_the_first_cell_brings(colab, name):
+    done = subprocess.run([colab, "-c", f"import {name}"], capture_output=True, text=True, cwd="/")
+    assert f"No module named '{name}'" in done.stderr
+
+
+@pytest.mark.parametrize("path", EDITIONS["colab"], ids=lambda path: path.stem)
+def test_a_chapter_runs_from_top_to_bottom_and_its_explorables_answer(run, path):
+    notebook = read(path)
+    figures = [i for i, cell in enumerate(notebook.cells) if re.match(r"(explorables|quiz)\.\w+\(", cell.source)]
+    for count, i in enumerate(figures):
+        notebook.cells.insert(i + count + 1, new_code_cell(TRY_OUT, id=f"try-{count}"))
+    notebook.cells.append(new_code_cell(FACTS, id="facts"))
+    run(notebook)
+    if path.stem != "errata":
+        assert len(figures) >= 2
+    for count, i in enumerate(figures):
+        shown = notebook.cells[i + count]
+        assert any("application/vnd.jupyter.widget-view+json" in o.get("data", {}) for o in shown.outputs), shown.source
+        assert said(notebook, f"try-{count}").startswith("tried ")
+    _, ipywidgets, anywidget, torch, library = json.loads(said(notebook, "facts").partition(" ")[2])
+    assert ipywidgets.startswith("7.7.") and anywidget.startswith("0.9.") and torch.startswith("2.11.")
+    assert "/content/mobilenet_book/mobilenet_lib/" in library
+    for name in checked(notebook):
+        assert re.match(r"right: |not yet: ", said(notebook, name)), name
+
+
+@pytest.mark.parametrize("path", EDITIONS["student"], ids=lambda path: path.stem)
+def test_a_bare_student_edition_runs_and_every_check_says_not_yet(run, path):
+    notebook = run(read(path))
+    assert checked(notebook)
+    for name in checked(notebook):
+        assert said(notebook, name).startswith("not yet: "), (name, said(notebook, name))
+
+
+@pytest.mark.parametrize("path", EDITIONS["student"], ids=lambda path: path.stem)
+def test_a_student_edition_with_what_it_reveals_passes_every_check(run, path):
+    notebook = read(path)
+    carried = json.loads(run(reveal_all(notebook)).cells[-1].outputs[-1].text)
+    for cell in notebook.cells:
+        if "mobilenet" in cell.metadata:
+            cell.source = carried[cell.metadata.mobilenet.answer]
+    run(notebook)
+    for name in checked(notebook):
+        assert said(notebook, name).startswith("right: "), (name, said(notebook, name))
+
+
+def reveal_all(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Return a notebook of two cells: the first one, and one that prints what it reveals."""
+    keys = [cell.metadata.mobilenet.answer for cell in notebook.cells if "mobilenet" in cell.metadata]
+    ask = f"import json\nprint(json.dumps({{key: str(reveal(key)) for key in {keys!r}}}))"
+    return nbformat.v4.new_notebook(cells=[notebook.cells[0].copy(), new_code_cell(ask, id="ask")])
