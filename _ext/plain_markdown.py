@@ -91,6 +91,8 @@ class PlainMarkdown:
             if token.type not in BLOCKS | UNSEEN or token.map is None or token.map[0] < done:
                 continue
             start, end = token.map
+            if token.type == "amsmath":  # its last line is missing from the map
+                end = start + token.content.count("\n") + 1
             while end > start + 1 and not lines[end - 1].strip():  # a block's blank lines belong to the text
                 end -= 1
             parts.append(self.inline("\n".join(lines[done:start])))
@@ -285,8 +287,9 @@ class PlainMarkdown:
         return self.numbered(text, target)
 
     def role_eq(self, text: str, target: str) -> str:
+        number = self.equation_number(target)
         docname = self.env.get_domain("math").equations[target][0]
-        return self.link(f"({self.equation_number(target)})", docname, nodes.make_id(f"equation-{target}"))
+        return self.link(f"({number})", docname, nodes.make_id(f"equation-{target}"))
 
     def role_math(self, text: str, target: str) -> str:
         return f"${target}$"
