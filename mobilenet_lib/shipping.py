@@ -453,7 +453,7 @@ def with_rounded_weights(
     per_channel : bool, default=False
         As in :func:`quantize`.
     where : callable, optional
-        Says of a layer whether its weights are rounded; left out, all are.
+        Says of a layer of the network whether its weights are rounded; left out, all are.
 
     Returns
     -------
@@ -473,12 +473,12 @@ def with_rounded_weights(
     3
     """
     check_module(network)
-    network = copy.deepcopy(network).eval()
+    rounded = copy.deepcopy(network).eval()
     with torch.no_grad():
-        for layer in network.modules():
+        for layer, twin in zip(network.modules(), rounded.modules(), strict=True):
             if isinstance(layer, nn.Conv2d | nn.Linear) and where(layer):
-                layer.weight.copy_(quantize(layer.weight, bits, per_channel=per_channel))
-    return network
+                twin.weight.copy_(quantize(layer.weight, bits, per_channel=per_channel))
+    return rounded
 
 
 def to_int8(model: bytes, images: Tensor, *, per_channel: bool = True) -> bytes:
