@@ -29,6 +29,7 @@ publish: book  ## put the built site on the branch gh-pages of origin
 	$(BIN)/python _ext/publish.py
 
 bench: book  ## measure networks and pages: latency, weight, sliders, loading, live counts (some minutes)
+	$(BIN)/python benchmarks/in_the_page.py
 	$(BIN)/python benchmarks/models.py; models=$$?; $(BIN)/python benchmarks/pages.py && exit $$models
 
 bench-build: $(READY)  ## measure how long the book takes to build, cold and warm

@@ -54,7 +54,7 @@ def cache_path(source: Path, build: Path) -> Path:
     """
     digest = hashlib.sha256()
     for path in sorted((source / LIBRARY).rglob("*")):
-        if path.suffix in {".py", ".js", ".css", ".json", ".md"}:
+        if path.suffix in {".py", ".js", ".css", ".json", ".md", ".npz", ".onnx"}:
             digest.update(path.relative_to(source).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return build.resolve() / ".jupyter_cache" / digest.hexdigest()[:12]
 

@@ -152,7 +152,8 @@ def library_archive(root: Path, carried: Mapping[str, Mapping]) -> bytes:
 
 def library_files(root: Path) -> list[Path]:
     found = (root / LIBRARY).rglob("*")
-    return sorted(path for path in found if path.is_file() and "__pycache__" not in path.parts)
+    # A notebook has a kernel for what ONNX files do in a page.
+    return sorted(path for path in found if path.is_file() and path.suffix not in (".pyc", ".onnx"))
 
 
 def setup_cell(archive: bytes, packages: Mapping[str, str]) -> str:

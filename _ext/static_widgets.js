@@ -121,5 +121,6 @@
     else start();
   };
 
-  globalThis.explorables = { define };
+  // Where the site keeps what an explorable fetches later. In a notebook there is no such place.
+  globalThis.explorables = { define, folder: new URL(".", document.currentScript.src).href };
 })();

@@ -10,13 +10,18 @@ An explorable is an ``anywidget.AnyWidget``. In the page it becomes::
 Its JavaScript is written once, as a classic script, to ``_static/explorables/NAME.js`` (a module would need a
 server: browsers refuse modules over file://), and is loaded only by the pages that show it.
 ``static_widgets.js`` brings it to life there.
+
+Some explorables run networks, when the reader asks for it. ``onnx_worker.js`` does that, and the networks are the files
+that the state's ``files`` names, copied from the library's data. No page loads either by itself.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from docutils import nodes
@@ -28,9 +33,10 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 STATE = "application/vnd.jupyter.widget-state+json"
 EXPORT = "export default { render };"
 FOLDER = "explorables"
+DATA = Path("mobilenet_lib", "data")
 OF_THE_KERNEL = ("layout", "tabbable", "tooltip")  # state that only a live ipywidget has a use for
 
-NOSCRIPT = "This figure has sliders. They need JavaScript; what you see is the picture they start from."
+NOSCRIPT = "This figure has controls. They need JavaScript; what you see is the picture they start from."
 NOSCRIPT_TEXT = "With JavaScript, this page answers you as you choose."
 
 
@@ -59,6 +65,7 @@ class HostExplorables(SphinxPostTransform):
             model = self.model_of(parts[VIEW])
             name = kebab(class_name(model))
             self.write_assets(name, model["state"])
+            self.copy_files(name, model["state"].get("files", []))
             shown[name] += 1
             where = name if shown[name] == 1 else f"{name}-{shown[name]}"
             html = page_html(where, model["state"], self.static_form(parts, model, prefix=where))
@@ -111,6 +118,18 @@ class HostExplorables(SphinxPostTransform):
                 )
             if not path.exists() or path.read_text(encoding="utf8") != text:
                 path.write_text(text, encoding="utf8")
+
+    def copy_files(self, name: str, files: Iterable[str]) -> None:
+        """Copy what the explorable fetches when its reader asks for it."""
+        for file in files:
+            source = Path(self.app.srcdir) / DATA / file
+            if not source.is_file():
+                raise Unhostable(
+                    self.env.docname, name, f"its file {file} is not in {DATA}", "Write it there, or do not name it."
+                )
+            target = assets_folder(self.app) / file
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
 
     def static_form(self, parts: dict, model: dict, prefix: str) -> str:
         """Return what shows without JavaScript: an SVG, or else HTML, its ids made unique on the page."""
@@ -197,8 +216,9 @@ def write_host(app) -> None:
         return
     app.explorables = {}
     assets_folder(app).mkdir(parents=True, exist_ok=True)
-    script = Path(__file__).with_suffix(".js").read_text(encoding="utf8")
-    (assets_folder(app) / "host.js").write_text(script, encoding="utf8")
+    here = Path(__file__)
+    for source, name in ((here.with_suffix(".js"), "host.js"), (here.with_name("onnx_worker.js"), "worker.js")):
+        (assets_folder(app) / name).write_text(source.read_text(encoding="utf8"), encoding="utf8")
 
 
 def load_assets(app, pagename, templatename, context, doctree) -> None:

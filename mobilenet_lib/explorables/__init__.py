@@ -15,6 +15,9 @@ To add one, write three files:
 3. ``tests/test_explorable_NAME.py``: a node test that compares the pure function with ``layers()`` over a grid of
    settings.
 
+An explorable that runs networks derives from :class:`~mobilenet_lib.explorables.runtime.Runtime`: a built page runs
+them in the reader's browser, a notebook in its kernel.
+
 Then add the class to the table below. What two explorables share belongs in the kit; what one needs, does not.
 """
 
@@ -33,6 +36,7 @@ _NAMES = {
     "Rosetta": "rosetta",
     "ReceptiveField": "receptive_field",
     "Roofline": "roofline",
+    "LatencyLab": "latency_lab",
 }
 
 __all__ = [*_NAMES]  # pyright: ignore[reportUnsupportedDunderAll]

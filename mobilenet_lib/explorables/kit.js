@@ -702,6 +702,7 @@ const explorable = ({ model, el, signal, title, settle = (state) => state }) => 
     state: () => shown,
     signal: stop.signal, // aborts when the figure is removed
     change: (values) => { fresh = true; change(values); }, // for a control of one's own
+    redraw: () => redraw(), // when something else than a setting has changed
     drawing: (options) => drawing({ onResize: () => shown && redraw(), signal: stop.signal, ...options }),
     bars: (options) => {
       const bars = stackedBars(options);

@@ -16,8 +16,6 @@ import traitlets
 
 from .. import cost, palette
 
-HERE = Path(__file__).parent
-
 # fvcore runs the module to count it. Beyond this the kernel would be busy for seconds at every step of a slider.
 COUNTED_UP_TO = 10_000_000_000
 
@@ -130,12 +128,14 @@ class Explorable(anywidget.AnyWidget):
     measured = traitlets.Dict().tag(sync=True)
 
     def __init_subclass__(cls, **kwargs: object) -> None:
-        # A module may not import in the places an explorable lives, so the kit goes in front of it. anywidget turns
-        # _esm into a trait by deriving a class for each instance: that one has its script already.
-        script = Path(inspect.getfile(cls)).with_suffix(".js")
-        if script.exists() and not isinstance(getattr(cls, "_esm", None), traitlets.TraitType):
-            cls._esm = (HERE / "kit.js").read_text(encoding="utf8") + "\n" + script.read_text(encoding="utf8")
-            styles = [HERE / "kit.css", script.with_suffix(".css")]  # of its own an explorable has few rules or none
+        # A module may not import in the places an explorable lives, so what it shares with others goes in front of it:
+        # the kit, and the script of any class in between. anywidget turns _esm into a trait by deriving a class for
+        # each instance: that one has its script already.
+        files = [Path(inspect.getfile(each)) for each in reversed(cls.__mro__) if issubclass(each, Explorable)]
+        scripts = [file.with_suffix(".js") for file in dict.fromkeys(files)]
+        if scripts[-1].exists() and not isinstance(getattr(cls, "_esm", None), traitlets.TraitType):
+            cls._esm = "\n".join(script.read_text(encoding="utf8") for script in scripts)
+            styles = [script.with_suffix(".css") for script in scripts]  # few have rules of their own
             cls._css = palette.css() + "\n".join(file.read_text(encoding="utf8") for file in styles if file.exists())
         super().__init_subclass__(**kwargs)
 

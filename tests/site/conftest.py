@@ -69,6 +69,12 @@ def served_strictly(site: Path) -> Iterator[str]:
         yield address
 
 
+@pytest.fixture(scope="session")
+def serving() -> Callable:
+    """Return what serves a folder of a test's own."""
+    return serve
+
+
 @contextmanager
 def serve(folder: Path, headers: dict[str, str] | None = None) -> Iterator[str]:
     class Handler(http.server.SimpleHTTPRequestHandler):

@@ -117,6 +117,14 @@ def test_arrow_key_brings_fvcores_count_of_the_new_block(figures):
     agrees(8)
 
 
+def test_the_kernel_times_the_networks_of_the_latency_lab(figures):
+    figure = figures.nth(NAMES.index("LatencyLab"))
+    figure.get_by_role("button", name="Measure on your kernel").click()
+    figure.get_by_text("in Python, one thread.").first.wait_for(timeout=ANSWER * 1000)
+    assert figure.locator(".mn-result").inner_text().startswith("Your kernel: the separable block has 7.9 times fewer")
+    assert "in Python, one thread" in figure.locator("textarea").input_value()
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_explorable_answers_in_a_live_notebook(figures, name):
     figure = figures.nth(NAMES.index(name))

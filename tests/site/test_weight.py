@@ -9,6 +9,7 @@ import trim
 from weight import weigh
 
 LIMIT = 250_000  # bytes, gzipped, first load, figures aside (weight.py says what counts as one)
+ONLY_WHEN_ASKED = (("explorables", "worker.js"), ("onnxruntime-web", "ort.wasm.bundle.min.js"))
 VIEWPORTS = ({"width": 1280, "height": 800}, {"width": 375, "height": 800})
 
 
@@ -93,3 +94,9 @@ def test_an_unknown_icon_is_reported(monkeypatch):
     html = '<span class="fas fa-dragon"></span>'
     assert trim.trim_page(html, "chapters/x") == html
     assert said == [("chapters/x", "fas fa-dragon")]
+
+
+def test_no_page_downloads_a_network_or_what_runs_it_by_itself(loaded, site):
+    assert [site.joinpath("_static", *path).exists() for path in ONLY_WHEN_ASKED] == [True] * len(ONLY_WHEN_ASKED)
+    for page, parts in loaded.items():
+        assert not [part.path for part in parts if re.search(r"onnx|/worker\.js|\.wasm", part.path)], page
