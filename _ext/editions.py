@@ -17,6 +17,7 @@ import ast
 import base64
 import hashlib
 import importlib.metadata
+import importlib.util
 import io
 import json
 import re
@@ -174,20 +175,34 @@ def setup_cell(archive: bytes, packages: Mapping[str, str]) -> str:
 def needs(root: Path, notebook: Mapping) -> dict[str, str]:
     """Return the modules that the library and a chapter import, and which package brings each."""
     modules = {name for cell in notebook["cells"] if is_shown(cell) for name in imported(source(cell))}
-    modules -= GIVEN | sys.stdlib_module_names
-    found = {name: brought_by()[name][0] for name in modules if name in brought_by()}
+    found = {name: package_of(name) for name in modules - GIVEN - sys.stdlib_module_names}
     project = (root / "pyproject.toml").read_text(encoding="utf8")
     declared = re.search(r"^dependencies = \[(.*?)^\]", project, re.MULTILINE | re.DOTALL)[1]
     for package in re.findall(r'^\s*"([\w.-]+)', declared, re.MULTILINE):
-        brings = [name for name, packages in brought_by().items() if package in packages]
-        if package not in GIVEN and package not in found.values():
-            found[package if package in brings else min(brings)] = package
+        if package not in GIVEN:
+            found[module_of(package)] = package
     return found
+
+
+def package_of(module: str) -> str:
+    """Return the package that brings a module; most have its name."""
+    try:
+        return importlib.metadata.distribution(module).metadata["Name"]
+    except importlib.metadata.PackageNotFoundError:
+        return brought_by()[module][0]
+
+
+def module_of(package: str) -> str:
+    """Return a module that a package brings, the one of its name if there is one."""
+    module = package.replace("-", "_")
+    if importlib.util.find_spec(module):
+        return module
+    return min(name for name, packages in brought_by().items() if package in packages)
 
 
 @cache
 def brought_by() -> Mapping[str, list[str]]:
-    """Return which packages bring a module, for all that is installed."""
+    """Return which packages bring a module, for all that is installed; it takes a second or two."""
     return importlib.metadata.packages_distributions()
 
 
