@@ -41,7 +41,9 @@ WITH_BLANKS = ("student", "live")
 FOR_THE_BOOK = {"book-only", "remove-cell", "setup"}
 SETUP = Path(__file__).with_name("setup_cell.py")
 # What a notebook's own environment decides, and what nothing here may replace.
-GIVEN = {"torch", "torchvision", "ipywidgets", "IPython", "numpy", LIBRARY}
+GIVEN = {"torch", "torchvision", "ipywidgets", "traitlets", "IPython", "numpy", LIBRARY}
+# They say themselves what they miss, where a reader comes upon it.
+SAY_WHAT_THEY_MISS = {"checks", "explorables"}
 FORM = {"cellView": "form", "jupyter": {"source_hidden": True}}  # folded away in Colab, and in JupyterLab
 READ_ONLY = {"editable": False, "deletable": False}
 MINUTES = re.compile(r"\*(\d+) min\.\*\s*")
@@ -174,14 +176,40 @@ def setup_cell(archive: bytes, packages: Mapping[str, str]) -> str:
 
 def needs(root: Path, notebook: Mapping) -> dict[str, str]:
     """Return the modules that the library and a chapter import, and which package brings each."""
-    modules = {name for cell in notebook["cells"] if is_shown(cell) for name in imported(source(cell))}
-    found = {name: package_of(name) for name in modules - GIVEN - sys.stdlib_module_names}
+    program = "\n".join(source(cell) for cell in notebook["cells"] if is_shown(cell))
+    modules = imported_by_library(root, program) - GIVEN - sys.stdlib_module_names
+    found = {name: package_of(name) for name in modules}
     project = (root / "pyproject.toml").read_text(encoding="utf8")
     declared = re.search(r"^dependencies = \[(.*?)^\]", project, re.MULTILINE | re.DOTALL)[1]
     for package in re.findall(r'^\s*"([\w.-]+)', declared, re.MULTILINE):
         if package not in GIVEN:
             found[module_of(package)] = package
     return found
+
+
+def imported_by_library(root: Path, program: str) -> set[str]:
+    """Return what is imported, in functions too, by the modules of the library that a program uses."""
+    found, seen, todo = set(), set(SAY_WHAT_THEY_MISS), [program]
+    while todo:
+        text = todo.pop()
+        found |= imported(text)
+        for path in sorted({root / LIBRARY / f"{name}.py" for name in of_library(text) - seen}):
+            seen.add(path.stem)
+            if path.is_file():
+                todo.append(path.read_text(encoding="utf8"))
+    return found
+
+
+def of_library(program: str) -> set[str]:
+    """Return the names that are imported from the library, or beside each other in it.
+
+    >>> sorted(of_library("from mobilenet_lib import cost; from . import specs; from .layers import ConvBN"))
+    ['ConvBN', 'cost', 'layers', 'specs']
+    """
+    nodes = (node for node in ast.walk(ast.parse(program)) if isinstance(node, ast.ImportFrom))
+    ours = [node for node in nodes if node.level or node.module.split(".")[0] == LIBRARY]
+    modules = {(node.module or "").removeprefix(LIBRARY).strip(".") for node in ours}
+    return (modules | {alias.name for node in ours for alias in node.names}) - {""}
 
 
 def package_of(module: str) -> str:

@@ -356,6 +356,19 @@ def test_a_notebook_asks_for_what_it_imports_and_never_for_what_colab_would_rest
         assert name in found
 
 
+def test_what_the_library_needs_for_a_chapter_is_asked_for_too(tmp_path):
+    (tmp_path / "mobilenet_lib").mkdir()
+    (tmp_path / "mobilenet_lib" / "a.py").write_text("from . import b\nfrom .checks import c\nimport torch, json")
+    (tmp_path / "mobilenet_lib" / "b.py").write_text("from .a import x\ndef f():\n    from PIL import Image")
+    (tmp_path / "mobilenet_lib" / "checks.py").write_text("def f():\n    import timm")
+    assert editions.imported_by_library(tmp_path, "from mobilenet_lib import a, Table") == {
+        "torch",
+        "json",
+        "PIL",
+        "mobilenet_lib",
+    }
+
+
 def test_a_package_may_have_another_name_than_its_module():
     notebook = {"cells": [{"cell_type": "code", "metadata": {}, "source": "import yaml\nfrom PIL import Image"}]}
     assert {"yaml": "PyYAML", "PIL": "pillow"}.items() <= editions.needs(ROOT, notebook).items()

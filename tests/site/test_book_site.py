@@ -53,6 +53,23 @@ def test_repository_comes_from_the_remote_or_the_environment(bare, monkeypatch):
     assert book_site.repository_url(bare) == "https://gitlab.com/e/f"
 
 
+@pytest.mark.parametrize(
+    ("repository", "address"),
+    [
+        ("https://github.com/Someone/book", "https://someone.github.io/book/"),
+        ("https://github.com/someone/someone.github.io", "https://someone.github.io/"),
+        ("https://gitlab.com/group/part/book", ""),
+        ("", ""),
+    ],
+)
+def test_the_sites_address_is_said_or_follows_from_github_and_is_never_invented(bare, monkeypatch, repository, address):
+    monkeypatch.delenv("BOOK_SITE_URL", raising=False)
+    monkeypatch.setenv("BOOK_REPO_URL", repository)
+    assert book_site.site_address(bare) == address
+    monkeypatch.setenv("BOOK_SITE_URL", "https://book.example.org/x")
+    assert book_site.site_address(bare) == "https://book.example.org/x/"
+
+
 @pytest.mark.parametrize("name", ["cost.py", "explorables/kit.js", "explorables/kit.css"])
 def test_another_library_is_another_cache(tmp_path, name):
     library = tmp_path / "mobilenet_lib"

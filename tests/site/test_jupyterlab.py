@@ -1,4 +1,4 @@
-"""The explorables live: a real JupyterLab, a real kernel, and fvcore's count beside the closed form."""
+"""The explorables live: a real JupyterLab and Notebook 7, a real kernel, and fvcore's count beside the closed form."""
 
 from __future__ import annotations
 
@@ -77,15 +77,20 @@ def wait_for(address: str, server: subprocess.Popen, log: Path) -> None:
     pytest.fail(f"JupyterLab did not start:\n{log.read_text()[-2000:]}")
 
 
-@pytest.fixture(scope="module")
-def figures(lab, browser) -> Iterator[Locator]:
-    """Run the notebook and return its figures, one for each explorable."""
+# Where the notebook opens, and what says that its kernel is ready.
+LAB, NOTEBOOK = ("lab/tree", ":text('| Idle')"), ("notebooks", ".jp-Notebook-ExecutionIndicator[data-status='idle']")
+
+
+@pytest.fixture(scope="module", params=[LAB, NOTEBOOK], ids=["lab", "notebook"])
+def figures(request, lab, browser) -> Iterator[Locator]:
+    """Run the notebook, in JupyterLab and in Notebook 7, and return its figures, one for each explorable."""
     page = browser.new_page(viewport={"width": 1200, "height": 1000})
     asked = []
     page.on("request", lambda request: asked.append(request.url))
-    page.goto(f"{lab}/lab/tree/live.ipynb?token={TOKEN}")
+    place, ready = request.param
+    page.goto(f"{lab}/{place}/live.ipynb?token={TOKEN}")
     page.wait_for_selector(".jp-NotebookPanel .jp-CodeCell", timeout=START * 1000)
-    page.get_by_text("| Idle").wait_for(timeout=ANSWER * 1000)  # or it asks for a kernel
+    page.locator(ready).first.wait_for(timeout=ANSWER * 1000)  # or it asks for a kernel
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.locator(".lm-Menu-item", has_text="Run All Cells").first.click()
     found = page.locator(".jp-OutputArea .mn")
