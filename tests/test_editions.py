@@ -5,11 +5,14 @@ That they run is what `make test-colab` finds out, in an environment like Colab'
 
 from __future__ import annotations
 
+import ast
+import builtins
 import json
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 
@@ -270,6 +273,32 @@ def test_no_marker_shows_in_a_page_or_in_a_complete_edition():
         assert "# --- solution" not in re.sub(r"<[^>]*>", "", (SITE / f"{page}.html").read_text(encoding="utf8"))
         for kind in editions.EDITIONS:
             assert not [name for name, code in programs(read(kind, page)).items() if finished(code) != code]
+
+
+# Nothing in an edition needs what only the book has
+
+
+def unknown_names(programs: Iterable[str]) -> list[str]:
+    """Return the names that a program uses before any of it has defined them, roughly: scopes are not told apart.
+
+    >>> unknown_names(["a = 1", "a + b", "b = 2"])
+    ['b']
+    """
+    known, unknown = {*dir(builtins), "_", "reveal"}, []
+    for program in programs:
+        nodes = list(ast.walk(ast.parse(program)))
+        known |= {node.id for node in nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
+        known |= {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.ExceptHandler)}
+        known |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+        imported = [alias for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names]
+        known |= {alias.asname or alias.name.split(".")[0] for alias in imported}
+        unknown += [node.id for node in nodes if isinstance(node, ast.Name) and node.id not in known]
+    return unknown
+
+
+@every_edition
+def test_an_edition_uses_no_name_that_only_a_cell_for_the_book_or_a_blank_would_define(kind, page):
+    assert unknown_names(programs(read(kind, page)).values()) == []
 
 
 # The first cell
