@@ -55,7 +55,7 @@ def test_measuring_is_quiet():
 
 def test_a_known_time_is_found():
     took = measure.latency(Slept(4), (1, 1), **QUICK)
-    assert 4 <= took.median < 40  # a busy machine only ever adds
+    assert 4 <= took.median < 400  # a busy machine only ever adds
 
 
 def test_a_slow_module_is_called_five_times_at_least():
