@@ -19,6 +19,7 @@ _MODULES = (
     "blocks",
     "checks",
     "cost",
+    "datasets",
     "explorables",
     "figures",
     "layers",
@@ -35,6 +36,7 @@ _MODULES = (
     "specs",
     "tables",
     "timing",
+    "training",
 )
 _NAMES = {
     "ConvBN": "layers",

@@ -444,6 +444,76 @@ def maps(images: Mapping[str, np.ndarray], ax: Axes | None = None) -> Axes:
     return _described(ax, f"Grey images side by side: {spoken}.")
 
 
+def effects(
+    rows: Mapping[str, Mapping[str, tuple[float, float, float]]], xlabel: str, ax: Axes | None = None
+) -> Axes:
+    """Draw differences with their confidence intervals beside a line at zero: resolved ones filled, the others open.
+
+    Parameters
+    ----------
+    rows : mapping of str to mapping of str to (float, float, float)
+        For each row, and in it for each series, the mean difference and the two ends of its interval.
+    xlabel : str
+        What the differences are of, with their unit.
+    ax : Axes, optional
+        Where to draw; left out, a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes.
+
+    Raises
+    ------
+    ValueError
+        If there is no row, there are more than four series, or a mean lies outside its interval.
+
+    Examples
+    --------
+    >>> effects({"no residual": {"digits": (-1.97, -3.02, -0.92)}}, "percentage points").get_xlabel()
+    'percentage points'
+    """
+    if not rows:
+        raise ValueError("rows must hold at least one difference, got none; give {'a': {'digits': (-1, -2, 0)}}")
+    series = list(dict.fromkeys(name for row in rows.values() for name in row))
+    if len(series) > 4:
+        raise ValueError(f"rows must hold at most 4 series, got {len(series)}; draw the others apart")
+    for label, row in rows.items():
+        for name, (mean, low, high) in row.items():
+            if not low <= mean <= high:
+                raise ValueError(f"rows[{label!r}][{name!r}] must be mean, low, high, got {(mean, low, high)}")
+    with mpl.rc_context(STYLE):
+        ax = ax or _axes(height=0.9 + 0.22 * len(rows) * (len(series) + 0.6))
+        ax.axvline(0, color=FOREGROUND, linewidth=1, linestyle="--")
+        # Shapes tell the series apart: colours belong to concepts.
+        for i, (name, marker) in enumerate(zip(series, "oDs^", strict=False)):
+            label = name
+            for at, row in enumerate(rows.values()):
+                if name in row:
+                    mean, low, high = row[name]
+                    y = at + 0.28 * (i - (len(series) - 1) / 2)
+                    ax.plot([low, high], [y, y], color=FOREGROUND, linewidth=1.6, solid_capstyle="butt")
+                    resolved = low > 0 or high < 0
+                    ax.plot(mean, y, marker, color=FOREGROUND, markersize=7, label=label,
+                            fillstyle="full" if resolved else "none")
+                    label = None
+        ax.set(yticks=range(len(rows)), yticklabels=list(rows), xlabel=xlabel)
+        ax.set_ylim(len(rows) - 0.5, -0.5)
+        ax.tick_params(axis="y", length=0)
+        ax.grid(True, axis="x")
+        if len(series) > 1:
+            legend = ax.legend(ncols=4, loc="lower left", bbox_to_anchor=(0, 1), handlelength=1, columnspacing=1)
+            for handle in legend.legend_handles:
+                handle.set_fillstyle("full")
+    spoken = "; ".join(
+        f"{label}, {name}: {mean:+.2f}, from {low:+.2f} to {high:+.2f}"
+        f"{'' if low > 0 or high < 0 else ', not resolved'}"
+        for label, row in rows.items()
+        for name, (mean, low, high) in row.items()
+    )
+    return _described(ax, f"Differences with their intervals, in {xlabel}. {spoken}.")
+
+
 def svg(ax: Axes | Figure) -> str:
     """Return a figure as an inline SVG that follows the page: its text colour, its palette, its width.
 

@@ -22,6 +22,10 @@ PROFILES = {
     "classical": [(256, ""), (64, "pointwise"), (64, "standard"), (256, "pointwise")],
 }
 ROOF = {"filter": (1.1, 4e9, "depthwise"), "mix": (27.0, 60e9, "pointwise")}
+EFFECTS = {
+    "ReLU6": {"digits": (-1.66, -2.05, -1.27), "patches": (-5.94, -8.4, -3.48)},
+    "shortcut": {"patches": (-2.37, -5.87, 1.13)},
+}
 MASKS = {"standard": np.ones((4, 4), bool), "depthwise": np.eye(4, dtype=bool)}
 
 # name: the figure, what its spoken text must hold, and the concepts that it draws
@@ -62,6 +66,11 @@ FIGURES = {
         [],
     ),
 }
+FIGURES["effects"] = (
+    lambda ax=None: figures.effects(EFFECTS, "points <of accuracy>", ax=ax),
+    ["ReLU6, digits: -1.66, from -2.05 to -1.27;", "shortcut, patches: -2.37, from -5.87 to +1.13, not resolved"],
+    [],
+)
 every_figure = pytest.mark.parametrize("name", FIGURES)
 
 
@@ -189,6 +198,19 @@ def test_silhouettes_are_as_high_as_their_channels():
     assert heights == [channels for steps in PROFILES.values() for channels, _ in steps]
 
 
+def test_effects_lie_where_their_numbers_are_and_are_filled_when_resolved():
+    ax = figures.effects(EFFECTS, "points")
+    zero, *lines = ax.lines
+    assert list(zero.get_xdata()) == [0, 0]
+    whiskers, marks = lines[::2], lines[1::2]
+    assert [list(line.get_xdata()) for line in whiskers] == [[-2.05, -1.27], [-8.4, -3.48], [-5.87, 1.13]]
+    assert [mark.get_xdata()[0] for mark in marks] == [-1.66, -5.94, -2.37]
+    assert [mark.get_fillstyle() for mark in marks] == ["full", "full", "none"]
+    assert [mark.get_marker() for mark in marks] == ["o", "D", "D"]
+    assert marks[0].get_ydata()[0] < marks[1].get_ydata()[0] < marks[2].get_ydata()[0]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["digits", "patches"]
+
+
 def test_maps_of_several_shapes_are_shown_whole():
     for order in (["tall", "wide"], ["wide", "tall"]):
         images = {"tall": np.zeros((8, 4)), "wide": np.zeros((3, 6))}
@@ -232,6 +254,12 @@ def test_bad_roles_are_refused_by_name():
 def test_what_cannot_be_drawn_is_refused():
     with pytest.raises(ValueError, match="bars must hold at least one block"):
         figures.cost_bars({})
+    with pytest.raises(ValueError, match="rows must hold at least one difference"):
+        figures.effects({}, "points")
+    with pytest.raises(ValueError, match="rows must hold at most 4 series, got 5"):
+        figures.effects({"a": {str(i): (0, -1, 1) for i in range(5)}}, "points")
+    with pytest.raises(ValueError, match=r"rows\['a'\]\['b'\] must be mean, low, high, got \(2, -1, 1\)"):
+        figures.effects({"a": {"b": (2, -1, 1)}}, "points")
     with pytest.raises(ValueError, match=r"lines\['a'\] must have 2 points like x, got 3"):
         figures.curves([1, 2], {"a": [1, 2, 3]}, "x", "y")
     with pytest.raises(ValueError, match="points must hold at least one layer"):

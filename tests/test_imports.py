@@ -29,6 +29,8 @@ MAY_IMPORT = {
     "measure": {"_modules", "cost", "timing"},
     "shipping": {"_modules"},
     "figures": {"palette"},
+    "datasets": set(),
+    "training": {"blocks", "datasets", "layers", "models"},
     "manifold": set(),
     "tables": set(),
     "answers": set(),
