@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from types import SimpleNamespace
 
 import editions
+import launch_menu
 import pytest
+from book_site import repository_url
 
 CHAPTER = "chapters/03_depthwise_separable_convolution"
 
@@ -61,10 +65,29 @@ def test_pages_without_a_lesson_have_no_such_menu(visit, served, other):
     assert visit(served + other).page.locator(".dropdown-run-buttons").count() == 0
 
 
-def test_colab_is_offered_only_where_the_repository_is_known(site):
-    from book_site import repository_url
-    from launch_menu import colab_url
+@pytest.mark.parametrize(
+    ("remote", "texts"),
+    [
+        ("git@github.com:a/b.git", ["Download notebook", "Open in Colab", "Student edition"]),
+        ("/srv/git/b.git", ["Download notebook", "Student edition", "Live edition"]),
+    ],
+)
+def test_the_menu_follows_the_git_remote(monkeypatch, tmp_path, remote, texts):
+    for name in ("BOOK_REPO_URL", "GITHUB_REPOSITORY"):
+        monkeypatch.delenv(name, raising=False)
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    subprocess.run(["git", "-C", tmp_path, "remote", "add", "origin", remote], check=True)
+    env = SimpleNamespace(found_docs={CHAPTER}, doc2path="{}.ipynb".format)
+    theirs = {"label": "download-buttons", "buttons": [{"label": "download-source-button"}, {"label": "pdf"}]}
+    context = {"header_buttons": [theirs], "pathto": lambda path, resource: f"../{path}"}
+    launch_menu.add_menu(SimpleNamespace(env=env, srcdir=tmp_path), CHAPTER, "page.html", context, object())
+    menu, theirs = context["header_buttons"]
+    assert [entry["text"] for entry in menu["buttons"]][:3] == texts
+    assert menu["buttons"][0]["url"] == f"../colab/{CHAPTER.rpartition('/')[2]}.ipynb"
+    assert theirs["buttons"] == [{"label": "pdf"}]
 
-    known = colab_url(repository_url(site.parents[1]), CHAPTER)
+
+def test_colab_is_offered_only_where_the_repository_is_known(site):
+    known = launch_menu.colab_url(repository_url(site.parents[1]), CHAPTER)
     html = (site / f"{CHAPTER}.html").read_text(encoding="utf8")
     assert ("colab.research.google.com" in html) == bool(known)
