@@ -44,6 +44,9 @@ SETUP = Path(__file__).with_name("setup_cell.py")
 GIVEN = {"torch", "torchvision", "ipywidgets", "traitlets", "IPython", "numpy", LIBRARY}
 # They say themselves what they miss, where a reader comes upon it.
 SAY_WHAT_THEY_MISS = {"checks", "explorables"}
+OTHERWISE_CALLED = {"PIL": "pillow", "skimage": "scikit-image", "sklearn": "scikit-learn"}  # asking takes seconds
+# Files that hardly compress: only the notebooks whose modules name them carry them along.
+DENSE = {".npz", ".pt"}
 FORM = {"cellView": "form", "jupyter": {"source_hidden": True}}  # folded away in Colab, and in JupyterLab
 READ_ONLY = {"editable": False, "deletable": False}
 MINUTES = re.compile(r"\*(\d+) min\.\*\s*")
@@ -67,9 +70,9 @@ def write_editions(app, exception) -> None:
     carried = {}
     for name, notebook in chapters.items():
         carried.update(solutions(name, notebook, PlainMarkdown(app.env, name, glued(app, name), site)))
-    archive = library_archive(Path(app.srcdir), carried)
     written = set()
     for name, notebook in chapters.items():
+        archive = library_archive(Path(app.srcdir), carried, notebook)
         setup = setup_cell(archive, needs(Path(app.srcdir), notebook))
         for kind in EDITIONS if chapter_number(name) else EDITIONS[:1]:
             plain = PlainMarkdown(app.env, name, glued(app, name), site)
@@ -140,17 +143,33 @@ def solutions(name: str, notebook: Mapping, plain: PlainMarkdown) -> dict[str, d
     return found
 
 
-def library_archive(root: Path, carried: Mapping[str, Mapping]) -> bytes:
+def library_archive(root: Path, carried: Mapping[str, Mapping], notebook: Mapping) -> bytes:
     """Return the library, and the answers, as a compressed archive; the same files give the same bytes."""
-    files = {path.relative_to(root).as_posix(): path.read_bytes() for path in library_files(root)}
+    programs = "\n".join([*used(root, notebook), *explorables(root, notebook)])
+    paths = [path for path in library_files(root) if path.suffix not in DENSE or stem(path) in programs]
+    files = {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
     files[f"{LIBRARY}/data/answers.json"] = json.dumps(carried, indent=1, ensure_ascii=False).encode()
+    return packed(tuple(sorted(files.items())))
+
+
+@cache
+def packed(files: tuple[tuple[str, bytes], ...]) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:xz", preset=9, format=tarfile.GNU_FORMAT) as archive:
-        for name in sorted(files):
+        for name, content in files:
             entry = tarfile.TarInfo(name)
-            entry.size = len(files[name])
-            archive.addfile(entry, io.BytesIO(files[name]))
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
     return buffer.getvalue()
+
+
+def stem(path: Path) -> str:
+    """Return the beginning of a file's name, up to where files of one kind differ.
+
+    >>> stem(Path("data/digits_inverted.npz")), stem(Path("data/photo.pt"))
+    ('digits_', 'photo')
+    """
+    return re.match(r"[^_-]+[_-]?", path.stem)[0]
 
 
 def library_files(root: Path) -> list[Path]:
@@ -176,8 +195,7 @@ def setup_cell(archive: bytes, packages: Mapping[str, str]) -> str:
 
 def needs(root: Path, notebook: Mapping) -> dict[str, str]:
     """Return the modules that the library and a chapter import, and which package brings each."""
-    program = "\n".join(source(cell) for cell in notebook["cells"] if is_shown(cell))
-    modules = imported_by_library(root, program) - GIVEN - sys.stdlib_module_names
+    modules = set().union(*map(imported, used(root, notebook))) - GIVEN - sys.stdlib_module_names
     found = {name: package_of(name) for name in modules}
     project = (root / "pyproject.toml").read_text(encoding="utf8")
     declared = re.search(r"^dependencies = \[(.*?)^\]", project, re.MULTILINE | re.DOTALL)[1]
@@ -187,19 +205,28 @@ def needs(root: Path, notebook: Mapping) -> dict[str, str]:
     return found
 
 
-def imported_by_library(root: Path, program: str) -> set[str]:
-    """Return what is imported, in functions too, by the modules of the library that a program uses."""
-    found, seen, todo = set(), set(SAY_WHAT_THEY_MISS), [program]
+def used(root: Path, notebook: Mapping) -> list[str]:
+    """Return a chapter's program, and those modules of the library that it uses, whole."""
+    todo = ["\n".join(source(cell) for cell in notebook["cells"] if is_shown(cell))]
+    found, seen = [], set(SAY_WHAT_THEY_MISS)
     while todo:
-        text = todo.pop()
-        found |= imported(text)
-        for path in sorted({root / LIBRARY / f"{name}.py" for name in of_library(text) - seen}):
+        found.append(todo.pop())
+        for path in sorted({root / LIBRARY / f"{name}.py" for name in of_library(found[-1]) - seen}):
             seen.add(path.stem)
             if path.is_file():
                 todo.append(path.read_text(encoding="utf8"))
     return found
 
 
+def explorables(root: Path, notebook: Mapping) -> list[str]:
+    """Return the modules of the explorables that a chapter shows."""
+    program = used(root, notebook)[0]
+    names = {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower() for name in re.findall(r"explorables\.(\w+)\(", program)}
+    paths = (root / LIBRARY / "explorables" / f"{name}.py" for name in sorted(names))
+    return [path.read_text(encoding="utf8") for path in paths if path.is_file()]
+
+
+@cache
 def of_library(program: str) -> set[str]:
     """Return the names that are imported from the library, or beside each other in it.
 
@@ -214,6 +241,8 @@ def of_library(program: str) -> set[str]:
 
 def package_of(module: str) -> str:
     """Return the package that brings a module; most have its name."""
+    if module in OTHERWISE_CALLED:
+        return OTHERWISE_CALLED[module]
     try:
         return importlib.metadata.distribution(module).metadata["Name"]
     except importlib.metadata.PackageNotFoundError:
@@ -238,6 +267,7 @@ def is_shown(cell: Mapping) -> bool:
     return cell["cell_type"] == "code" and not FOR_THE_BOOK & set(cell["metadata"].get("tags", []))
 
 
+@cache
 def imported(code: str) -> set[str]:
     r"""Return the packages that a cell imports.
 
