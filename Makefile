@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-colab lab serve publish bench bench-build lint clean
+.PHONY: help book test test-colab test-matrix lab live serve slides bundle publish bench bench-build lint clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -19,8 +19,21 @@ test: book  ## bring the book up to date, then run all tests
 test-colab: book  ## run every edition as Colab would (the first time: 5 GB of packages, some minutes)
 	$(BIN)/python -m pytest -m colab tests/colab
 
+test-matrix: $(READY)  ## run the tests on old and new Pythons and packages (an hour or more, tens of GB for a while)
+	$(BIN)/python tests/matrix.py --write
+
 lab: $(READY)  ## open the chapters in JupyterLab
 	$(BIN)/jupyter lab chapters
+
+live: book  ## open the live edition in JupyterLab, afresh
+	rm -rf _build/live && cp -R _build/html/live _build/live
+	$(BIN)/jupyter lab _build/live
+
+slides: book  ## make the decks of slides, and say where they are
+	@ls _build/html/slides/*.html
+
+bundle: book  ## pack site, notebooks and the list of packages for a room without the internet
+	$(BIN)/python _ext/bundle.py
 
 serve: book  ## serve the built site on this machine (PORT=8000)
 	$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html

@@ -216,6 +216,15 @@ EDITS = {
         # A notebook is a file to keep, not a page to look at.
         (r'target="_blank"', '{% if url.endswith(".ipynb") %}download{% else %}target="_blank"{% endif %}'),
     ],
+    # Large type, beside the colours: _static/large_type.js listens, book.css sets the scale.
+    "article-header-buttons.html": [
+        (
+            r"(?=\{% include \"theme-switcher\.html\" %\})",
+            '<button type="button" class="btn btn-sm nav-link pst-navbar-icon large-type-button pst-js-only" '
+            'aria-label="Large type" aria-pressed="false" title="Large type"><i class="fa-solid fa-text-height"></i>'
+            "</button>\n",
+        ),
+    ],
 }
 
 
@@ -287,7 +296,7 @@ def remove_stale_pages(app, exception) -> None:
         return
     known = {app.builder.get_outfilename(name) for name in (*app.env.found_docs, "genindex", "search", "py-modindex")}
     for page in Path(app.outdir).rglob("*.html"):
-        if str(page) not in known and page.relative_to(app.outdir).parts[0] not in ("_modules", "_static"):
+        if str(page) not in known and page.relative_to(app.outdir).parts[0] not in ("_modules", "_static", "slides"):
             page.unlink()
 
 

@@ -27,8 +27,9 @@ def main() -> int:
         (BUILD / ".doctrees" / "environment.pickle").unlink(missing_ok=True)
         print(f"The book was not built ({seconds:.0f} s): see the warnings above.", file=sys.stderr)
         return code
-    pages = [page for page in (BUILD / "html").rglob("*.html") if "_static" not in page.parts]
-    print(f"Built {len(pages)} pages in {seconds:.0f} s. Open {BUILD / 'html' / 'index.html'}")
+    pages = [page for page in (BUILD / "html").rglob("*.html") if not {"_static", "slides"} & set(page.parts)]
+    decks = list((BUILD / "html" / "slides").glob("*.html"))
+    print(f"Built {len(pages)} pages and {len(decks)} decks in {seconds:.0f} s. Open {BUILD / 'html' / 'index.html'}")
     return 0
 
 

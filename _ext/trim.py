@@ -44,6 +44,7 @@ ICONS = {
     "pencil": '<path d="M4 20l1-5L16 4l4 4L9 19zM13 7l4 4"/>',
     "pencil-alt": '<path d="M4 20l1-5L16 4l4 4L9 19zM13 7l4 4"/>',
     "play": '<path d="M7 4l12 8-12 8z"/>',
+    "text-height": '<path d="M2.5 19L8 5l5.5 14M4.5 14.5h7M14.5 19L18 10l3.5 9M16 16h4"/>',
     "sun": '<circle cx="12" cy="12" r="4"/>'
     '<path d="M12 2v2M12 20v2M2 12h2M20 12h2M5 5l1.4 1.4M17.6 17.6L19 19M5 19l1.4-1.4M17.6 6.4L19 5"/>',
 }

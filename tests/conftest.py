@@ -49,7 +49,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
     The source listings are all made by one template, so one of them stands for the rest.
     """
-    pages = sorted(path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html") if "_static" not in path.parts)
+    pages = sorted(
+        path.relative_to(SITE).as_posix()
+        for path in SITE.rglob("*.html")
+        if not {"_static", "slides"} & set(path.parts)  # a deck is no page: tests/site/test_slides.py
+    )
     listings = [page for page in pages if page.startswith("_modules/")]
     if "any_page" in metafunc.fixturenames:
         metafunc.parametrize("any_page", pages or ["index.html"])

@@ -24,6 +24,7 @@ SAYS = """input => ({
 def homes(site) -> list[str]:
     """Return the pages that show an explorable. A quiz is hosted alike, but has no sliders, and tests of its own."""
     pages = [path for path in sorted(site.rglob("*.html")) if EXPLORABLE.search(path.read_text("utf8"))]
+    pages = [path for path in pages if path.parent.name != "slides"]  # where most figures wait for their slide
     assert pages, "no page of the site shows an explorable"
     return [page.relative_to(site).as_posix() for page in pages]
 

@@ -16,7 +16,11 @@ VIEWPORTS = ({"width": 1280, "height": 800}, {"width": 375, "height": 800})
 @pytest.fixture(scope="session")
 def loaded(browser, site, served) -> dict[str, list]:
     """Return what each page loads, at both widths: at the smaller one other icons show."""
-    pages = [page.relative_to(site).as_posix() for page in site.rglob("*.html") if "_static" not in page.parts]
+    pages = [
+        page.relative_to(site).as_posix()
+        for page in site.rglob("*.html")
+        if not {"_static", "slides"} & set(page.parts)
+    ]
     return {
         page: weigh(browser, served, page, viewport=VIEWPORTS[0]) + weigh(browser, served, page, viewport=VIEWPORTS[1])
         for page in sorted(pages)

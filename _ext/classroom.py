@@ -1,0 +1,88 @@
+"""What the page for instructors needs to know of this copy of the book: where it comes from, and which decks it has."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from urllib.parse import quote, urlencode, urlsplit
+
+from docutils import nodes
+from sphinx.util.docutils import SphinxDirective
+
+BINDER = "https://mybinder.org/v2"
+BINDER_KNOWS = {"github.com": "gh", "gitlab.com": "gl"}
+HUB = "https://your-hub.example"  # the reader's own; .example is reserved for such names (RFC 2606)
+
+
+def binder_link(repository: str, branch: str, path: str) -> str:
+    """Return the address at which Binder opens a file of a repository.
+
+    >>> binder_link("https://github.com/someone/book", "main", "chapters/01.ipynb")
+    'https://mybinder.org/v2/gh/someone/book/main?urlpath=lab%2Ftree%2Fchapters%2F01.ipynb'
+    """
+    address = urlsplit(repository)
+    if kind := BINDER_KNOWS.get(address.netloc):
+        name = address.path.strip("/")
+        where = f"{kind}/{name if kind == 'gh' else quote(name, safe='')}"
+    else:
+        where = f"git/{quote(repository, safe='')}"
+    return f"{BINDER}/{where}/{quote(branch, safe='')}?{urlencode({'urlpath': f'lab/tree/{path}'})}"
+
+
+def hub_link(repository: str, branch: str, path: str) -> str:
+    """Return the address at which a JupyterHub pulls a repository with nbgitpuller, and opens a file of it."""
+    folder = repository.rstrip("/").rpartition("/")[2].removesuffix(".git")
+    query = {"repo": repository, "branch": branch, "urlpath": f"lab/tree/{folder}/{path}"}
+    return f"{HUB}/hub/user-redirect/git-pull?{urlencode(query)}"
+
+
+def chapters(source: Path) -> dict[str, str]:
+    """Return the title of each chapter by the name of its notebook."""
+    found = {}
+    for path in sorted((source / "chapters").glob("*.ipynb")):
+        first = "".join(json.loads(path.read_text(encoding="utf8"))["cells"][0]["source"])
+        found[path.name] = first.splitlines()[0].removeprefix("# ")
+    return found
+
+
+def hub_text(repository: str, branch: str, names: dict[str, str]) -> str:
+    """Say where the chapters can be started: links where the repository is known, and else how to get them."""
+    if not repository:
+        return (
+            "Links for your JupyterHub and for Binder stand here when the book was built in a checkout with a remote "
+            "on the web. This copy was not, so there are none. Set `BOOK_REPO_URL` to the repository's address and "
+            "build again.\n"
+        )
+    first = f"chapters/{next(iter(names))}"
+    binder = ", ".join(
+        f"[{title}]({binder_link(repository, branch, f'chapters/{name}')})" for name, title in names.items()
+    )
+    return (
+        f"For your JupyterHub, put its own address in place of `{HUB}` (nbgitpuller must be installed there). This "
+        f"link opens the first chapter; for another one, change its end:\n\n"
+        f"```text\n{hub_link(repository, branch, first)}\n```\n\nOn Binder: {binder}.\n"
+    )
+
+
+class HubLinks(SphinxDirective):
+    """Links that start a chapter on a JupyterHub or on Binder."""
+
+    def run(self) -> list[nodes.Node]:
+        options = self.config.html_theme_options
+        names = chapters(Path(self.env.srcdir))
+        text = hub_text(options.get("repository_url", ""), options.get("repository_branch", ""), names)
+        return self.parse_text_to_nodes(text)
+
+
+class SlideDecks(SphinxDirective):
+    """A line of links to the decks."""
+
+    def run(self) -> list[nodes.Node]:
+        links = [f"[{title}](page:slides/{Path(name).stem})" for name, title in chapters(Path(self.env.srcdir)).items()]
+        return self.parse_text_to_nodes(f"The decks: {', '.join(links)}.\n")
+
+
+def setup(app) -> dict:
+    app.add_directive("hub-links", HubLinks)
+    app.add_directive("slide-decks", SlideDecks)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

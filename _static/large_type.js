@@ -1,0 +1,39 @@
+// Large type for a projector: one button, remembered. The script runs before the first paint, so nothing jumps.
+(() => {
+  "use strict";
+  const KEY = "large-type";
+  const root = document.documentElement;
+  const button = () => document.querySelector(".large-type-button");
+
+  const show = (large) => {
+    root.classList.toggle("large-type", large);
+    button()?.setAttribute("aria-pressed", String(large));
+  };
+  const remember = (large) => {
+    try {
+      if (large) localStorage.setItem(KEY, "on");
+      else localStorage.removeItem(KEY);
+    } catch {
+      // Nothing may be stored here: the choice holds for this page.
+    }
+  };
+  const isRemembered = () => {
+    try {
+      return localStorage.getItem(KEY) === "on";
+    } catch {
+      return false;
+    }
+  };
+
+  show(isRemembered());
+  document.addEventListener("DOMContentLoaded", () => show(root.classList.contains("large-type")));
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest?.(".large-type-button")) return;
+    const large = !root.classList.contains("large-type");
+    show(large);
+    remember(large);
+  });
+  addEventListener("storage", (event) => {
+    if (event.key === KEY) show(event.newValue === "on"); // another tab has changed it
+  });
+})();

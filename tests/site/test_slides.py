@@ -1,0 +1,145 @@
+"""Each chapter has a deck that works from a folder, with the network cut, from the keyboard, with its figures alive."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import slides
+from docutils import nodes
+from test_pages import too_wide
+
+ROOT = Path(__file__).resolve().parents[2]
+CHAPTERS = [path.stem for path in sorted((ROOT / "chapters").glob("*.ipynb"))]
+SHOWN = "() => deck.getCurrentSlide().dataset.cell"
+
+
+def cells(name: str) -> list[dict]:
+    return json.loads((ROOT / "chapters" / f"{name}.ipynb").read_text(encoding="utf8"))["cells"]
+
+
+def kind(cell: dict) -> str:
+    return cell["metadata"].get("slideshow", {}).get("slide_type", "")
+
+
+def ready(page) -> None:
+    page.wait_for_function("document.querySelector('.reveal.ready')")
+    page.wait_for_function("!document.querySelector('.mn-explorable:not(.mn-live)')")
+
+
+# What is a slide
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_every_cell_says_what_it_is_on_a_slide(name):
+    for cell in cells(name):
+        assert kind(cell) in slides.KINDS[:-1], (cell["id"], kind(cell))
+        if "solution" in cell["metadata"].get("tags", []):
+            assert kind(cell) == "skip", cell["id"]  # the class sees the exercise, and not its answer
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_deck_has_the_slides_that_the_notebook_names_in_its_order(name, site):
+    html = (site / "slides" / f"{name}.html").read_text(encoding="utf8")
+    wanted = [cell["id"] for cell in cells(name) if kind(cell) in ("slide", "subslide")]
+    assert re.findall(r'<section data-cell="([\w-]+)"', html) == wanted
+
+
+def test_long_text_goes_to_the_speaker_and_the_rest_stays():
+    title, first, second = nodes.title("", "T"), nodes.paragraph("", "first"), nodes.paragraph("", "second")
+    formula = nodes.math_block("", "x")
+    assert list(slides.sorted_out([title, first, second, formula])) == [
+        (title, True),
+        (first, True),
+        (second, False),
+        (formula, True),
+    ]
+
+
+def test_a_slide_type_that_nobody_knows_is_reported():
+    document = nodes.section("", nodes.comment(slide="slid", cell=0), nodes.paragraph("", "text"))
+    with pytest.raises(ValueError, match="cell a has slide_type 'slid'; it must be one of slide, subslide"):
+        slides.columns(document, ["a"])
+
+
+# How it runs
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_deck_runs_from_a_folder_to_its_last_slide(visit, site, name):
+    visited = visit((site / "slides" / f"{name}.html").as_uri(), viewport={"width": 1280, "height": 720})
+    page = visited.page
+    ready(page)
+    total = page.evaluate("deck.getTotalSlides()")
+    seen = [page.evaluate(SHOWN)]
+    for _ in range(5 * total):  # fragments take a key of their own
+        if page.evaluate("deck.isLastSlide()"):
+            break
+        page.keyboard.press("Space")
+        if page.evaluate(SHOWN) != seen[-1]:
+            seen.append(page.evaluate(SHOWN))
+            current = page.locator("section.present:not(.stack)")
+            assert current.bounding_box()["width"] <= 1280
+            assert current.evaluate("slide => slide.scrollWidth <= slide.clientWidth"), seen[-1]
+    assert len(seen) == total
+    assert visited.foreign == []
+    assert visited.errors == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_figure_on_a_slide_keeps_its_keys_and_gives_them_back(visit, served, scheme):
+    visited = visit(f"{served}slides/06_inverted_residual.html#inverted-block?expansion=3", color_scheme=scheme)
+    page = visited.page
+    ready(page)
+    here = page.evaluate(SHOWN)
+    assert here == "explorable"  # the address led to the figure's slide
+    assert page.evaluate("document.documentElement.dataset.theme") == scheme
+    figure = page.locator("section.present [data-explorable=inverted-block]")
+    slider = figure.get_by_role("slider", name="Expansion")
+    assert slider.get_attribute("aria-valuetext").startswith("3")
+    said = figure.locator(".mn-result").inner_text()
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    assert slider.get_attribute("aria-valuetext").startswith("4")
+    assert figure.locator(".mn-result").inner_text() != said
+    assert page.evaluate(SHOWN) == here
+    page.keyboard.press("Escape")
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate(SHOWN) != here
+    assert visited.foreign == []
+    assert visited.errors == []
+
+
+def test_slide_stands_in_the_address(visit, served):
+    page = visit(f"{served}slides/03_depthwise_separable_convolution.html").page
+    ready(page)
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    here = page.evaluate(SHOWN)
+    assert f"slide={here}" in page.url
+    page.reload()
+    ready(page)
+    assert page.evaluate(SHOWN) == here
+
+
+def test_speaker_has_notes_in_a_window_of_their_own(visit, served):
+    visited = visit(f"{served}slides/01_standard_convolution.html?slide=one-value")
+    page = visited.page
+    ready(page)
+    with page.context.expect_page() as opened:
+        page.keyboard.press("s")
+    speaker = opened.value
+    speaker.get_by_text("as deep as the image").wait_for()
+    assert visited.foreign == []
+    assert visited.errors == []
+
+
+def test_deck_fits_a_phone(visit, served):
+    page = visit(
+        f"{served}slides/01_standard_convolution.html?slide=notation", viewport={"width": 375, "height": 667}
+    ).page
+    ready(page)
+    assert too_wide(page) == []
+    assert page.evaluate("deck.getCurrentSlide().scrollWidth <= innerWidth")
