@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from html import unescape
 from pathlib import Path
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -82,7 +83,15 @@ class SlideDecks(SphinxDirective):
         return self.parse_text_to_nodes(f"The decks: {', '.join(links)}.\n")
 
 
+def unescape_addresses(app, doctree: nodes.document) -> None:
+    """Take back MyST's escaping of the & in an address: docutils escapes it, too, and the second one would stay."""
+    for link in doctree.findall(nodes.reference):
+        if "&amp;" in link.get("refuri", ""):
+            link["refuri"] = unescape(link["refuri"])
+
+
 def setup(app) -> dict:
+    app.connect("doctree-read", unescape_addresses)
     app.add_directive("hub-links", HubLinks)
     app.add_directive("slide-decks", SlideDecks)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -165,8 +165,9 @@ class Draw:
         visitor = self.builder.create_translator(self.document, self.builder)
         for child in children:
             child.walkabout(visitor)
+        html = re.sub(r"<(/?)section\b", r"<\1div", "".join(visitor.body))  # to reveal.js a section is a slide
         # Links within the chapter lead to its page.
-        return re.sub(r'(<a\b[^>]* href=")#', rf"\g<1>../{self.pagename}.html#", "".join(visitor.body))
+        return re.sub(r'(<a\b[^>]* href=")#', rf"\g<1>../{self.pagename}.html#", html)
 
 
 def page_html(title: str, pagename: str, body: str) -> str:
@@ -212,6 +213,15 @@ def copy_files(app) -> None:
         shutil.copyfile(Path(__file__).with_name(name), target / name)
 
 
+def outdated(app, env, added, changed, removed) -> list[str]:
+    """Name the chapters to write again: those whose deck is missing, or older than this file."""
+    if app.builder.format != "html":
+        return []
+    written = Path(__file__).stat().st_mtime
+    decks = {name: deck_path(app, name) for name in env.found_docs if name.startswith("chapters/")}
+    return [name for name, deck in decks.items() if not deck.exists() or deck.stat().st_mtime < written]
+
+
 def remove_stale_decks(app, exception) -> None:
     """Remove the decks of chapters that are gone."""
     if exception or app.builder.format != "html":
@@ -225,6 +235,7 @@ def remove_stale_decks(app, exception) -> None:
 def setup(app) -> dict:
     MditRenderMixin.render_nb_cell_markdown = render_markdown_cell
     app.connect("builder-inited", copy_files)
+    app.connect("env-get-outdated", outdated)
     app.connect("html-page-context", write_deck, priority=930)
     app.connect("build-finished", remove_stale_decks)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
