@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import quote, urlencode, urlsplit
 
 from docutils import nodes
+from launch_menu import BRANCH
 from sphinx.util.docutils import SphinxDirective
 
 BINDER = "https://mybinder.org/v2"
@@ -54,14 +55,15 @@ def hub_text(repository: str, branch: str, names: dict[str, str]) -> str:
             "on the web. This copy was not, so there are none. Set `BOOK_REPO_URL` to the repository's address and "
             "build again.\n"
         )
-    first = f"chapters/{next(iter(names))}"
+    first = f"student/{next(iter(names))}"
     binder = ", ".join(
         f"[{title}]({binder_link(repository, branch, f'chapters/{name}')})" for name, title in names.items()
     )
     return (
         f"For your JupyterHub, put its own address in place of `{HUB}` (nbgitpuller must be installed there). This "
-        f"link opens the first chapter; for another one, change its end:\n\n"
-        f"```text\n{hub_link(repository, branch, first)}\n```\n\nOn Binder: {binder}.\n"
+        f"link opens the student edition of the first chapter, which `make publish` puts on the branch `{BRANCH}`; for "
+        f"another chapter or edition, change its end:\n\n"
+        f"```text\n{hub_link(repository, BRANCH, first)}\n```\n\nOn Binder: {binder}.\n"
     )
 
 

@@ -3,7 +3,7 @@
 What is a slide stands in the notebook, as Jupyter and Colab read it: ``"slideshow": {"slide_type": ...}`` in a cell's
 metadata, with ``slide``, ``subslide``, ``fragment``, ``notes``, ``skip``, or nothing for what goes on. A page has long
 paragraphs and a slide must not: of a text cell the deck shows the heading, the paragraph below it, formulas, tables,
-lists and boxes. The other paragraphs become the speaker's notes.
+lists and boxes. The other paragraphs become the speaker's notes, beside what cells with the tag ``speaker`` say.
 
 A deck is one HTML file, ``slides/NN_topic.html``. It shares the pages' files and needs reveal.js (``_vendor/reveal``).
 """
@@ -17,6 +17,7 @@ from html import escape
 from pathlib import Path
 
 from docutils import nodes
+from markdown_it import MarkdownIt
 from myst_nb.core.render import MditRenderMixin
 from sphinx.util import logging
 
@@ -74,25 +75,38 @@ def opened(node: nodes.Element):
 # From cells to slides
 
 
-def columns(document: nodes.document, ids: list[str]) -> list[list[Slide]]:
-    """Sort what the document shows into columns of slides, as reveal.js wants them; `ids` are the cells'."""
+def columns(document: nodes.document, notebook: list[dict]) -> list[list[Slide]]:
+    """Sort what the document shows into columns of slides, as reveal.js wants them; `notebook` has all cells."""
     deck: list[list[Slide]] = []
     for index, kind, found in cells(document):
         if kind not in KINDS:
-            raise ValueError(f"cell {ids[index]} has slide_type {kind!r}; it must be one of {', '.join(KINDS[:-1])}")
+            raise ValueError(
+                f"cell {notebook[index]['id']} has slide_type {kind!r}; it must be one of {', '.join(KINDS[:-1])}"
+            )
         if not found or kind == "skip" or (not deck and kind != "slide"):
             continue
         if kind == "slide":
             deck.append([])
         if kind in ("slide", "subslide"):
-            deck[-1].append(Slide(ids[index]))
+            deck[-1].append(Slide(notebook[index]["id"]))
         slide = deck[-1][-1]
         for node, is_shown in sorted_out(found):
             if is_shown and kind != "notes":
                 slide.shown.append((node, kind == "fragment"))
             else:
                 slide.notes.append(node)
+        slide.notes += said_after(index, notebook)
     return deck
+
+
+def said_after(index: int | None, notebook: list[dict]) -> list[nodes.Node]:
+    """Return what the speaker is to say after a cell: the page leaves those cells out, and so does its document."""
+    found = []
+    for cell in notebook[index + 1 :] if index is not None else []:
+        if "speaker" not in cell["metadata"].get("tags", []):
+            break
+        found.append(nodes.raw("", MarkdownIt().render("".join(cell["source"])), format="html"))
+    return found
 
 
 def sorted_out(found: list[nodes.Node]):
@@ -114,7 +128,7 @@ def write_deck(app, pagename, templatename, context, doctree) -> None:
         return
     try:
         notebook = json.loads(Path(app.env.doc2path(pagename)).read_text(encoding="utf8"))
-        deck = columns(doctree, [cell["id"] for cell in notebook["cells"]])
+        deck = columns(doctree, notebook["cells"])
     except ValueError as error:
         LOGGER.warning("%s", error, location=pagename)
         return

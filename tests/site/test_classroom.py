@@ -114,8 +114,8 @@ def test_links_to_hubs_are_built_from_the_repository_and_nothing_is_invented():
     names = {"01_a.ipynb": "A", "02_b.ipynb": "B"}
     text = classroom.hub_text("https://gitlab.com/group/part/book", "main", names)
     assert "https://mybinder.org/v2/gl/group%2Fpart%2Fbook/main?urlpath=lab%2Ftree%2Fchapters%2F02_b.ipynb" in text
-    assert "repo=https%3A%2F%2Fgitlab.com%2Fgroup%2Fpart%2Fbook&branch=main" in text
-    assert "urlpath=lab%2Ftree%2Fbook%2Fchapters%2F01_a.ipynb" in text
+    assert "repo=https%3A%2F%2Fgitlab.com%2Fgroup%2Fpart%2Fbook&branch=gh-pages" in text
+    assert "urlpath=lab%2Ftree%2Fbook%2Fstudent%2F01_a.ipynb" in text
     without = classroom.hub_text("", "main", names)
     assert "http" not in without and "BOOK_REPO_URL" in without
 

@@ -61,7 +61,7 @@ def test_long_text_goes_to_the_speaker_and_the_rest_stays():
 def test_a_slide_type_that_nobody_knows_is_reported():
     document = nodes.section("", nodes.comment(slide="slid", cell=0), nodes.paragraph("", "text"))
     with pytest.raises(ValueError, match="cell a has slide_type 'slid'; it must be one of slide, subslide"):
-        slides.columns(document, ["a"])
+        slides.columns(document, [{"id": "a", "metadata": {}}])
 
 
 # How it runs
@@ -129,7 +129,8 @@ def test_speaker_has_notes_in_a_window_of_their_own(visit, served):
     with page.context.expect_page() as opened:
         page.keyboard.press("s")
     speaker = opened.value
-    speaker.get_by_text("as deep as the image").wait_for()
+    speaker.get_by_text("as deep as the image").wait_for()  # the page's own text
+    speaker.get_by_text("how deep is the filter?").wait_for()  # and a speaker's cell behind it
     assert visited.foreign == []
     assert visited.errors == []
 
