@@ -38,7 +38,8 @@
     backgroundTransition: "none",
     scrollActivationWidth: null, // a phone gets slides, too
     controlsLayout: "edges",
-    slideNumber: "c/t",
+    // Not "c/t": it would count every <section>, and a figure may have some of its own.
+    slideNumber: () => [deck.getSlidePastCount() + 1, "/", document.querySelectorAll("section[data-cell]").length],
     hash: false, // the address belongs to the figures' settings; the slide stands in the query
     respondToHashChanges: false,
     keyboardCondition: (event) => !ownsKey(event),

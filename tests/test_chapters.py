@@ -47,12 +47,14 @@ def executed(path: Path) -> nbformat.NotebookNode:
         notebook = read(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the database and of the kernel's sockets, when they are closed late
+            cache = get_cache(cache_path(ROOT, ROOT / "_build"))
             try:
-                cache = get_cache(cache_path(ROOT, ROOT / "_build"))
                 _, notebook = cache.merge_match_into_notebook(notebook)
             except KeyError:
                 print(f"running {path.name}, which the build has not run in this state ...", flush=True)
                 NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(path.parent)}}).execute()
+            finally:
+                cache.db.dispose()  # or Python 3.13 warns of it, some tests later
         EXECUTED[path] = notebook
     return EXECUTED[path]
 
