@@ -22,7 +22,6 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
-# torch itself follows torchvision, each of whose releases wants exactly one torch.
 PINNED = ("torchvision", "matplotlib", "ipywidgets", "anywidget", "torchinfo", "timm", "ptflops")
 SHOWN = ("torch", "torchvision", "numpy", "matplotlib", "ipywidgets", "anywidget", "timm")
 PLACE = re.compile(r"(<!-- matrix: [^\n]*-->\n).*?(<!-- end of matrix -->)", re.DOTALL)
@@ -117,6 +116,8 @@ def oldest(python: str) -> list[str]:
         fitting = [number for number in known if key(number) >= floor]
         if fitting:
             lines.append(f"{name}=={min(fitting, key=key)}\n")
+        if fitting and name == "torchvision":  # 0.19 wants torch 2.4, and so on; pip would download all in between
+            lines.append(f"torch==2.{min(map(key, fitting))[1] - 15}.*\n")
     return lines
 
 
