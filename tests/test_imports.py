@@ -43,8 +43,8 @@ EXPLORABLES_MAY_IMPORT = {
     *("cost", "roofline", "specs", "palette", "published", "manifold"),
 }
 EXPLORABLES_MAY_IMPORT_WHEN_LIVE = EXPLORABLES_MAY_IMPORT | {
-    *("blocks", "layers", "models", "measure", "shipping", "timing"),
-    "explorables.latency_lab",  # export.py writes its files
+    *("blocks", "layers", "models", "measure", "shipping", "timing", "training"),
+    *("explorables.latency_lab", "explorables.digit_canvas"),  # export.py writes the files of both
 }
 FOR_CHAPTERS = {"figures", "tables", "explorables", "quiz", "checks"}
 

@@ -37,6 +37,7 @@ _NAMES = {
     "ReceptiveField": "receptive_field",
     "Roofline": "roofline",
     "LatencyLab": "latency_lab",
+    "DigitCanvas": "digit_canvas",
 }
 
 __all__ = [*_NAMES]  # pyright: ignore[reportUnsupportedDunderAll]

@@ -5,6 +5,8 @@ They are committed, because the same network gives the same bytes: a test export
 
 from __future__ import annotations
 
+import base64
+import json
 import math
 
 from .runtime import DATA
@@ -60,14 +62,55 @@ def with_equal_weights(model: bytes) -> bytes:
 
 def files() -> dict[str, bytes]:
     """Return what stands in every file, by its name in the library's data."""
-    from .. import shipping
-    from . import latency_lab
+    from .. import shipping, training
+    from . import digit_canvas, latency_lab
 
     timed = latency_lab.timed()
-    return {
+    found = {
         latency_lab.file_of(name): with_equal_weights(shipping.to_onnx(module, timed[name].shape))
         for name, module in latency_lab.modules().items()
     }
+    for name, reader in digit_canvas.READERS.items():
+        model = shipping.to_onnx(training.trained(name), digit_canvas.SHAPE, features=[reader.part])
+        found[digit_canvas.file_of(name)] = model
+    found[digit_canvas.EXAMPLES.name] = (json.dumps(digits(), indent=1) + "\n").encode()
+    return found
+
+
+def digits() -> dict:
+    """Return what the trained networks say of the test set: of some images, and how many of all they read right.
+
+    The images are the first of each digit, and the first one that some network misreads of every second digit.
+
+    Examples
+    --------
+    >>> found = digits()
+    >>> [example["label"] for example in found["examples"] if not example["hard"]]
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
+    """
+    import torch
+
+    from .. import training
+    from .digit_canvas import READERS
+
+    images, labels = training.digits("test")
+    networks = {name: training.trained(name) for name in READERS}
+    with torch.inference_mode():
+        shares = {name: network(images).softmax(dim=1) for name, network in networks.items()}
+    misread = torch.stack([each.argmax(dim=1) != labels for each in shares.values()]).any(dim=0)
+    first = [int((labels == digit).nonzero()[0]) for digit in range(10)]
+    hard = [int(found[0]) for digit in range(0, 10, 2) if len(found := (misread & (labels == digit)).nonzero())]
+    examples = [
+        {
+            "label": int(labels[index]),
+            "hard": index in hard,
+            "pixels": base64.b64encode((255 * images[index]).round().byte().numpy().tobytes()).decode(),
+            "shares": {name: [round(share, 5) for share in shares[name][index].tolist()] for name in networks},
+        }
+        for index in [*first, *hard]
+    ]
+    accuracy = {name: training.accuracy(network, images, labels) for name, network in networks.items()}
+    return {"accuracy": accuracy, "examples": examples}
 
 
 def main() -> None:

@@ -1,7 +1,6 @@
 // The latency lab: blocks and small networks timed on this device, milliseconds against MACs.
 
 const ROUNDS = 15; // turns of each network
-const WIDE = 0.3; // of the median: quartiles further apart say that the device was disturbed
 const MACS_AXIS = [8e6, 500e6]; // as MACS in latency_lab.py; on the right there is room for the words on the lines
 const RATES = [1, 3, 10, 30, 100]; // thousand million MACs a second
 
@@ -210,9 +209,8 @@ function render({ model, el, signal }) {
       device: `${navigator.userAgent}; ${navigator.hardwareConcurrency} logical cores`,
       date: new Date().toISOString().slice(0, 10),
     }));
-    const wide = networks.some(({ name }) => yours[name][2] - yours[name][0] > WIDE * yours[name][1]);
     return `Measured with ${about.runtime}.${hidden ? " The page was in the background for a while: better measure again."
-      : wide ? " Something else was at work meanwhile, the quartiles lie far apart: better measure again." : ""}`;
+      : disturbed(Object.values(yours))}`;
   };
   const button = starter({
     labels: { start: `Measure on ${here}`, again: "Measure again" },

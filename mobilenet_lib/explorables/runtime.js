@@ -168,6 +168,7 @@ const reasonOf = ({ message }) => {
 
 const WARM = 60; // ms that a network runs before anything counts
 const TURN = 20; // ms that a turn takes about, or else
+const WIDE = 0.3; // of the median
 const TICKS = 50; // steps of the clock: a turn is then known to 2 %, even where the clock is coarse
 
 // Median and quartiles, as numpy.quantile interpolates them.
@@ -179,6 +180,10 @@ const quartilesOf = (samples) => {
     return ordered[below] + (at - below) * (ordered[Math.min(below + 1, ordered.length - 1)] - ordered[below]);
   });
 };
+
+// What to say when something else was at work meanwhile: the quartiles of some network lie far apart.
+const disturbed = (found) => found.some(([low, median, high]) => high - low > WIDE * median)
+  ? " The quartiles lie far apart, so something else was at work meanwhile: better measure again." : "";
 
 // How many runs make a turn of `wanted` ms, when `runs` took `ms`: at most eight times as many, since a coarse clock may
 // have seen nothing of them.

@@ -1,4 +1,4 @@
-// The plain functions of the explorables that run networks: runtime.js, latency_lab.js.
+// The plain functions of the explorables that run networks: runtime.js, latency_lab.js, digit_canvas.js.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -9,6 +9,7 @@ const load = (names, wanted) =>
   new Function(`${names.map(read).join("\n").replace("export default { render };", "")}; return { ${wanted} };`)();
 const runtime = load(["kit", "runtime"], "placeOf, conversation, quartilesOf, runsFor, takeTurns, reasonOf");
 const lab = load(["kit", "runtime", "latency_lab"], "speed, resultText, axisAround, STEPS");
+const digit = load(["kit", "runtime", "digit_canvas"], "asImage, sharesOf, SIDE, PAPER");
 
 const PAGE = { folder: "http://x/", protocol: "http:", wasm: true, workers: true, unzips: true };
 
@@ -127,4 +128,37 @@ test("the result's text is a table, and says when the page was in the background
     [["median", "lower", "upper", "MACs", "what"], ["2", "1", "3", "5", "A"]]);
   assert.ok(!lines.some((line) => line.includes("background")));
   assert.match(lab.resultText({ ...about, hidden: true }), /background/);
+});
+
+const drawn = (side, draw) => Array.from({ length: side * side }, (_, i) => (draw(i % side, Math.floor(i / side)) ? 1 : 0));
+const seven = (size, dx, dy) => (x, y) => {
+  const [u, v] = [(x - dx) / size, (y - dy) / size];
+  return u >= 0 && u < 0.6 && v >= 0 && v < 1 && (v < 0.15 || Math.abs(u - (0.6 - 0.4 * v)) < 0.08);
+};
+
+test("an empty paper is no image, and a dot is one in the middle", () => {
+  assert.equal(digit.asImage(new Array(100).fill(0), 10), null);
+  const dot = digit.asImage(drawn(digit.PAPER, (x, y) => x === 3 && y === 270), digit.PAPER);
+  assert.ok(dot.every(Number.isFinite));
+  const rows = dot.flatMap((value, i) => (value > 0 ? [Math.floor(i / digit.SIDE)] : []));
+  assert.equal(Math.max(...rows) - Math.min(...rows), 19);
+});
+
+test("where a digit is drawn does not matter, and how large only a little", () => {
+  const images = [[200, 10, 40], [200, 90, 70], [100, 5, 170]].map(([size, dx, dy]) =>
+    digit.asImage(drawn(digit.PAPER, seven(size, dx, dy)), digit.PAPER));
+  assert.deepEqual(images[0], images[1]);
+  const apart = images[0].map((value, i) => Math.abs(value - images[2][i]));
+  assert.ok(apart.reduce((a, b) => a + b) / apart.length < 0.01);
+  // Its centre of mass lies on pixel 14 within half a pixel, and its height is the box.
+  const mass = images[0].reduce((a, b) => a + b);
+  const at = (of) => images[0].reduce((total, value, i) => total + value * of(i), 0) / mass;
+  for (const place of [at((i) => i % 28), at((i) => Math.floor(i / 28))]) assert.ok(Math.abs(place - 14) <= 0.55, `${place}`);
+});
+
+test("probabilities add up to one, for large scores as well", () => {
+  for (const scores of [[1, 2, 3], [1000, 999, -1000], [0, 0, 0]]) {
+    const shares = digit.sharesOf(scores);
+    assert.ok(Math.abs(shares.reduce((a, b) => a + b) - 1) < 1e-12);
+  }
 });

@@ -130,6 +130,15 @@ def test_the_kernel_times_the_networks_of_the_latency_lab(figures):
     assert "in Python, one thread" in figure.locator("textarea").input_value()
 
 
+def test_the_kernel_reads_digits(figures):
+    figure = figures.nth(NAMES.index("DigitCanvas"))
+    figure.get_by_text("The 30 maps").wait_for(timeout=ANSWER * 1000)  # nobody had to press a button
+    example = next(each for each in explorables.DigitCanvas().examples if each["label"] == 4)
+    figure.get_by_role("button", name="Example 4", exact=True).click()
+    for answer, shares in zip(figure.locator(".mn-answer").all(), example["shares"].values(), strict=True):
+        answer.get_by_text(str(shares.index(max(shares)))).wait_for(timeout=ANSWER * 1000)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_explorable_answers_in_a_live_notebook(figures, name):
     figure = figures.nth(NAMES.index(name))

@@ -2,25 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from one_page import write_page
 from playwright.sync_api import Page
 from test_pages import AXE, too_wide, violations
 
+from mobilenet_lib import training
+from mobilenet_lib.explorables import digit_canvas
+from mobilenet_lib.explorables.digit_canvas import READERS, DigitCanvas
 from mobilenet_lib.explorables.latency_lab import LatencyLab
 
 POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' data:"
+PHONE = {"viewport": {"width": 375, "height": 800}, "has_touch": True, "is_mobile": True}
 LONG = 60_000  # ms, on a busy machine
+FIRST = 12  # images of each digit that are drawn
+# Play a reader who draws images pixel by pixel: onto the empty paper, and then the pen is lifted. Returns the answers.
+DRAW = """async images => {
+  const root = document.querySelector('[data-explorable="digit-canvas"]');
+  const paper = root.querySelector(".mn-paper"), results = root.querySelector(".mn-readers");
+  const clear = [...root.querySelectorAll("button")].find(button => button.textContent === "Clear");
+  const context = paper.getContext("2d"), answers = [];
+  const unit = paper.width / 28;
+  for (const image of images) {
+    clear.click();
+    image.forEach((value, i) => {
+      context.fillStyle = `rgb(${value} ${value} ${value})`;
+      if (value) context.fillRect(unit * (i % 28), unit * Math.floor(i / 28), unit, unit);
+    });
+    paper.dispatchEvent(new PointerEvent("pointerup", { bubbles: true }));
+    while (results.ariaBusy === "true") await new Promise(resume => setTimeout(resume));
+    answers.push([...root.querySelectorAll(".mn-answer")].map(answer => Number(answer.textContent)));
+  }
+  return answers;
+}"""
+GREYS = "maps => new Set(maps.getContext('2d').getImageData(0, 0, maps.width, maps.height).data).size"
+# Ask a worker of one's own, as the page does.
+ASK = """async questions => {
+  const worker = new Worker(new URL("worker.js", explorables.folder), { type: "module" });
+  const answers = [];
+  for (const question of questions) {
+    if (question.url) question.url = new URL(question.url, explorables.folder).href;
+    answers.push(await new Promise((resolve, reject) => {
+      worker.onmessage = ({ data }) => (data.news ? 0 : data.error ? reject(data.error) : resolve(data.value));
+      worker.postMessage({ id: 1, ...question });
+    }));
+  }
+  worker.terminate();
+  return answers;
+}"""
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """Return the folder of a page with the figure."""
+    """Return the folder of a page with both figures."""
     place = tmp_path_factory.mktemp("page")
-    write_page(place, [LatencyLab()])
+    write_page(place, [LatencyLab(), DigitCanvas()])
     return place
 
 
@@ -101,7 +142,7 @@ def test_lab_says_what_it_is_doing_and_can_be_cancelled(visit, address):
 
 def test_download_can_be_cancelled_and_taken_up_again(visit, address):
     page = visit(address).page
-    root = root_of(page, "latency-lab")
+    root = root_of(page, "digit-canvas")
     held = []
     page.route("**/*.wasm.gz", lambda route: held.append(route))
     root.locator(".mn-start").click()
@@ -113,28 +154,31 @@ def test_download_can_be_cancelled_and_taken_up_again(visit, address):
     root.get_by_text("Cancelled.").wait_for()
     held[0].abort()
     page.unroute("**/*.wasm.gz")
-    start(page, "latency-lab", "Measure again")
+    start(page, "digit-canvas", "Time them again")
 
 
 def test_what_is_missing_on_the_server_is_named_and_can_be_tried_again(visit, address):
     page = visit(address).page
-    root = root_of(page, "latency-lab")
-    page.route("**/lab-separable.onnx", lambda route: route.fulfill(status=404))
+    root = root_of(page, "digit-canvas")
+    page.route("**/digit-separable.onnx", lambda route: route.fulfill(status=404))
     root.locator(".mn-start").click()
     root.get_by_role("button", name="Try again").wait_for(timeout=LONG)
-    assert "the server answers 404" in root.inner_text() and "lab-separable.onnx" in root.inner_text()
-    page.unroute("**/lab-separable.onnx")
-    start(page, "latency-lab", "Measure again")
+    assert "the server answers 404" in root.inner_text() and "digit-separable.onnx" in root.inner_text()
+    page.unroute("**/digit-separable.onnx")
+    start(page, "digit-canvas", "Time them again")
 
 
 def test_page_from_the_disk_says_how_to_serve_it(visit, folder):
     visited = visit((folder / "index.html").as_uri())
-    root = root_of(visited.page, "latency-lab")
-    for words in ("opened from the disk", "make serve", "python -m http.server 8000", "http://127.0.0.1:8000"):
-        assert words in root.inner_text()
-    assert not root.locator(".mn-start").is_visible()
+    for name in ("latency-lab", "digit-canvas"):
+        root = root_of(visited.page, name)
+        for words in ("opened from the disk", "make serve", "python -m http.server 8000", "http://127.0.0.1:8000"):
+            assert words in root.inner_text()
+        assert not root.locator(".mn-start").is_visible()
     # What was computed before still shows.
     assert "The book’s machine: the separable block" in visited.page.locator(".mn-result").first.inner_text()
+    root.get_by_role("button", name="Example 7", exact=True).click()
+    assert root.locator(".mn-answer").first.inner_text() in "0123456789"
     assert visited.errors == []
 
 
@@ -156,7 +200,151 @@ def test_policy_that_forbids_webassembly_is_named(visit, folder, serving):
         assert "'wasm-unsafe-eval'" in root.inner_text()
 
 
+def test_page_computes_what_pytorch_computes(visit, address):
+    images, canvas = training.digits("test")[0][:3], DigitCanvas()
+    questions: list[dict] = [{"do": "start"}]
+    expected = []
+    for name, reader in READERS.items():
+        questions.append({"do": "open", "name": name, "url": digit_canvas.file_of(name), "shape": digit_canvas.SHAPE})
+        for image in images:
+            questions.append({"do": "run", "name": name, "values": image.flatten().tolist()})
+            with torch.inference_mode():
+                outputs = canvas.outputs(name, training.trained(name), image[None])
+            expected.append((reader.part, outputs))
+    answers = [answer for answer in visit(address).page.evaluate(ASK, questions) if "output" in answer]
+    for answer, (part, outputs) in zip(answers, expected, strict=True):
+        torch.testing.assert_close(torch.tensor(answer["output"]), outputs["output"][0], rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(torch.tensor(answer[part]), outputs[part].flatten(), rtol=1e-4, atol=1e-4)
+
+
+def test_digits_of_the_test_set_are_read_in_the_page_as_well_as_the_chapter_says(visit, address):
+    images, labels = training.digits("test")
+    chosen = torch.cat([(labels == digit).nonzero()[:FIRST, 0] for digit in range(10)])
+    visited = visit(address)
+    page = visited.page
+    start(page, "digit-canvas", "Time them again")
+    page.context.set_offline(True)
+    answers = page.evaluate(DRAW, (255 * images[chosen]).round().int().flatten(1).tolist())
+    stored = json.loads(digit_canvas.EXAMPLES.read_text("utf8"))["accuracy"]
+    for i, name in enumerate(READERS):
+        with torch.inference_mode():
+            direct = training.trained(name)(images[chosen]).argmax(dim=1)
+        read = torch.tensor([answer[i] for answer in answers])
+        assert (read != direct).sum() <= 1, name  # through scaling and shifting there and back
+        accuracy = 100 * (read == labels[chosen]).float().mean().item()
+        # The chapter's number is of 1,000 images: within four standard errors of these 120.
+        share = stored[name] / 100
+        assert accuracy == pytest.approx(stored[name], abs=100 * 4 * (share * (1 - share) / len(chosen)) ** 0.5)
+    assert visited.errors == []
+
+
+@pytest.fixture
+def ready(visit, address) -> Callable[..., Page]:
+    """Return a function that opens the page with the digits' networks loaded."""
+
+    def open_page(**options) -> Page:
+        page = visit(address, **options).page
+        start(page, "digit-canvas", "Time them again")
+        return page
+
+    return open_page
+
+
+def answers_of(page: Page) -> list[str]:
+    root = root_of(page, "digit-canvas")
+    root.locator('.mn-readers[aria-busy="false"]').wait_for()
+    return root.locator(".mn-answer").all_inner_texts()
+
+
+def test_a_one_can_be_drawn_from_the_keyboard(ready):
+    page = ready()
+    root = root_of(page, "digit-canvas")
+    root.get_by_role("button", name="Clear").click()
+    root.get_by_text("The paper is empty.").first.wait_for()
+    page.keyboard.press("Shift+Tab")  # back to the paper
+    paper = root.get_by_role("application")
+    assert paper.evaluate("paper => paper === document.activeElement")
+    assert root.locator(".mn-pen").is_visible()
+    page.keyboard.press("ArrowDown")
+    assert answers_of(page) == ["?"] * 3  # the pen is up
+    page.keyboard.press("Space")
+    for _ in range(17):
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("Space")
+    assert answers_of(page) == ["1"] * 3
+    assert root.get_by_text("pen up").count()
+    page.keyboard.press("ArrowDown")  # moves the pen alone
+    assert answers_of(page) == ["1"] * 3
+
+
+def test_a_seven_can_be_drawn_with_a_finger_and_maps_show_on_a_phone(ready):
+    page = ready(**PHONE)
+    root = root_of(page, "digit-canvas")
+    paper = root.get_by_role("application")
+    paper.scroll_into_view_if_needed()
+    box, scrolled = paper.bounding_box(), page.evaluate("scrollY")
+    finger = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *places: tuple[float, float]) -> None:
+        points = [{"x": box["x"] + box["width"] * x, "y": box["y"] + box["height"] * y} for x, y in places]
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", (0.3, 0.2))
+    for i in range(1, 11):
+        touch("touchMove", (0.3 + 0.04 * i, 0.2))
+    for i in range(1, 13):
+        touch("touchMove", (0.7 - 0.02 * i, 0.2 + 0.05 * i))
+    touch("touchEnd")
+    root.get_by_text("All three say 7").first.wait_for()
+    assert page.evaluate("scrollY") == scrolled
+    assert too_wide(page) == []
+    for name, count in (("standard", 11), ("separable", 30), ("inverted", 48)):
+        root.get_by_role("radio", name=name).check(force=True)
+        maps = root.locator(".mn-maps")
+        assert maps.is_visible() and f"The {count} maps" in maps.get_attribute("aria-label")
+        greys = maps.evaluate(GREYS)
+        assert greys > 20, name
+
+
+def test_examples_are_read_at_once_and_reset_brings_the_first_back(visit, address):
+    page = visit(address).page
+    root = root_of(page, "digit-canvas")
+    first = root.inner_text()
+    examples, buttons = DigitCanvas().examples, root.locator(".mn-example")
+    assert buttons.count() == len(examples) == 15
+    for example, button in zip(examples, buttons.all(), strict=True):
+        assert button.get_attribute("aria-label") == f"{'Hard e' if example['hard'] else 'E'}xample {example['label']}"
+        button.click()
+        said = [max(range(10), key=shares.__getitem__) for shares in example["shares"].values()]
+        assert answers_of(page) == [str(digit) for digit in said]
+    root.get_by_role("button", name="Reset").click()
+    assert root.inner_text() == first
+    root.get_by_role("button", name="Clear").click()
+    assert answers_of(page) == ["?"] * 3
+
+
+def test_figures_are_accessible_and_fit_a_phone(visit, address):
+    """Before and after loading: axe-core finds nothing, in light and dark, and nothing scrolls sideways."""
+    visited = visit(address)
+    page = visited.page
+    for done in (False, True):
+        if done:
+            start(page, "digit-canvas", "Time them again")
+            for button in page.get_by_role("button", name="Show as table").all():
+                button.click()
+        page.evaluate(AXE)
+        for scheme in ("light", "dark"):
+            page.evaluate("scheme => { document.documentElement.dataset.theme = scheme; }", scheme)
+            assert violations(page, {"rules": {"region": {"enabled": False}}}) == []
+    page.set_viewport_size({"width": 375, "height": 800})
+    assert too_wide(page) == []
+    table = root_of(page, "digit-canvas").locator("table").inner_text()
+    assert table.count("%") == 30
+
+
 def test_settings_stand_in_the_address(visit, address):
+    page = visit(address + "#digit-canvas?network=inverted").page
+    assert root_of(page, "digit-canvas").get_by_role("radio", name="inverted").is_checked()
     page = visit(address + "#latency-lab?shown=networks&beside=ONNX Runtime").page
     lab = root_of(page, "latency-lab")
     assert lab.get_by_role("radio", name="networks").is_checked()
