@@ -15,7 +15,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / "_build" / "html"
 NAME = "mobilenet-book"
-NEEDED = ("jupyterlab", "matplotlib", "timm", "torchvision")  # beside what the library itself depends on
+# Beside what the library itself depends on: the chapters' own packages, and what its parts on training want.
+NEEDED = ("jupyterlab", "matplotlib", "timm", "torchvision", "onnx", "onnxruntime", "onnxscript")
+NEEDED += ("mlxtend", "scikit-image", "scikit-learn", "scipy", "tqdm")
 # What only some systems need (CUDA on Linux, say) pip finds by itself; an extra nobody has asked for.
 OF_OTHERS = re.compile(r"extra ==|platform_system|platform_machine|sys_platform")
 LEFT_OUT = (".buildinfo", "objects.inv")  # they are for builders, not for readers
