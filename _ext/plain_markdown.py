@@ -391,7 +391,7 @@ class PlainMarkdown:
         """Return what the page cites, as a list."""
         backend = Backend()
         entries = [self.citation(key) for key in self.cited]
-        entries.sort(key=lambda citation: (str(citation.entry.persons["author"][0]), citation.entry.fields["year"]))
+        entries.sort(key=lambda cited: (str(cited.entry.persons["author"][0]), cited.entry.fields["year"], cited.key))
         texts = "\n".join("- " + " ".join(entry.formatted_entry.text.render(backend).split()) for entry in entries)
         return UNNEEDED_ESCAPE.sub(r"\1", texts)
 

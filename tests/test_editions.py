@@ -193,6 +193,13 @@ def test_a_link_leads_somewhere_without_the_site(kind, page):
                         assert re.match(r"https://|data:image/", target), target
 
 
+@every_edition
+def test_references_are_a_list_without_latex(kind, page):
+    lists = [cell.source for cell in read(kind, page).cells if cell.id == "references"]
+    assert len(lists) == 1 and lists[0].startswith("## References\n\n- ")
+    assert not re.search(r"\\[a-z]{2,}|[{}]", lists[0])
+
+
 # Blanks and answers
 
 
