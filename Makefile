@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-colab test-matrix lab live serve slides bundle publish bench bench-build lint clean
+.PHONY: help book test test-colab test-matrix lab live serve slides bundle experiments publish bench bench-build lint clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,6 +40,9 @@ serve: book  ## serve the built site on this machine (PORT=8000)
 
 publish: book  ## put the built site on the branch gh-pages of origin
 	$(BIN)/python _ext/publish.py
+
+experiments: $(READY)  ## train the small networks of the training chapter anew (half an hour)
+	$(BIN)/python -m mobilenet_lib.experiments
 
 bench: book  ## measure networks and pages: latency, weight, sliders, loading, live counts (some minutes)
 	$(BIN)/python benchmarks/in_the_page.py

@@ -20,6 +20,7 @@ _MODULES = (
     "checks",
     "cost",
     "datasets",
+    "experiments",
     "explorables",
     "figures",
     "layers",

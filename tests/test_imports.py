@@ -31,6 +31,7 @@ MAY_IMPORT = {
     "figures": {"palette"},
     "datasets": set(),
     "training": {"blocks", "datasets", "layers", "models"},
+    "experiments": {"blocks", "datasets", "layers", "measure", "training"},
     "manifold": set(),
     "tables": set(),
     "answers": set(),

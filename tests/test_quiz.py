@@ -18,7 +18,7 @@ import timm
 import torch
 from timm.models import _efficientnet_blocks, _efficientnet_builder, efficientnet
 
-from mobilenet_lib import cost, palette, quiz, roofline, specs
+from mobilenet_lib import cost, experiments, palette, quiz, roofline, specs
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = (
@@ -31,6 +31,7 @@ CHAPTERS = (
     "mobilenet_v2",
     "reading_timm",
     "fewer_macs_faster",
+    "training_and_ablations",
     "beyond",
     "shipping",
 )
@@ -243,6 +244,11 @@ def computed(name):
         same.append(cost.conv_layer("", "depthwise", 1024, 1024, 112, kernel_size=3, groups=1024))
         assert same[0].macs == same[1].macs and roofline.intensity(same[0]) > 10 * roofline.intensity(same[1])
         return set(), {64}
+    if name == "training_and_ablations":
+        interval = experiments.Effect(mean=0.3, low=-0.2, high=0.8, pairs=5)
+        assert interval.mean == pytest.approx((interval.low + interval.high) / 2)
+        assert interval.verdict == "not resolved" and interval.low < 0.5 < interval.high
+        return set(), {95, 95.1, 95.8, 0.2, 0.3, 0.5, 0.8}
     if name == "shipping":
         return {2**8, 2**8 - 1}, {0, 6}
     raise AssertionError(f"no numbers are worked out for the quiz {name}")

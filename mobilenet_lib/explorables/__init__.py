@@ -38,6 +38,7 @@ _NAMES = {
     "Roofline": "roofline",
     "LatencyLab": "latency_lab",
     "DigitCanvas": "digit_canvas",
+    "SeedPairs": "seed_pairs",
 }
 
 __all__ = [*_NAMES]  # pyright: ignore[reportUnsupportedDunderAll]
