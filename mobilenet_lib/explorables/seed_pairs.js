@@ -57,7 +57,7 @@ const pairChart = (view, count) => {
   const ghost = svg("path", { class: "mn-outline" });
   const bar = svg("path", { class: "mn-interval" });
   const ends = svg("path", { class: "mn-beyond" });
-  const middle = svg("circle", { class: "mn-solid", cy: MIDDLE, r: 7 });
+  const middle = svg("circle", { class: "mn-solid", cy: MIDDLE, r: 5.5 });
   chart.svg.append(title, ...heads, grid, zero, ...ticks.map((tick) => tick.text), ...rows.map(({ group }) => group), pairs, ghost,
     bar, ends, middle);
 
