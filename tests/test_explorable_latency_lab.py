@@ -17,7 +17,7 @@ import traitlets
 from node import esm, javascript
 
 from mobilenet_lib import cost, measure, published, shipping
-from mobilenet_lib.explorables import export, kit, latency_lab
+from mobilenet_lib.explorables import export, kit, latency_lab, runtime
 from mobilenet_lib.explorables.latency_lab import LatencyLab
 from mobilenet_lib.explorables.runtime import DATA
 
@@ -200,6 +200,14 @@ def test_without_onnx_runtime_pytorch_is_timed(monkeypatch):
     threads = torch.get_num_threads()
     assert ask(lab, do="time", name="v2", runs=1)["value"]["ms"] > 0
     assert torch.get_num_threads() == threads
+
+
+def test_a_notebook_that_carries_the_library_without_the_files_does_with_pytorch(monkeypatch, tmp_path):
+    for module in (runtime, latency_lab):
+        monkeypatch.setattr(module, "DATA", tmp_path)
+    lab = LatencyLab()
+    assert set(lab.files.values()) == {0}
+    assert ask(lab, do="open", name="thin", shape=[1, 24, 56, 56])["value"]["runtime"].startswith("PyTorch ")
 
 
 def test_what_goes_wrong_in_the_kernel_reaches_the_page():
