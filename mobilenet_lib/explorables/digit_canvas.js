@@ -227,7 +227,7 @@ const drawingPaper = ({ onDraw, signal }) => {
 
 // What a network says: its cost, its answer, and a bar for each digit.
 const readerCard = ({ label, role, macs, params, accuracy }) => {
-  const answer = html("span", { class: "mn-answer" });
+  const answer = html("span", { class: "mn-said" });
   const share = html("span", { class: "mn-number" });
   const clock = html("span", { class: "mn-number" });
   const bars = Array.from({ length: 10 }, (_, digit) => {

@@ -135,7 +135,7 @@ def test_the_kernel_reads_digits(figures):
     figure.get_by_text("The 30 maps").wait_for(timeout=ANSWER * 1000)  # nobody had to press a button
     example = next(each for each in explorables.DigitCanvas().examples if each["label"] == 4)
     figure.get_by_role("button", name="Example 4", exact=True).click()
-    for answer, shares in zip(figure.locator(".mn-answer").all(), example["shares"].values(), strict=True):
+    for answer, shares in zip(figure.locator(".mn-said").all(), example["shares"].values(), strict=True):
         answer.get_by_text(str(shares.index(max(shares)))).wait_for(timeout=ANSWER * 1000)
 
 

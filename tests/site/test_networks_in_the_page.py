@@ -36,7 +36,7 @@ DRAW = """async images => {
     });
     paper.dispatchEvent(new PointerEvent("pointerup", { bubbles: true }));
     while (results.ariaBusy === "true") await new Promise(resume => setTimeout(resume));
-    answers.push([...root.querySelectorAll(".mn-answer")].map(answer => Number(answer.textContent)));
+    answers.push([...root.querySelectorAll(".mn-said")].map(answer => Number(answer.textContent)));
   }
   return answers;
 }"""
@@ -178,7 +178,7 @@ def test_page_from_the_disk_says_how_to_serve_it(visit, folder):
     # What was computed before still shows.
     assert "The book’s machine: the separable block" in visited.page.locator(".mn-result").first.inner_text()
     root.get_by_role("button", name="Example 7", exact=True).click()
-    assert root.locator(".mn-answer").first.inner_text() in "0123456789"
+    assert root.locator(".mn-said").first.inner_text() in "0123456789"
     assert visited.errors == []
 
 
@@ -253,7 +253,7 @@ def ready(visit, address) -> Callable[..., Page]:
 def answers_of(page: Page) -> list[str]:
     root = root_of(page, "digit-canvas")
     root.locator('.mn-readers[aria-busy="false"]').wait_for()
-    return root.locator(".mn-answer").all_inner_texts()
+    return root.locator(".mn-said").all_inner_texts()
 
 
 def test_a_one_can_be_drawn_from_the_keyboard(ready):
