@@ -253,7 +253,7 @@ def page_faults(call: Callable[[], object]) -> int | None:
     Returns
     -------
     int or None
-        Minor page faults of this process. None where the system does not count them (Windows).
+        Minor page faults of this process. None where the system does not count them (Windows, some sandboxes).
 
     Notes
     -----
@@ -275,7 +275,7 @@ def page_faults(call: Callable[[], object]) -> int | None:
     result = call()
     after = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     del result  # kept until here, so that freeing it is not part of the count
-    return after - before
+    return after - before if after else None  # no program starts without a fault: zero means that nobody counts
 
 
 def roofline(*, threads: int = 1, seconds: float = 0.5) -> Roofline:

@@ -116,7 +116,7 @@ def oldest(python: str) -> list[str]:
         fitting = [number for number in known if key(number) >= floor]
         if fitting:
             lines.append(f"{name}=={min(fitting, key=key)}\n")
-        if fitting and name == "torchvision":  # 0.19 wants torch 2.4, and so on; pip would download all in between
+        if fitting and name == "torchvision":  # 0.21 wants torch 2.6, and so on; pip would download all in between
             lines.append(f"torch==2.{min(map(key, fitting))[1] - 15}.*\n")
     return lines
 
@@ -127,7 +127,8 @@ def key(version: str) -> tuple[int, ...]:
 
 def run_tests(python: str, copy: Path, end: str) -> str:
     """Run the tests that need no site, and return pytest's last line."""
-    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--ignore=tests/site", "mobilenet_lib", "tests"]
+    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "2", "--dist", "loadfile"]
+    command += ["--ignore=tests/site", "mobilenet_lib", "tests"]
     if end == "oldest":  # old packages warn of what newer ones beside them have given up
         command += ["-W", "ignore::DeprecationWarning", "-W", "ignore::FutureWarning"]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}

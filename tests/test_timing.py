@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import mmap
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -205,17 +207,24 @@ def test_only_the_order_counts_and_equal_numbers_share_their_places():
 
 def test_fresh_memory_faults_and_memory_that_is_there_does_not():
     size = 64 * 2**20
-    faults = measure.page_faults(lambda: torch.ones(size // 4))
+    # From the system itself: torch.ones might get what another test has freed and the heap has kept.
+    memory = torch.frombuffer(mmap.mmap(-1, size), dtype=torch.float32)
+    faults = measure.page_faults(lambda: memory.fill_(1))
     if faults is None:
         pytest.skip("this system does not count page faults")
-    there = torch.ones(size // 4)
-    assert measure.page_faults(lambda: there.fill_(2)) < faults
+    assert measure.page_faults(lambda: memory.fill_(2)) < faults
     assert faults >= size // 2**21  # one for each page, even where pages are huge
 
 
 def test_without_the_counter_there_is_no_count(monkeypatch):
     called = []
     monkeypatch.setitem(sys.modules, "resource", None)
+    assert measure.page_faults(lambda: called.append(1)) is None and called == [1]
+
+
+def test_a_counter_that_never_moves_is_no_counter(monkeypatch):
+    resource, called = pytest.importorskip("resource"), []
+    monkeypatch.setattr(resource, "getrusage", lambda who: SimpleNamespace(ru_minflt=0))
     assert measure.page_faults(lambda: called.append(1)) is None and called == [1]
 
 

@@ -150,8 +150,7 @@ const counterBars = ({ counters, explained }) => {
         ? (previous.rows[row].total - previous.sums.M) / previous.sums.M / (EXTRA_AXIS / 100)
         : previous.rows[row].total / end);
       const now = (rows[row].total - start) / end;
-      ghost.hidden = before === undefined || Math.abs(before - now) < TOO_THIN || (before > 1 && now > 1);
-      if (!ghost.hidden) ghost.style.width = `${Math.min(102, 100 * before)}%`; // past the end: cut off
+      showGhost(ghost, Math.abs(before - now) < TOO_THIN || (before > 1 && now > 1) ? undefined : before);
     });
   };
   return { element, update, reset: () => (ceiling = undefined) };

@@ -134,9 +134,13 @@ const svg = (name, attributes = {}, ...children) => {
   return element;
 };
 
-// Change a text only when it differs, so that an unchanged picture costs nothing.
+// Change a text only when it differs, so that an unchanged picture costs nothing, and in the text node that is there:
+// the browser makes boxes anew for a new one.
 const write = (element, text) => {
-  if (element.textContent !== text) element.textContent = text;
+  if (element.textContent === text) return;
+  const [node, ...others] = element.childNodes;
+  if (node?.nodeType === Node.TEXT_NODE && others.length === 0) node.data = text;
+  else element.textContent = text;
 };
 
 // Ids only tie labels to inputs; counting keeps them apart when a page shows the same explorable twice.
@@ -198,6 +202,12 @@ const drawing = ({ height, minWidth = 280, onResize, signal }) => {
   return chart;
 };
 
+// The outline, in a bar's track, of what was there before the gesture: a share of the track, or undefined for none.
+const showGhost = (ghost, share) => {
+  ghost.style.visibility = share === undefined ? "hidden" : "";
+  if (share !== undefined) ghost.style.width = `${Math.min(102, 100 * share)}%`; // past the end: cut off
+};
+
 // Horizontal bars on one axis, each a stack of parts. `rows` are [{ label, parts: [{ part, label, role }] }]; `role`
 // is a colour of the palette, `part` ties it to the highlighting. Returns { element, update, reset }.
 // update(rows): for each row { values: [one number per part], before: total before the gesture, or undefined }.
@@ -240,8 +250,7 @@ const stackedBars = ({ title, rows }) => {
         segments[i].bar.style.width = `${(100 * value) / ceiling}%`;
         write(segments[i].number, short(value));
       });
-      ghost.hidden = before === undefined || before === sum(values);
-      if (!ghost.hidden) ghost.style.width = `${Math.min(102, (100 * before) / ceiling)}%`; // past the end: cut off
+      showGhost(ghost, before === sum(values) ? undefined : before && before / ceiling);
     });
   };
   return { element, update, reset: () => (ceiling = undefined) };
@@ -434,11 +443,27 @@ const explorable = ({ model, el, signal, title, settle = (state) => state }) => 
   el.classList.add("mn");
   el.append(frame);
   // Of all that changes in a figure, the page around it is only touched by its height. With that written down, a step
-  // of a slider does not make the browser lay out the whole page.
+  // of a slider does not make the browser lay out the whole page. The height grows where a longer sentence needs another
+  // line, and stays: the page below does not jump back and forth. Another width or text size starts it anew.
+  let keptFor;
   const keepHeight = new ResizeObserver(([{ borderBoxSize: [box] }]) => {
-    el.style.height = `${box.blockSize}px`;
+    const unit = parseFloat(getComputedStyle(el).fontSize);
+    const now = `${box.inlineSize} ${unit}`;
+    if (keptFor !== undefined && keptFor !== now) {
+      releaseHeight();
+      return;
+    }
+    keptFor = now;
+    el.style.height = `${box.blockSize / unit}em`;
     el.classList.add("mn-contained");
   });
+  const releaseHeight = () => {
+    keptFor = undefined;
+    el.classList.remove("mn-contained");
+    el.style.height = "";
+    keepHeight.unobserve(frame);
+    keepHeight.observe(frame); // reports at once, even where nothing has changed
+  };
   keepHeight.observe(frame);
 
   // --- drawing, and the ghost of what was there before the gesture
@@ -574,6 +599,7 @@ const explorable = ({ model, el, signal, title, settle = (state) => state }) => 
     held = false;
     for (const reset of resets) reset(); // last: the settings changed one by one, and an axis may have grown meanwhile
     redraw();
+    releaseHeight();
   }, listening);
 
   // --- the table
@@ -590,6 +616,7 @@ const explorable = ({ model, el, signal, title, settle = (state) => state }) => 
     set(tableButton, { "aria-expanded": String(!tablePlace.hidden) });
     showTables();
     applyHighlight();
+    releaseHeight();
   }, listening);
 
   // --- highlighting: everything with the same data-part belongs together, the rest fades

@@ -259,8 +259,7 @@ const shareBars = ({ title, labels }) => {
     if (label) write(row.label, label);
     write(row.number, percent(share));
     row.bar.style.width = `${Math.min(100, 100 * share)}%`;
-    row.ghost.hidden = before === undefined || before === share;
-    if (!row.ghost.hidden) row.ghost.style.width = `${Math.min(102, 100 * before)}%`; // past the end: cut off
+    showGhost(row.ghost, before === share ? undefined : before);
     row.head.classList.toggle("mn-share-head-chosen", chosen);
     row.track.classList.toggle("mn-share-chosen", chosen);
   });

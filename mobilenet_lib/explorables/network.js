@@ -189,8 +189,7 @@ const stageTable = (view, stages) => {
       row.classList.toggle("mn-chosen-row", chosen === i + 1);
       kindTotals(layersOf(stage), "macs").forEach((part, j) => { segments[j].style.width = `${(100 * part) / ceiling}%`; });
       const before = previous && totalOf(layersOf(previous.stages[i]), "macs");
-      ghost.hidden = before === undefined || before === macs[i];
-      if (!ghost.hidden) ghost.style.width = `${Math.min(102, (100 * before) / ceiling)}%`;
+      showGhost(ghost, before === macs[i] ? undefined : before && before / ceiling);
     });
   };
   return { element, update, reset: () => (ceiling = undefined) };
