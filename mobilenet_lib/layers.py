@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from ._validation import odd_kernel, one_or_two, positive_int, zero_or_more
@@ -93,6 +94,11 @@ class ConvBN(nn.Sequential):
         return ()
 
     def forward(self, x: Tensor) -> Tensor:
+        if not torch.jit.is_tracing():  # it records every look at x.shape: half of what fvcore's count would take
+            self._check(x)
+        return super().forward(x)
+
+    def _check(self, x: Tensor) -> None:
         conv = self[0]
         check_map(x, conv.in_channels)
         reach = conv.dilation[0] * (conv.kernel_size[0] - 1) + 1 - 2 * conv.padding[0]
@@ -103,7 +109,6 @@ class ConvBN(nn.Sequential):
                 f"stride={conv.stride[0]}, padding={conv.padding[0]}, dilation={conv.dilation[0]}, "
                 f"got {x.shape[2]}x{x.shape[3]}; use a larger image or a smaller stride"
             )
-        return super().forward(x)
 
 
 class ConvBNReLU(ConvBN):
