@@ -106,19 +106,26 @@ def copy_checkout(target: Path) -> Path:
 
 
 def oldest(python: str) -> list[str]:
-    """Return, for each main package, the oldest version that is allowed and exists for this Python."""
+    """Return, for each main package, the oldest version that is allowed and has a wheel for this Python."""
     allowed = (ROOT / "pyproject.toml").read_text(encoding="utf8") + (ROOT / "requirements.txt").read_text("utf8")
     lines = []
     for name in PINNED:
         floor = max(key(found) for found in re.findall(rf'^\s*"?{name}>=([\d.]+)', allowed, re.MULTILINE))
         said = subprocess.run([python, "-m", "pip", "index", "versions", name], capture_output=True, text=True)
         known = re.findall(r"\d+(?:\.\d+)+", said.stdout.partition("Available versions:")[2].partition("\n")[0])
-        fitting = [number for number in known if key(number) >= floor]
-        if fitting:
-            lines.append(f"{name}=={min(fitting, key=key)}\n")
-        if fitting and name == "torchvision":  # 0.21 wants torch 2.6, and so on; pip would download all in between
-            lines.append(f"torch==2.{min(map(key, fitting))[1] - 15}.*\n")
+        fitting = sorted((number for number in known if key(number) >= floor), key=key)
+        found = next((number for number in fitting if has_wheel(python, name, number)), None)
+        if found:
+            lines.append(f"{name}=={found}\n")
+        if found and name == "torchvision":  # 0.21 wants torch 2.6, and so on; pip would download all in between
+            lines.append(f"torch==2.{key(found)[1] - 15}.*\n")
     return lines
+
+
+def has_wheel(python: str, name: str, number: str) -> bool:
+    """Say whether a version needs no compiler: who has an old one has had it for long, and did not compile it today."""
+    command = [python, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--no-deps", "--only-binary=:all:"]
+    return subprocess.run([*command, f"{name}=={number}"], capture_output=True, check=False).returncode == 0
 
 
 def key(version: str) -> tuple[int, ...]:
