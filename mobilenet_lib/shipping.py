@@ -170,6 +170,8 @@ def compiled(network: nn.Module) -> Callable[[Tensor], Tensor]:
             "(macOS) or Visual Studio's build tools (Windows), or use the network as it is"
         )
     quietly("torch.utils.cpp_extension")
+    # What torch says on the first call: it does not concern a network whose input keeps its shape.
+    warnings.filterwarnings("ignore", "Guards may run slower on Python 3.13.0", RuntimeWarning)
     # Freezing lets the compiler fold BatchNorm and lay the weights out anew. It holds for inference alone.
     return torch.compile(network.eval(), options={"freezing": True})
 

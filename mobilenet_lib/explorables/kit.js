@@ -445,24 +445,20 @@ const explorable = ({ model, el, signal, title, settle = (state) => state }) => 
   // Of all that changes in a figure, the page around it is only touched by its height. With that written down, a step
   // of a slider does not make the browser lay out the whole page. The height grows where a longer sentence needs another
   // line, and stays: the page below does not jump back and forth. Another width or text size starts it anew.
-  let keptFor;
+  let kept = { width: -1 };
   const keepHeight = new ResizeObserver(([{ borderBoxSize: [box] }]) => {
     const unit = parseFloat(getComputedStyle(el).fontSize);
-    const now = `${box.inlineSize} ${unit}`;
-    if (keptFor !== undefined && keptFor !== now) {
-      releaseHeight();
-      return;
-    }
-    keptFor = now;
-    el.style.height = `${box.blockSize / unit}em`;
+    if (box.inlineSize !== kept.width || unit !== kept.unit) kept = { width: box.inlineSize, unit, height: 0 };
+    if (box.blockSize <= kept.height) return;
+    kept.height = box.blockSize;
+    el.style.height = `calc(${box.blockSize / unit}em + 2px)`; // with the border's lines
     el.classList.add("mn-contained");
   });
-  const releaseHeight = () => {
-    keptFor = undefined;
-    el.classList.remove("mn-contained");
-    el.style.height = "";
+  // Where something large has come or gone, the height starts anew.
+  const freshHeight = () => {
+    kept = { width: -1 };
     keepHeight.unobserve(frame);
-    keepHeight.observe(frame); // reports at once, even where nothing has changed
+    keepHeight.observe(frame); // reports once more, even where nothing has changed
   };
   keepHeight.observe(frame);
 
@@ -599,7 +595,7 @@ const explorable = ({ model, el, signal, title, settle = (state) => state }) => 
     held = false;
     for (const reset of resets) reset(); // last: the settings changed one by one, and an axis may have grown meanwhile
     redraw();
-    releaseHeight();
+    freshHeight();
   }, listening);
 
   // --- the table
@@ -616,7 +612,7 @@ const explorable = ({ model, el, signal, title, settle = (state) => state }) => 
     set(tableButton, { "aria-expanded": String(!tablePlace.hidden) });
     showTables();
     applyHighlight();
-    releaseHeight();
+    freshHeight();
   }, listening);
 
   // --- highlighting: everything with the same data-part belongs together, the rest fades
@@ -730,7 +726,7 @@ const explorable = ({ model, el, signal, title, settle = (state) => state }) => 
     signal: stop.signal, // aborts when the figure is removed
     change: (values) => { fresh = true; change(values); }, // for a control of one's own
     redraw: () => redraw(), // when something else than a setting has changed
-    drawing: (options) => drawing({ onResize: () => shown && redraw(), signal: stop.signal, ...options }),
+    drawing: (options) => drawing({ onResize: () => shown && (redraw(), freshHeight()), signal: stop.signal, ...options }),
     bars: (options) => {
       const bars = stackedBars(options);
       resets.push(bars.reset);

@@ -1,7 +1,7 @@
 """Every chapter as Colab meets it: one file, an empty folder, other versions, no checkout. `make test-colab` runs this.
 
 The student edition runs bare, and filled in with the answers that it reveals. The live edition has the same code, and
-the solutions edition is the student edition filled in: tests/test_editions.py asserts both, so they need not run.
+the solutions edition is the student edition filled in: tests/site/test_editions.py asserts both, so they need not run.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from markdown_it import MarkdownIt
 
 from mobilenet_lib.answers import answers, finished, keys
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "_build" / "html"
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf8"))
 PAGES = [entry["file"] for part in TOC["parts"] for entry in part["chapters"]]
