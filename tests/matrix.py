@@ -117,7 +117,7 @@ def oldest(python: str) -> list[str]:
         found = next((number for number in fitting if has_wheel(python, name, number)), None)
         if found:
             lines.append(f"{name}=={found}\n")
-        if found and name == "torchvision":  # 0.21 wants torch 2.6, and so on; pip would download all in between
+        if found and name == "torchvision":  # 0.23 wants torch 2.8, and so on; pip would download all in between
             lines.append(f"torch==2.{key(found)[1] - 15}.*\n")
     return lines
 
