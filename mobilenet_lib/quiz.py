@@ -244,6 +244,8 @@ def _text(where: str, text: object) -> str:
     for mark in ("`", "**"):
         if mark in INLINE.sub("", text):
             raise ValueError(f"{where} has a {mark} without its partner: {text!r}")
+    if "*" in INLINE.sub("", text):
+        raise ValueError(f"{where} has a single *, which a quiz shows as it is: {text!r}; write **bold**")
     return text
 
 

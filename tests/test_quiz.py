@@ -288,6 +288,7 @@ def test_every_number_in_a_quiz_is_worked_out_by_the_library(name):
         ([question(question=r"Is \alpha 3?")], ValueError, "holds LaTeX"),
         ([question(question="Is `x 3?")], ValueError, "a ` without its partner"),
         ([question(question="Is **x 3?")], ValueError, r"a \*\* without its partner"),
+        ([question(question="Is *x* 3?")], ValueError, r"has a single \*"),
     ],
 )
 def test_a_faulty_quiz_says_which_question_and_what_to_do(questions, error, words):

@@ -89,7 +89,7 @@ const roofPicture = (view, { peak, bandwidth }) => {
       // Names stand under the roof, those of neighbours on two levels, and never outside of the picture.
       const half = 4.4 * name.textContent.length;
       set(name, memory ? { x: px + 13, y: py + (i === 1 ? 37 : 18), "text-anchor": "start" }
-        : { x: Math.min(px, chart.width - half), y: py + (i === 1 ? 42 : 24), "text-anchor": "middle" });
+        : { x: Math.min(px, chart.width - half), y: py + (i === 0 ? 42 : 24), "text-anchor": "middle" });
     });
     chart.describe(`The roof of the machine over MACs per byte: it rises to ${digits(peak / bandwidth)} and is flat from there, at`
       + ` ${short(Math.round(peak))} MACs a second. ${layers.map(({ kind, intensity, ceiling: speed }) =>
