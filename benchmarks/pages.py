@@ -44,7 +44,7 @@ BLOCK, NETWORK = 100, 250  # ms
 SHARE_OF_HTML_MANAGER = 0.5
 PAGE = 250  # kB, gzipped, figures aside
 
-ROUNDS = 3
+ROUNDS = 5
 PRESSES = 48  # a round at each explorable, spread over its sliders
 VISITS = 7
 SLIDERS = "input[type=range]"
