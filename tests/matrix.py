@@ -53,11 +53,11 @@ def main() -> int:
         for end in options.ends:
             outcomes.append(try_out(python, version, end, options.keep))
             print(table(outcomes[-1:]).splitlines()[-1], flush=True)
+            if options.write:  # at once: who breaks off after an hour has what was found
+                page = ROOT / "CONTRIBUTING.md"
+                text = page.read_text(encoding="utf8")
+                page.write_text(PLACE.sub(rf"\g<1>{table(outcomes)}\g<2>", text), encoding="utf8")
     print("\n" + table(outcomes))
-    if options.write:
-        page = ROOT / "CONTRIBUTING.md"
-        text = page.read_text(encoding="utf8")
-        page.write_text(PLACE.sub(rf"\g<1>{table(outcomes)}\g<2>", text), encoding="utf8")
     return any("failed" in outcome.result or "error" in outcome.result for outcome in outcomes)
 
 

@@ -7,6 +7,7 @@ explorables' static forms are; icons are `aria-hidden`), and pictures among the 
 
 from __future__ import annotations
 
+import functools
 import gzip
 import re
 from typing import NamedTuple
@@ -47,5 +48,6 @@ def part_of(path: str, body: bytes) -> Part:
     return Part(path, len(body), size, size if path.startswith("_images/") else 0)
 
 
+@functools.lru_cache(maxsize=512)  # many pages share their parts
 def zipped(data: bytes) -> int:
     return len(gzip.compress(data, 6, mtime=0))
