@@ -58,7 +58,7 @@ const roofPicture = (view, { peak, bandwidth }) => {
   const dots = KINDS.map((kind) => ({
     ghost: svg("circle", { class: "mn-outline", r: 7 }),
     dot: svg("circle", { class: "mn-layer", r: 7.5 }),
-    name: svg("text", { class: "mn-bold" }, kind),
+    name: svg("text", { class: "mn-bold", "text-anchor": "middle" }, kind),
     group: svg("g", { "data-role": kind, "data-part": kind }),
   }));
   for (const { ghost, dot, name, group } of dots) group.append(ghost, dot, name);
@@ -79,6 +79,7 @@ const roofPicture = (view, { peak, bandwidth }) => {
   };
   const update = ({ layers }, previous) => {
     layOut();
+    const names = [];
     layers.forEach(({ intensity, ceiling: speed, memory }, i) => {
       const { ghost, dot, name } = dots[i];
       const [px, py] = [x(intensity), Math.min(y(speed), BOTTOM)];
@@ -86,10 +87,13 @@ const roofPicture = (view, { peak, bandwidth }) => {
       set(dot, { cx: px, cy: py });
       set(ghost, { visibility: old && old.intensity !== intensity ? null : "hidden",
         ...(old ? { cx: x(old.intensity), cy: Math.min(y(old.ceiling), BOTTOM) } : {}) });
-      // Names stand under the roof, those of neighbours on two levels, and never outside of the picture.
+      // Names stand under the roof, below one another where they would meet, and never outside of the picture.
       const half = 4.4 * name.textContent.length;
-      set(name, memory ? { x: px + 13, y: py + (i === 1 ? 37 : 18), "text-anchor": "start" }
-        : { x: Math.min(px, chart.width - half), y: py + (i === 0 ? 42 : 24), "text-anchor": "middle" });
+      const middle = memory ? px + 13 + half : Math.min(px, chart.width - half);
+      let at = py + (memory ? 18 : 24);
+      while (names.some((other) => Math.abs(other.middle - middle) < other.half + half && Math.abs(other.at - at) < 16)) at += 4;
+      names.push({ middle, half, at });
+      set(name, { x: middle, y: at });
     });
     chart.describe(`The roof of the machine over MACs per byte: it rises to ${digits(peak / bandwidth)} and is flat from there, at`
       + ` ${short(Math.round(peak))} MACs a second. ${layers.map(({ kind, intensity, ceiling: speed }) =>
