@@ -266,7 +266,7 @@ def run(network: str, task: str = "digits", seed: int = 0, progress: bool = True
 
     Examples
     --------
-    >>> run("t1", "tiny_digits", epochs=1, progress=False).accuracy > 15
+    >>> run("t1", "tiny_digits", epochs=2, progress=False).accuracy > 20
     True
     """
     return _trained(network, task, seed, progress, settings)[1]
