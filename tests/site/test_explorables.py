@@ -18,6 +18,12 @@ SAYS = """input => ({
   spoken: input.ariaValueText,
   value: Number(input.value), min: Number(input.min), max: Number(input.max),
 })"""
+# How many pixels a figure is high, once the browser has drawn it, and how many of it are cut off below.
+HIGH = """root => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => {
+  const frame = root.querySelector(".mn-frame");
+  const [inner, outer] = [frame, frame.parentElement].map((element) => element.getBoundingClientRect());
+  done([Math.round(outer.height), Math.max(0, Math.round(inner.bottom - outer.bottom))]);
+})))"""
 
 
 @pytest.fixture(scope="session")
@@ -64,6 +70,7 @@ def check_slider(page: Page, root: Locator, slider: Locator) -> None:
     for what in ("value", "shown", "spoken"):
         assert after[what] != before[what], (before["label"], what, before, after)
     assert root.inner_html() != picture
+    assert root.evaluate(HIGH)[1] == 0, before["label"]
     page.keyboard.press("End")
     assert slider.evaluate(SAYS)["value"] == before["max"], before
     page.keyboard.press("Home")
@@ -143,6 +150,26 @@ def test_changing_the_address_by_hand_changes_the_figure(visit, served, homes):
         arg=start[0]["value"],
     )
     assert says(root) == start
+
+
+def test_text_below_a_figure_stays_in_place_while_a_slider_moves(visit, served):
+    page = visit(served + "chapters/07_mobilenet_v2.html").page
+    root = page.locator("[data-explorable=network].mn-live")
+    first = root.evaluate(HIGH)[0]
+    root.locator(SLIDER).first.focus()
+    heights = [first]
+    for key in ["ArrowRight", "ArrowLeft"] * 3:
+        page.keyboard.press(key)
+        heights.append(root.evaluate(HIGH)[0])
+    assert heights == sorted(heights)
+    assert heights[-1] > first  # where one sentence was longer, the room for it stays
+    root.get_by_role("button", name="Reset").click()
+    assert root.evaluate(HIGH)[0] == first
+    table = root.get_by_role("button", name="Show as table")
+    table.click()
+    assert root.evaluate(HIGH) > [heights[-1], 0]
+    table.click()
+    assert root.evaluate(HIGH) == [first, 0]
 
 
 def test_nonsense_in_the_address_is_ignored(visit, served, homes):
