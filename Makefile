@@ -41,7 +41,7 @@ serve: book  ## serve the built site on this machine (PORT=8000)
 publish: book  ## put the built site on the branch gh-pages of origin
 	$(BIN)/python _ext/publish.py
 
-experiments: $(READY)  ## train the small networks of the training chapter anew (half an hour)
+experiments: $(READY)  ## train the small networks of the training chapter anew (some twenty minutes on two cores)
 	$(BIN)/python -m mobilenet_lib.experiments
 
 bench: book  ## measure networks and pages: latency, weight, sliders, loading, live counts (some minutes)

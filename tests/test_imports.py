@@ -45,7 +45,8 @@ EXPLORABLES_MAY_IMPORT = {
 }
 EXPLORABLES_MAY_IMPORT_WHEN_LIVE = EXPLORABLES_MAY_IMPORT | {
     *("blocks", "layers", "models", "measure", "shipping", "timing", "training"),
-    *("explorables.latency_lab", "explorables.digit_canvas"),  # export.py writes the files of both
+    # export.py writes the files of these.
+    *("explorables.latency_lab", "explorables.digit_canvas", "explorables.rounded_weights"),
 }
 FOR_CHAPTERS = {"figures", "tables", "explorables", "quiz", "checks"}
 

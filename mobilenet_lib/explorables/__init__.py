@@ -39,6 +39,7 @@ _NAMES = {
     "LatencyLab": "latency_lab",
     "DigitCanvas": "digit_canvas",
     "SeedPairs": "seed_pairs",
+    "RoundedWeights": "rounded_weights",
 }
 
 __all__ = [*_NAMES]  # pyright: ignore[reportUnsupportedDunderAll]

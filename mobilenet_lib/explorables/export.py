@@ -1,4 +1,4 @@
-"""Writes the ONNX files that the built pages fetch: ``python -m mobilenet_lib.explorables.export``.
+"""Writes the ONNX files that the built pages fetch, and what two figures carry: ``python -m mobilenet_lib.explorables.export``.
 
 They are committed, because the same network gives the same bytes: a test exports them again and compares.
 """
@@ -6,6 +6,7 @@ They are committed, because the same network gives the same bytes: a test export
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import math
 
@@ -64,6 +65,7 @@ def files() -> dict[str, bytes]:
     """Return what stands in every file, by its name in the library's data."""
     from .. import shipping, training
     from . import digit_canvas, latency_lab
+    from .rounded_weights import FILE
 
     timed = latency_lab.timed()
     found = {
@@ -74,6 +76,7 @@ def files() -> dict[str, bytes]:
         model = shipping.to_onnx(training.trained(name), digit_canvas.SHAPE, features=[reader.part])
         found[digit_canvas.file_of(name)] = model
     found[digit_canvas.EXAMPLES.name] = (json.dumps(digits(), indent=1) + "\n").encode()
+    found[FILE.name] = (json.dumps(rounded_weights(), indent=1) + "\n").encode()
     return found
 
 
@@ -111,6 +114,44 @@ def digits() -> dict:
     ]
     accuracy = {name: training.accuracy(network, images, labels) for name, network in networks.items()}
     return {"accuracy": accuracy, "examples": examples}
+
+
+def rounded_weights() -> dict:
+    """Return the trained network's weights in some of its layers, and its accuracy with all of them in few bits.
+
+    Examples
+    --------
+    >>> sorted(rounded_weights()["layers"])
+    ['depthwise', 'projection']
+    """
+    import torch
+
+    from .. import shipping, training
+    from .rounded_weights import BITS, BLOCKS, FINE, PARTS, SCALES
+
+    images, labels = training.digits("test")
+    network = shipping.fold(training.trained("inverted"))
+    layers = {kind: {} for kind in PARTS}
+    for kind, block in itertools.product(PARTS, BLOCKS):
+        weight = getattr(network.blocks[block], PARTS[kind])[0].weight.detach()
+        largest = float(f"{weight.abs().max().item():.6g}")
+        shares = (FINE * weight / weight.abs().max()).round().to(torch.int16).numpy().astype("<i2")
+        layers[kind][str(block)] = {
+            "channels": len(weight),
+            "largest": largest,
+            "weights": base64.b64encode(shares.tobytes()).decode(),
+        }
+    accuracy = {
+        scales: {
+            str(bits): training.accuracy(
+                shipping.with_rounded_weights(network, bits, per_channel=scales == "channel"), images, labels
+            )
+            for bits in BITS
+        }
+        for scales in SCALES
+    }
+    unrounded = training.accuracy(network, images, labels)
+    return {"images": len(labels), "unrounded": unrounded, "accuracy": accuracy, "layers": layers}
 
 
 def main() -> None:

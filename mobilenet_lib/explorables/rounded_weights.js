@@ -1,0 +1,240 @@
+// Weights in few bits: where each weight of a layer lands, channel by channel, and what becomes of the whole network.
+
+// A layer's weights, a list for each output channel. The page carries them as 16-bit shares of the largest.
+const weightsOf = ({ channels, largest, weights }) => {
+  const bytes = Uint8Array.from(atob(weights), (letter) => letter.charCodeAt(0));
+  const numbers = new DataView(bytes.buffer);
+  const each = bytes.length / 2 / channels;
+  return Array.from({ length: channels }, (_, channel) =>
+    Array.from({ length: each }, (_, i) => (largest * numbers.getInt16(2 * (channel * each + i), true)) / 32767));
+};
+
+// Everything the figure shows of one layer. `order` has the channels from the widest to the quietest.
+const roundedLayer = ({ bits, scales }, { channels, largest, weights }, rows = weightsOf({ channels, largest, weights })) => {
+  const top = 2 ** (bits - 1) - 1; // one integer is left out, so that zero is in the middle
+  const widest = rows.map((row) => row.reduce((most, weight) => Math.max(most, Math.abs(weight)), 0));
+  let [lost, whole] = [0, 0];
+  const found = rows.map((row, channel) => {
+    const step = (scales === "channel" ? widest[channel] : Math.max(...widest)) / top;
+    const counts = new Map();
+    let [away, all] = [0, 0];
+    for (const weight of row) {
+      const integer = Math.sign(weight) * Math.floor(Math.abs(weight) / step + 0.5);
+      counts.set(integer, (counts.get(integer) ?? 0) + 1);
+      away += (weight - integer * step) ** 2;
+      all += weight ** 2;
+    }
+    lost += away;
+    whole += all;
+    return { channel, largest: widest[channel], step, counts, used: counts.size, error: Math.sqrt(away / all) };
+  });
+  const order = [...found].sort((a, b) => b.largest - a.largest || a.channel - b.channel);
+  const used = found.map((each) => each.used).sort((a, b) => a - b);
+  return {
+    top, integers: 2 * top + 1, order, numbers: rows.length * rows[0].length, error: Math.sqrt(lost / whole),
+    quietest: order.at(-1), half: used[Math.floor((used.length - 1) / 2)],
+  };
+};
+
+// At most twelve channels, evenly from the widest to the quietest.
+const chosenOf = (order) => {
+  const count = Math.min(SHOWN, order.length);
+  return Array.from({ length: count }, (_, i) => order[Math.round((i * (order.length - 1)) / (count - 1))]);
+};
+
+const SHOWN = 12;
+
+// 0.0123, 0.79, 5.52: three digits that count.
+const digits = (number) => String(Number(number.toPrecision(3)));
+
+// As `percent` in rounded_weights.py.
+const percent = (share) => `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)}\u00a0%`;
+
+// What the numbers say, true for every state.
+const resultSentence = ({ bits, scales }, { top, integers, order, quietest, half, error }, { images, unrounded, accuracy }) => {
+  const range = `${bits} bits are ${integers} integers, from −${top} to ${top}.`;
+  const uses = scales === "channel"
+    ? `Each of the ${order.length} channels has its own scale: the quietest uses ${quietest.used} of them.`
+    : `One scale serves ${order.length} channels: the quietest uses ${quietest.used} of them, half of the channels at most ${half}.`;
+  const reached = accuracy[scales][bits];
+  const less = unrounded - reached;
+  const verdict = Math.abs(less) <= 0.501
+    ? `within half a point of the ${unrounded.toFixed(1)}\u00a0% without rounding`
+    : `${less.toFixed(1)} points fewer than without rounding`;
+  return `${range} ${uses} The layer is off by ${percent(error)}. With all layers rounded like this the network reads`
+    + ` ${reached.toFixed(1)}\u00a0% of ${exact(images)} digits right, ${verdict}.`;
+};
+
+// A row for each of the chosen channels: its weights as ticks above a line, and below it a bar at each integer that is
+// used, the longer the more weights have become that integer.
+const channelRows = (view) => {
+  const [TOP, ROW, LEFT, RIGHT] = [40, 31, 30, 64];
+  const BOTTOM = TOP + ROW * SHOWN;
+  const chart = view.drawing({ height: BOTTOM + 8 });
+  const text = (attributes, words = "") => svg("text", { class: "mn-soft", ...attributes }, words);
+  const heads = [text({ x: 0, y: 14 }, "ch."), text({ y: 14, "text-anchor": "middle" }, "weights above, integers below"),
+    text({ y: 14, "text-anchor": "end" }, "in use")];
+  const zero = svg("path", { class: "mn-grid" });
+  const lines = svg("path", { class: "mn-baseline" });
+  const levels = svg("path", { class: "mn-levels" });
+  const rug = svg("path", { class: "mn-rug" });
+  const bars = svg("path", { class: "mn-rounded" });
+  const ends = ["start", "middle", "end"].map((anchor) => text({ y: BOTTOM + 2, "text-anchor": anchor }));
+  const rows = Array.from({ length: SHOWN }, (_, i) => {
+    const y = TOP + ROW * i + 4;
+    return [text({ x: 0, y }), svg("text", { y, "text-anchor": "end" })];
+  });
+  chart.svg.append(...heads, zero, levels, lines, rug, bars, ...ends, ...rows.flat());
+
+  const yOf = (i) => TOP + ROW * i;
+  const near = (number) => Number(number.toFixed(1));
+  let drawn; // the layer and the width that the ticks are drawn for
+  const update = (name, role, shown, weights) => {
+    const [left, right] = [LEFT, chart.width - RIGHT];
+    const widest = shown.order[0].largest;
+    const x = (weight) => (left + right) / 2 + (weight / widest) * ((right - left) / 2);
+    const chosen = chosenOf(shown.order);
+    if (drawn !== `${name} ${chart.width}`) {
+      drawn = `${name} ${chart.width}`;
+      set(heads[1], { x: (left + right) / 2 });
+      set(heads[2], { x: chart.width });
+      set(zero, { d: `M${x(0)} ${TOP - 12}V${yOf(chosen.length - 1) + 16}` });
+      set(lines, { d: chosen.map((_, i) => `M${left} ${yOf(i)}H${right}`).join("") });
+      set(rug, { d: chosen.map(({ channel }, i) =>
+        weights[channel].map((weight) => `M${near(x(weight))} ${yOf(i) - 2}v-9`).join("")).join("") });
+      [[left, `−${digits(widest)}`], [(left + right) / 2, "0"], [right, digits(widest)]].forEach(([at, words], i) => {
+        set(ends[i], { x: at });
+        write(ends[i], words);
+      });
+      chart.svg.dataset.role = role;
+    }
+    // Integers that lie closer than three units would only make a grey bar.
+    const apart = (step) => x(step) - x(0);
+    set(levels, { d: chosen.map(({ step }, i) => (apart(step) < 3 ? "" : Array.from({ length: shown.integers }, (_, k) =>
+      `M${near(x((k - shown.top) * step))} ${yOf(i)}v3`).join(""))).join("") });
+    bars.style.strokeWidth = Math.max(1.5, Math.min(5, 0.6 * apart(chosen.at(-1).step)));
+    set(bars, { d: chosen.map(({ channel, step, counts }, i) => [...counts].map(([integer, count]) =>
+      `M${near(x(integer * step))} ${yOf(i) + 1}v${near(Math.max(2.5, (13 * count) / weights[channel].length))}`).join("")).join("") });
+    rows.forEach(([label, number], i) => {
+      write(label, chosen[i] ? String(chosen[i].channel) : "");
+      write(number, chosen[i] ? `${chosen[i].used} of ${shown.integers}` : "");
+      set(number, { x: chart.width });
+    });
+  };
+  return { element: chart.svg, update, describe: chart.describe };
+};
+
+// Accuracy of the network over the bits, a line for each kind of scale.
+const accuracyChart = (view, { unrounded, accuracy }) => {
+  const [LEFT, RIGHT, TOP, BOTTOM] = [44, 12, 12, 150];
+  const chart = view.drawing({ height: BOTTOM + 40, minWidth: 240 });
+  const known = Object.keys(accuracy.tensor).map(Number);
+  const x = (bits) => LEFT + ((bits - known[0]) / (known.at(-1) - known[0])) * (chart.width - LEFT - RIGHT);
+  const y = (share) => BOTTOM - ((BOTTOM - TOP) * share) / 100;
+  const text = (attributes, words = "") => svg("text", { class: "mn-soft", ...attributes }, words);
+  const grid = svg("path", { class: "mn-grid" });
+  const without = svg("path", { class: "mn-without" });
+  const shares = [0, 50, 100].map((share) => text({ x: LEFT - 8, y: y(share) + 4, "text-anchor": "end" }, `${share}\u00a0%`));
+  const marks = known.map((bits) => ({ bits, mark: text({ y: BOTTOM + 17, "text-anchor": "middle" }, String(bits)) }));
+  const axis = text({ y: BOTTOM + 34, "text-anchor": "middle" }, "bits a weight");
+  const lines = Object.keys(NAMES).map((scales) => ({ scales, line: svg("path", { "data-scales": scales }), name: html("span") }));
+  const ghost = svg("circle", { class: "mn-outline", r: 6 });
+  const here = svg("circle", { class: "mn-solid", r: 6 });
+  chart.svg.append(grid, without, ...shares, ...marks.map(({ mark }) => mark), axis, ...lines.map(({ line }) => line), ghost, here);
+  const legend = html("div", { class: "mn-legend" }, ...lines.map(({ scales, name }) => {
+    const key = svg("path", { class: "mn-line", "data-scales": scales, d: "M0 8H24" });
+    name.append(svg("svg", { class: "mn-drawing mn-key", viewBox: "0 0 24 16", "aria-hidden": "true" }, key), LABELS[scales]);
+    return name;
+  }));
+
+  let laidOut;
+  const layOut = () => {
+    laidOut = chart.width;
+    set(grid, { d: [0, 50, 100].map((share) => `M${LEFT} ${y(share)}H${chart.width - RIGHT}`).join("") });
+    set(without, { d: `M${LEFT} ${y(unrounded)}H${chart.width - RIGHT}` });
+    for (const { bits, mark } of marks) set(mark, { x: x(bits) });
+    set(axis, { x: (LEFT + chart.width - RIGHT) / 2 });
+    for (const { scales, line } of lines) {
+      set(line, { d: `M${known.map((bits) => `${x(bits)} ${y(accuracy[scales][bits])}`).join("L")}` });
+    }
+  };
+  const place = ({ bits, scales }) => ({ cx: x(bits), cy: y(accuracy[scales][bits]) });
+  const update = (state, before) => {
+    if (laidOut !== chart.width) layOut();
+    for (const { scales, line, name } of lines) {
+      set(line, { class: scales === state.scales ? "mn-line mn-line-chosen" : "mn-line" });
+      name.classList.toggle("mn-chosen", scales === state.scales);
+    }
+    set(here, place(state));
+    set(ghost, { visibility: before ? null : "hidden", ...(before && place(before)) });
+    chart.describe(`Accuracy with all layers rounded, for 2 to 8 bits. ${lines.map(({ scales }) => `${NAMES[scales]}: ${
+      known.map((bits) => `${accuracy[scales][bits].toFixed(1)}`).join(", ")} %`).join(". ")}. Without rounding ${unrounded.toFixed(1)} %.`);
+  };
+  return { element: html("div", {}, html("div", { class: "mn-bars-title" }, "All layers rounded: digits read right"), legend, chart.svg), update };
+};
+
+const NAMES = { tensor: "one scale for the tensor", channel: "a scale for each channel" };
+const LABELS = { tensor: "per tensor", channel: "per channel" };
+const PARTS = { depthwise: "depthwise", projection: "conv2" };
+
+function render({ model, el, signal }) {
+  const view = explorable({ model, el, signal, title: "Weights in few bits" });
+  const experiment = model.get("experiment");
+  const decoded = new Map(); // the weights of each layer that was shown
+  const layerOf = ({ kind, block }) => experiment.layers[kind][block];
+  const rowsOf = (state) => {
+    const name = `${state.kind} ${state.block}`;
+    if (!decoded.has(name)) decoded.set(name, weightsOf(layerOf(state)));
+    return decoded.get(name);
+  };
+  const compute = (state) => roundedLayer(state, layerOf(state), rowsOf(state));
+
+  const rows = channelRows(view);
+  view.picture.append(rows.element);
+  view.slider("bits", { label: "Bits", format: (bits) => `${bits} bits` });
+  view.slider("block", { label: "Block", format: (block) => `block ${block}` });
+  view.choice("scales", { label: "Scale", labels: LABELS }).element.classList.add("mn-across");
+  view.choice("kind", { label: "Layer" }).element.classList.add("mn-across");
+  const chart = accuracyChart(view, experiment);
+  const code = html("pre", { class: "mn-code" });
+  const notes = Array.from({ length: 3 }, () => html("p", { class: "mn-small" }));
+  view.details.append(html("div", { class: "mn-columns" }, chart.element, html("div", {}, ...notes)), code);
+
+  view.table({
+    caption: "Each channel of the layer, from the widest to the quietest",
+    columns: ["channel", "largest weight", "step", "integers in use", "error"],
+    rows: (state) => compute(state).order.map(({ channel, largest, step: own, used, error }) =>
+      ({ label: String(channel), cells: [digits(largest), digits(own), String(used), percent(error)] })),
+  });
+  view.table({
+    caption: `Accuracy with all layers rounded, in percent of ${exact(experiment.images)} digits; ${experiment.unrounded.toFixed(1)} without rounding`,
+    columns: ["bits", "one scale for the tensor", "a scale for each channel"],
+    rows: () => Object.keys(experiment.accuracy.tensor).map((bits) =>
+      ({ label: bits, cells: [experiment.accuracy.tensor[bits].toFixed(1), experiment.accuracy.channel[bits].toFixed(1)] })),
+  });
+
+  return view.start((state, before) => {
+    const shown = compute(state);
+    const { bits, scales, kind, block } = state;
+    rows.update(`${kind} ${block}`, kind, shown, rowsOf(state));
+    rows.describe(`${chosenOf(shown.order).length} of ${shown.order.length} channels of the ${kind} layer in block ${block}, from the widest`
+      + ` to the quietest: the largest weights go from ${digits(shown.order[0].largest)} to ${digits(shown.quietest.largest)}. With ${bits} bits`
+      + ` and ${NAMES[scales]} they use ${chosenOf(shown.order).map(({ used }) => used).join(", ")} of ${shown.integers} integers.`);
+    chart.update(state, before);
+    const own = shown.quietest;
+    write(notes[0], scales === "channel"
+      ? `Step of the quietest channel: ${digits(own.largest)} / ${shown.top} = ${digits(own.step)}. Of the widest: ${digits(shown.order[0].step)}.`
+      : `Step: ${digits(shown.order[0].largest)} / ${shown.top} = ${digits(own.step)}. The quietest channel's largest weight is ${digits(own.largest)}.`);
+    const count = scales === "channel" ? shown.order.length : 1;
+    write(notes[1], `Memory: ${exact(shown.numbers)} weights of ${bits} bits are ${bytes(shown.numbers, bits)},`
+      + ` and ${count === 1 ? "the scale" : `${count} scales`} of 32 bits ${bytes(count, 32)}. As float32 the weights take ${bytes(shown.numbers, 32)}.`);
+    const each = shown.numbers / shown.order.length;
+    write(notes[2], `A channel of this layer has ${each} weights, so it can use ${each < shown.integers ? each : shown.integers} integers at most.`
+      + " How far the layer is off: the length of all changes together over the length of the weights.");
+    write(code, `weight = folded.blocks[${block}].${PARTS[kind]}[0].weight\nshipping.quantize(weight, bits=${bits}, per_channel=${
+      scales === "channel" ? "True" : "False"})`);
+    view.say(resultSentence(state, shown, experiment));
+  });
+}
+
+export default { render };
