@@ -191,6 +191,18 @@ def copy_late_assets(app) -> None:
         sphinx_exercise.copy_asset_files(app, None)
 
 
+def pages_with_old_assets(app, env, added, changed, removed) -> set[str]:
+    """Return every page where a style sheet or script of the book has changed: its links carry a checksum of them.
+
+    Without a page to write Sphinx copies no asset at all.
+    """
+    for asset in Path(app.confdir, "_static").iterdir():
+        copy = Path(app.outdir, "_static", asset.name)
+        if asset.is_file() and copy.exists() and copy.read_bytes() != asset.read_bytes():
+            return set(env.all_docs)
+    return set()
+
+
 def adapt_theme(app) -> None:
     """Edit the theme's templates as they are read."""
     if app.builder.format != "html":
@@ -356,6 +368,7 @@ def setup(app) -> dict:
     app.connect("builder-inited", write_palette)
     app.connect("builder-inited", copy_late_assets)
     app.connect("builder-inited", adapt_theme)
+    app.connect("env-get-outdated", pages_with_old_assets)
     app.connect("missing-reference", resolve_public_name)
     app.connect("env-before-read-docs", progress.plan)
     app.connect("source-read", progress.begin)

@@ -17,6 +17,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 from matplotlib.ticker import EngFormatter, LogLocator
 
 from .palette import COLOURS
@@ -24,6 +25,7 @@ from .palette import COLOURS
 # A colour no figure would choose by accident: the SVG writer turns it into the page's own text colour.
 FOREGROUND = "#212325"
 WIDTH = 5.2  # inches: at 375 pixels the text is still about 10 pixels high
+LEGEND = 32  # letters in all that one row of a legend has room for
 
 STYLE = {
     "axes.edgecolor": FOREGROUND,
@@ -102,7 +104,7 @@ def cost_bars(bars: Mapping[str, Mapping[str, float]], unit: str = "MACs", ax: A
         ax.invert_yaxis()
         ax.tick_params(axis="y", length=0)
         if len(set(seen)) > 1:
-            ax.legend(ncols=4, loc="lower left", bbox_to_anchor=(0, 1), handlelength=1, columnspacing=1)
+            _legend_above(ax)
     spoken = "; ".join(
         f"{name}: {', '.join(f'{role} {short(value)}' for role, value in parts.items())}, in all {short(total)}"
         for (name, parts), total in zip(bars.items(), totals, strict=True)
@@ -502,8 +504,7 @@ def effects(
         ax.tick_params(axis="y", length=0)
         ax.grid(True, axis="x")
         if len(series) > 1:
-            legend = ax.legend(ncols=4, loc="lower left", bbox_to_anchor=(0, 1), handlelength=1, columnspacing=1)
-            for handle in legend.legend_handles:
+            for handle in _legend_above(ax).legend_handles:
                 handle.set_fillstyle("full")
     spoken = "; ".join(
         f"{label}, {name}: {mean:+.2f}, from {low:+.2f} to {high:+.2f}"
@@ -556,6 +557,14 @@ def svg(ax: Axes | Figure) -> str:
 def _axes(height: float) -> Axes:
     # Not pyplot's: the notebook would then show the figure a second time.
     return Figure(figsize=(WIDTH, height), layout="constrained").subplots()
+
+
+def _legend_above(ax: Axes) -> Legend:
+    """Put the legend above the axes: in one row, or in two where its words would not fit the figure."""
+    names = ax.get_legend_handles_labels()[1]
+    rows = 1 if sum(map(len, names)) <= LEGEND else 2
+    columns = -(-len(names) // rows)
+    return ax.legend(ncols=columns, loc="lower left", bbox_to_anchor=(0, 1), handlelength=1, columnspacing=1)
 
 
 def _colour(role: str) -> str:

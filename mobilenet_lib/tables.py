@@ -6,6 +6,8 @@ import html
 from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 
+LINE = 22  # letters, in which every number and every interval has room
+
 
 def written(value: object) -> str:
     """Write one cell: integers with separators, other numbers with four digits, None as a dash.
@@ -81,8 +83,14 @@ class Table:
         head = "".join(f'<th scope="col">{html.escape(column)}</th>' for column in self.columns)
         body = "".join(
             f'<tr><th scope="row">{html.escape(written(first))}</th>'
-            + "".join(f"<td>{html.escape(written(cell))}</td>" for cell in cells)
+            + "".join(_cell(written(cell)) for cell in cells)
             + "</tr>"
             for first, *cells in self.rows
         )
         return f'<table class="mn-rows"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def _cell(text: str) -> str:
+    """Write a cell. A number keeps to its line; words may take two, or a table of words would not fit its page."""
+    words = ' class="mn-words"' if len(text) > LINE else ""
+    return f"<td{words}>{html.escape(text)}</td>"

@@ -181,6 +181,15 @@ def test_a_role_stands_in_the_legend_once():
     assert [text.get_text() for text in ax.get_legend().get_texts()] == list(parts)
 
 
+@pytest.mark.parametrize("count", [2, 3, 4, 6])
+def test_the_legend_is_not_wider_than_its_figure(count):
+    roles = ("standard", "pointwise", "projection", "expansion", "depthwise", "classifier")[-count:]
+    ax = figures.cost_bars({"the whole network": dict.fromkeys(roles, 1e6)})
+    ax.figure.draw_without_rendering()
+    box, room = ax.get_legend().get_window_extent(), ax.figure.bbox
+    assert room.x0 <= box.x0 and box.x1 <= room.x1 and box.y1 <= room.y1
+
+
 def test_a_bar_that_costs_nothing_is_drawn():
     assert "in all 0" in figures.svg(figures.cost_bars({"identity": {"residual": 0}}))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from types import SimpleNamespace
 
 import book_site
 import pytest
@@ -117,3 +118,14 @@ def test_only_pages_that_run_count_as_notebooks(tmp_path):
     page.write_text("---\nkernelspec:\n  name: python3\n---\n# A page\n")
     assert book_site.is_notebook(page)
     assert book_site.is_notebook(tmp_path / "chapter.ipynb")
+
+
+def test_a_changed_style_sheet_makes_every_page_anew(tmp_path):
+    book, built = tmp_path / "book", tmp_path / "built"
+    for folder in (book, built):
+        (folder / "_static").mkdir(parents=True)
+        (folder / "_static" / "book.css").write_text("p {}")
+    app, env = SimpleNamespace(confdir=book, outdir=built), SimpleNamespace(all_docs={"index": 1.0, "chapters/one": 1.0})
+    assert book_site.pages_with_old_assets(app, env, set(), set(), set()) == set()
+    (book / "_static" / "book.css").write_text("p { margin: 0 }")
+    assert book_site.pages_with_old_assets(app, env, set(), set(), set()) == {"index", "chapters/one"}

@@ -23,6 +23,7 @@ def test_page_is_quiet_accessible_and_fits_a_phone(visit, served, page_name):
         assert violations(page, {"runOnly": ["color-contrast"]}) == []  # nothing else is different in the dark
     page.set_viewport_size({"width": 375, "height": 800})
     assert too_wide(page) == []
+    assert cut_off(page) == []
     assert visited.foreign == []
     assert visited.errors == []
 
@@ -57,6 +58,20 @@ def too_wide(page: Page) -> list[str]:
                .filter(element => element.scrollWidth > element.clientWidth + 1 && element.clientWidth > 0)
                .filter(element => getComputedStyle(element).overflowX === "visible")
                .map(element => element.outerHTML.slice(0, 120))]"""
+    )
+
+
+def cut_off(page: Page) -> list[str]:
+    """Return the words that a drawn figure loses at its edge."""
+    return page.evaluate(
+        """() => [...document.querySelectorAll(".mn-figure svg")].flatMap(figure => {
+             const room = figure.getBoundingClientRect();
+             return [...figure.querySelectorAll("text")].filter(words => {
+               const box = words.getBoundingClientRect();
+               return box.width && (box.left < room.left - 1 || box.right > room.right + 1 ||
+                                    box.top < room.top - 1 || box.bottom > room.bottom + 1);
+             }).map(words => words.textContent);
+           })"""
     )
 
 
