@@ -100,7 +100,7 @@ def cost_bars(bars: Mapping[str, Mapping[str, float]], unit: str = "MACs", ax: A
             ax.annotate(f" {short(left)}", (left, row), va="center", textcoords="offset points", xytext=(2, 0))
         totals = [sum(parts.values()) for parts in bars.values()]
         ax.set(yticks=range(len(bars)), yticklabels=list(bars), xlabel=unit, xlim=(0, 1.22 * (max(totals) or 1)))
-        ax.xaxis.set_major_formatter(EngFormatter(sep=" "))
+        ax.xaxis.set_major_formatter(_Units(sep=" "))
         ax.invert_yaxis()
         ax.tick_params(axis="y", length=0)
         if len(set(seen)) > 1:
@@ -235,7 +235,7 @@ def roofline(
         bottom = min(left * bandwidth, *(y for _, y, _ in points.values()))
         ax.set_ylim(0.5 * bottom, 3 * peak)
         for axis in (ax.xaxis, ax.yaxis):
-            axis.set_major_formatter(EngFormatter(sep=" "))
+            axis.set_major_formatter(_Units(sep=" "))
         ax.grid(True)
         ax.legend(loc="lower right", handlelength=1)
     spoken = "; ".join(f"{name} at {x:.3g} MACs per byte does {short(y)}" for name, (x, y, _) in points.items())
@@ -293,7 +293,7 @@ def scatter(
             if name in log:
                 getattr(ax, f"set_{name}scale")("log")
                 axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            axis.set_major_formatter(EngFormatter(sep=" "))
+            axis.set_major_formatter(_Units(sep=" "))
         ax.set(xlabel=xlabel, ylabel=ylabel)
         ax.minorticks_off()
         if "x" not in log:
@@ -552,6 +552,13 @@ def svg(ax: Axes | Figure) -> str:
     opening = f'<svg role="img" aria-label="{html.escape(label, quote=True)}" style="{look}"'
     root, rest = drawing.split(">", 1)
     return opening + re.sub(r' (width|height)="[^"]*"', "", root.removeprefix("<svg")) + ">" + rest.strip()
+
+
+class _Units(EngFormatter):
+    """Write 200 M for a large number. Below a thousand the number itself: a share of 0.2 is not "200 m"."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return f"{x:g}".replace("-", "\N{MINUS SIGN}") if abs(x) < 1000 else super().__call__(x, pos)
 
 
 def _axes(height: float) -> Axes:

@@ -71,8 +71,8 @@ def test_javascript_rounds_as_the_library_does(computed, folded):
         # The page has 16 bits of each weight: one that lies halfway between two integers may go either way.
         off = [abs(used[channel] - number) for channel, number in enumerate(right)]
         assert max(off) <= 1 and sum(off) <= 0.02 * sum(right), state
-        largest = weight.flatten(1).abs().amax(1).tolist()
-        assert {each["channel"]: each["largest"] for each in found["order"]} == pytest.approx(dict(enumerate(largest)), rel=1e-3)
+        largest = dict(enumerate(weight.flatten(1).abs().amax(1).tolist()))
+        assert {each["channel"]: each["largest"] for each in found["order"]} == pytest.approx(largest, rel=1e-3)
 
 
 def test_python_draws_what_javascript_computes(computed):
@@ -81,13 +81,15 @@ def test_python_draws_what_javascript_computes(computed):
         assert shown.error() == pytest.approx(found["error"])
         for ours, theirs in zip(shown.channels(), found["order"], strict=True):
             assert (ours.channel, ours.used) == (theirs["channel"], theirs["used"]), state
-            assert [ours.largest, ours.step, ours.error] == pytest.approx([theirs[k] for k in ("largest", "step", "error")])
+            for name in ("largest", "step", "error"):
+                assert getattr(ours, name) == pytest.approx(theirs[name]), state
 
 
 def test_the_words_are_true_in_every_state(computed):
     experiment = RoundedWeights().experiment
     cases = [[state, found, experiment] for state, found in computed]
-    for (state, found), sentence in zip(computed, javascript(esm(RoundedWeights), "resultSentence", cases), strict=True):
+    sentences = javascript(esm(RoundedWeights), "resultSentence", cases)
+    for (state, found), sentence in zip(computed, sentences, strict=True):
         top = 2 ** (state["bits"] - 1) - 1
         assert sentence.startswith(f"{state['bits']} bits are {2 * top + 1} integers, from −{top} to {top}.")
         used = sorted(each["used"] for each in found["order"])

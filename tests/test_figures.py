@@ -239,6 +239,13 @@ def test_layers_stand_at_their_intensity_under_a_roof_with_its_corner_at_the_rid
     assert {label.get_text() for label in ax.get_legend().get_texts()} == set(ROOF)
 
 
+def test_an_axis_has_units_for_large_numbers_and_none_for_shares():
+    ax = figures.scatter({"V2": [(300e6, 0.2), (97e6, 1.0)]}, "MACs", "share")
+    ax.figure.draw_without_rendering()
+    assert [label.get_text() for label in ax.get_xticklabels()][-1].endswith(" M")
+    assert "0.2" in [label.get_text() for label in ax.get_yticklabels()]
+
+
 def test_groups_of_points_differ_in_their_mark_not_only_in_colour():
     ax = FIGURES["scatter"][0]()
     assert [line.get_xydata().tolist() for line in ax.lines] == [[[569e6, 14.5], [150e6, 5]], [[300e6, 11]]]

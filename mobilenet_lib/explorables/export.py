@@ -1,6 +1,7 @@
-"""Writes the ONNX files that the built pages fetch, and what two figures carry: ``python -m mobilenet_lib.explorables.export``.
+"""Writes the ONNX files that the built pages fetch, and what two figures carry.
 
-They are committed, because the same network gives the same bytes: a test exports them again and compares.
+``python -m mobilenet_lib.explorables.export`` writes them. They are committed, because the same network gives the same
+bytes: a test exports them again and compares.
 """
 
 from __future__ import annotations

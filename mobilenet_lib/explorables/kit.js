@@ -445,7 +445,7 @@ const explorable = ({ model, el, signal, title, settle = (state) => state }) => 
   // Of all that changes in a figure, the page around it is only touched by its height. With that written down, a step
   // of a slider does not make the browser lay out the whole page. The height grows where a longer sentence needs another
   // line, and stays: the page below does not jump back and forth. Another width or text size starts it anew.
-  let kept = { width: -1 };
+  let kept = {};
   const keepHeight = new ResizeObserver(([{ borderBoxSize: [box] }]) => {
     const unit = parseFloat(getComputedStyle(el).fontSize);
     if (box.inlineSize !== kept.width || unit !== kept.unit) kept = { width: box.inlineSize, unit, height: 0 };
@@ -456,7 +456,7 @@ const explorable = ({ model, el, signal, title, settle = (state) => state }) => 
   });
   // Where something large has come or gone, the height starts anew.
   const freshHeight = () => {
-    kept = { width: -1 };
+    kept = {};
     keepHeight.unobserve(frame);
     keepHeight.observe(frame); // reports once more, even where nothing has changed
   };

@@ -66,9 +66,10 @@ class RoundedWeights(Explorable):
 
     Notes
     -----
-    The network is ``shipping.fold(training.trained("inverted"))``, and the rounding :func:`mobilenet_lib.shipping.quantize`.
-    The page carries the weights of eight layers in 16 bits each, and fourteen measured accuracies, for which all
-    layers were rounded; ``python -m mobilenet_lib.explorables.export`` writes them. No MACs are counted.
+    The network is ``shipping.fold(training.trained("inverted"))``, and the rounding that of
+    :func:`mobilenet_lib.shipping.quantize`. The page carries the weights of eight layers in 16 bits each, and fourteen
+    measured accuracies, for which all layers were rounded; ``python -m mobilenet_lib.explorables.export`` writes them.
+    No MACs are counted.
 
     References
     ----------
@@ -171,8 +172,9 @@ class RoundedWeights(Explorable):
         ]
         parts += [tag("text", line, x=16, y=bottom + 36 + 18 * i) for i, line in enumerate(lines)]
         description = (
-            f"{count} of {len(channels)} channels of the {self.kind} layer in block {self.block}, from the widest to the "
-            f"quietest. They use {', '.join(str(each.used) for each in chosen)} of {integers} integers. {' '.join(lines)}"
+            f"{count} of {len(channels)} channels of the {self.kind} layer in block {self.block}, from the widest to "
+            f"the quietest. They use {', '.join(str(each.used) for each in chosen)} of {integers} integers. "
+            + " ".join(lines)
         )
         return picture(f"Weights in few bits: {lines[0]}", description, 620, bottom + 66, parts)
 

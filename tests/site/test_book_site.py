@@ -125,7 +125,8 @@ def test_a_changed_style_sheet_makes_every_page_anew(tmp_path):
     for folder in (book, built):
         (folder / "_static").mkdir(parents=True)
         (folder / "_static" / "book.css").write_text("p {}")
-    app, env = SimpleNamespace(confdir=book, outdir=built), SimpleNamespace(all_docs={"index": 1.0, "chapters/one": 1.0})
+    app = SimpleNamespace(confdir=book, outdir=built)
+    env = SimpleNamespace(all_docs={"index": 1.0, "chapters/one": 1.0})
     assert book_site.pages_with_old_assets(app, env, set(), set(), set()) == set()
     (book / "_static" / "book.css").write_text("p { margin: 0 }")
     assert book_site.pages_with_old_assets(app, env, set(), set(), set()) == {"index", "chapters/one"}
