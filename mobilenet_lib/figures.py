@@ -18,6 +18,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
+from matplotlib.text import Annotation
 from matplotlib.ticker import EngFormatter, LogLocator
 
 from .palette import COLOURS
@@ -25,6 +26,7 @@ from .palette import COLOURS
 # A colour no figure would choose by accident: the SVG writer turns it into the page's own text colour.
 FOREGROUND = "#212325"
 WIDTH = 5.2  # inches: at 375 pixels the text is still about 10 pixels high
+NAME_HEIGHT = 13  # points between two lines of text
 LEGEND = 32  # letters in all that one row of a legend has room for
 
 STYLE = {
@@ -122,7 +124,7 @@ def curves(
     log: str = "",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw one or more curves over the same x, each named at its right end.
+    """Draw one or more curves over the same x, each named at its right end, or in a legend where these ends meet.
 
     Parameters
     ----------
@@ -160,12 +162,12 @@ def curves(
         if len(y) != len(x):
             raise ValueError(f"lines[{name!r}] must have {len(x)} points like x, got {len(y)}")
     with mpl.rc_context(STYLE):
-        ax = ax or _axes(height=3.0)
+        ax, names = ax or _axes(height=3.0), []
         for name, y in lines.items():
             colour = _colour(roles[name]) if roles and name in roles else FOREGROUND
-            ax.plot(x, y, color=colour, linewidth=2.2)
+            ax.plot(x, y, color=colour, linewidth=2.2, label=name)
             beside = {"textcoords": "offset points", "xytext": (5, 0), "va": "center", "annotation_clip": False}
-            ax.annotate(name, (x[-1], y[-1]), **beside)
+            names.append(ax.annotate(name, (x[-1], y[-1]), **beside))
         if limit:
             ax.axhline(limit[0], color=FOREGROUND, linewidth=1, linestyle="--")
             ax.annotate(limit[1], (x[0], limit[0]), textcoords="offset points", xytext=(2, 3), va="bottom")
@@ -176,6 +178,10 @@ def curves(
             ax.minorticks_off()
         ax.set(xlabel=xlabel, ylabel=ylabel)
         ax.grid(True, axis="y")
+        if _covered(ax, names):
+            for name in names:
+                name.remove()
+            ax.legend(handlelength=1)
     spoken = "; ".join(
         f"{name} goes from {y[0]:.3g} at {x[0]:g} to {y[-1]:.3g} at {x[-1]:g}" for name, y in lines.items()
     )
@@ -572,6 +578,13 @@ def _legend_above(ax: Axes) -> Legend:
     rows = 1 if sum(map(len, names)) <= LEGEND else 2
     columns = -(-len(names) // rows)
     return ax.legend(ncols=columns, loc="lower left", bbox_to_anchor=(0, 1), handlelength=1, columnspacing=1)
+
+
+def _covered(ax: Axes, names: Sequence[Annotation]) -> bool:
+    """Whether one of the names at the ends of curves would cover another."""
+    ax.figure.draw_without_rendering()  # only now the axes have their place
+    at = sorted(ax.transData.transform(name.xy)[1] * 72 / ax.figure.dpi for name in names)
+    return any(above - below < NAME_HEIGHT for below, above in itertools.pairwise(at))
 
 
 def _colour(role: str) -> str:

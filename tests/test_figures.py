@@ -201,6 +201,15 @@ def test_curves_pass_through_their_points():
     assert ax.get_xscale() == "log"
 
 
+@pytest.mark.parametrize(("ends", "apart"), [((6, 6), False), ((0, 6), True), ((1, 1, 6), False), ((1, 3, 6), True)])
+def test_curves_are_named_at_their_ends_or_in_a_legend_where_these_meet(ends, apart):
+    ax = figures.curves([0, 1], {f"curve {i}": [0, end] for i, end in enumerate(ends)}, "x", "y")
+    beside = [text.get_text() for text in ax.texts]
+    legend = [text.get_text() for text in ax.get_legend().texts] if ax.get_legend() else []
+    assert (beside if apart else legend) == [f"curve {i}" for i in range(len(ends))]
+    assert (legend if apart else beside) == []
+
+
 def test_silhouettes_are_as_high_as_their_channels():
     ax = FIGURES["channel_profiles"][0]()
     heights = [np.ptp(line.get_ydata()) for line in ax.lines]

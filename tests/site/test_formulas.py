@@ -23,3 +23,20 @@ def test_short_formula_and_its_punctuation_share_a_line_on_a_phone(visit, served
     assert {each["lines"] for each in found} == {1}, found
     assert max(each["width"] for each in found) <= 300, found
     assert all(len(formula) > 40 for formula in page.evaluate(LOOSE))
+
+
+@pytest.mark.parametrize("chapter", ["06_inverted_residual", "11_beyond", "12_shipping"])
+def test_displayed_formula_begins_on_the_page_and_leaves_its_number_alone(visit, served, chapter):
+    page = visit(f"{served}chapters/{chapter}.html", viewport={"width": 375, "height": 800}).page
+    found = page.evaluate(
+        """() => [...document.querySelectorAll("article div.math")].filter(each => each.checkVisibility()).map(each => {
+             const first = each.querySelector(".katex-html > .base").getBoundingClientRect();
+             const number = each.querySelector(".eqno")?.getBoundingClientRect();
+             const room = each.querySelector(".katex-display").getBoundingClientRect();
+             return {from: first.left, room: [room.left, room.right], number: number?.left ?? innerWidth};
+           })"""
+    )
+    assert found
+    for each in found:
+        assert each["from"] >= each["room"][0] - 0.5, each
+        assert each["room"][1] <= each["number"], each
