@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 import re
@@ -49,7 +50,12 @@ def test_the_weights_are_those_of_the_trained_network(folded):
 def test_the_file_holds_what_the_network_does():
     """If this fails: python -m mobilenet_lib.explorables.export"""
     stored, found = json.loads(FILE.read_text(encoding="utf8")), export.rounded_weights()
-    assert stored["layers"] == found["layers"]
+    for kind, block in itertools.product(PARTS, BLOCKS):
+        ours, theirs = (each["layers"][kind][str(block)] for each in (stored, found))
+        assert ours["largest"] == pytest.approx(theirs["largest"], rel=1e-5)
+        # Another processor or PyTorch rounds the last bit of a folded weight in its own way.
+        steps = [np.frombuffer(base64.b64decode(each["weights"]), dtype="<i2").astype(int) for each in (ours, theirs)]
+        assert np.abs(steps[0] - steps[1]).max() <= 1
     assert stored["images"] == found["images"] == 1000
     assert stored["unrounded"] == pytest.approx(found["unrounded"], abs=0.1)
     for scales in SCALES:

@@ -10,8 +10,12 @@ import base64
 import itertools
 import json
 import math
+from typing import TYPE_CHECKING
 
 from .runtime import DATA
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 def with_equal_weights(model: bytes) -> bytes:
@@ -118,41 +122,49 @@ def digits() -> dict:
 
 
 def rounded_weights() -> dict:
-    """Return the trained network's weights in some of its layers, and its accuracy with all of them in few bits.
-
-    Examples
-    --------
-    >>> sorted(rounded_weights()["layers"])
-    ['depthwise', 'projection']
-    """
-    import torch
-
+    """Return what the figure about few bits shows: weights, and the accuracy with all layers in so many bits."""
     from .. import shipping, training
-    from .rounded_weights import BITS, BLOCKS, FINE, PARTS, SCALES
+    from .rounded_weights import BITS, SCALES
 
     images, labels = training.digits("test")
     network = shipping.fold(training.trained("inverted"))
+
+    def accuracy(bits: int, scales: str) -> float:
+        rounded = shipping.with_rounded_weights(network, bits, per_channel=scales == "channel")
+        return training.accuracy(rounded, images, labels)
+
+    return {
+        "images": len(labels),
+        "unrounded": training.accuracy(network, images, labels),
+        "accuracy": {scales: {str(bits): accuracy(bits, scales) for bits in BITS} for scales in SCALES},
+        "layers": weights_of(network),
+    }
+
+
+def weights_of(network: nn.Module) -> dict:
+    """Return the weights of some layers of a folded network, each a share of the largest of its tensor.
+
+    Examples
+    --------
+    >>> from mobilenet_lib import shipping, training
+    >>> weights_of(shipping.fold(training.trained("inverted")))["depthwise"]["10"]["channels"]
+    96
+    """
+    import torch
+
+    from .rounded_weights import BLOCKS, FINE, PARTS
+
     layers = {kind: {} for kind in PARTS}
     for kind, block in itertools.product(PARTS, BLOCKS):
         weight = getattr(network.blocks[block], PARTS[kind])[0].weight.detach()
-        largest = float(f"{weight.abs().max().item():.6g}")
-        shares = (FINE * weight / weight.abs().max()).round().to(torch.int16).numpy().astype("<i2")
+        largest = weight.abs().max()
+        shares = (FINE * weight / largest).round().to(torch.int16).numpy().astype("<i2")
         layers[kind][str(block)] = {
             "channels": len(weight),
-            "largest": largest,
+            "largest": float(f"{largest.item():.6g}"),
             "weights": base64.b64encode(shares.tobytes()).decode(),
         }
-    accuracy = {
-        scales: {
-            str(bits): training.accuracy(
-                shipping.with_rounded_weights(network, bits, per_channel=scales == "channel"), images, labels
-            )
-            for bits in BITS
-        }
-        for scales in SCALES
-    }
-    unrounded = training.accuracy(network, images, labels)
-    return {"images": len(labels), "unrounded": unrounded, "accuracy": accuracy, "layers": layers}
+    return layers
 
 
 def main() -> None:
