@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Route
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
 
 class Visit:
@@ -18,19 +18,16 @@ class Visit:
 
     def __init__(self, page: Page, allowed: tuple[str, ...]):
         self.page = page
-        self.foreign: list[str] = []  # requests that left the site; they were aborted
+        self.foreign: list[str] = []  # requests that left the site; the browser finds no other host
         self.errors: list[str] = []  # uncaught errors, and errors in the console
         self.allowed = (*allowed, "data:", "blob:")
-        page.route("**/*", self._route)
+        page.on("request", self._request)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", self._console)
 
-    def _route(self, route: Route) -> None:
-        if route.request.url.startswith(self.allowed):
-            route.continue_()
-        else:
-            self.foreign.append(route.request.url)
-            route.abort()
+    def _request(self, request: Request) -> None:
+        if not request.url.startswith(self.allowed):
+            self.foreign.append(request.url)
 
     def _console(self, message: ConsoleMessage) -> None:
         if message.type == "error":

@@ -53,6 +53,7 @@ def test_every_slider_changes_what_is_shown_from_the_keyboard(visit, served, hom
         for root in roots(page):
             for slider in root.locator(SLIDER).all():
                 check_slider(page, root, slider)
+        page.context.close()
 
 
 def step(page: Page, slider: Locator) -> None:
@@ -80,7 +81,9 @@ def check_slider(page: Page, root: Locator, slider: Locator) -> None:
 def test_every_choice_can_be_made_and_then_a_slider_moved(visit, served, homes):
     for home in homes:
         visited = visit(served + home)
-        for root in roots(visited.page):
+        found = roots(visited.page)
+        check_apart(visited.page)
+        for root in found:
             groups = root.locator("fieldset.mn-control:visible, [role=radiogroup]:visible")
             for group in range(groups.count()):
                 choices = groups.nth(group).locator("input")
@@ -91,20 +94,18 @@ def test_every_choice_can_be_made_and_then_a_slider_moved(visit, served, homes):
                     if slider.count():
                         step(visited.page, slider.first)
         assert visited.errors == [], home
+        visited.page.context.close()
 
 
-def test_figures_of_one_page_keep_apart(visit, served, homes):
-    """No two elements share an id, and no group of radio buttons reaches into another figure."""
-    for home in homes:
-        page = visit(served + home).page
-        roots(page)
-        ids = page.locator(".mn-explorable [id]").evaluate_all("elements => elements.map(element => element.id)")
-        assert len(ids) == len(set(ids)), home
-        groups = page.locator(".mn-explorable").evaluate_all(
-            """roots => roots.flatMap(
-                 root => [...new Set([...root.querySelectorAll("input[type=radio]")].map(input => input.name))])"""
-        )
-        assert len(groups) == len(set(groups)), home
+def check_apart(page: Page) -> None:
+    """Check that no two elements share an id, and that no group of radio buttons reaches into another figure."""
+    ids = page.locator(".mn-explorable [id]").evaluate_all("elements => elements.map(element => element.id)")
+    assert len(ids) == len(set(ids)), page.url
+    groups = page.locator(".mn-explorable").evaluate_all(
+        """roots => roots.flatMap(
+             root => [...new Set([...root.querySelectorAll("input[type=radio]")].map(input => input.name))])"""
+    )
+    assert len(groups) == len(set(groups)), page.url
 
 
 def test_address_carries_the_settings_and_reset_takes_them_back(visit, served, homes):
@@ -128,6 +129,7 @@ def test_address_carries_the_settings_and_reset_takes_them_back(visit, served, h
             copy.wait_for_timeout(100)  # settings that rule each other out are settled in a moment of their own
             assert says(copied) == moved
             assert copied.evaluate("root => root.getBoundingClientRect().top < innerHeight")
+            copy.context.close()
 
             reset = root.get_by_role("button", name="reset")
             if not reset.count():  # the small one of the landing page may do without
@@ -135,6 +137,7 @@ def test_address_carries_the_settings_and_reset_takes_them_back(visit, served, h
             reset.click()
             assert says(root) == start
             page.wait_for_function("location.hash === ''")
+        page.context.close()
 
 
 def test_changing_the_address_by_hand_changes_the_figure(visit, served, homes):
