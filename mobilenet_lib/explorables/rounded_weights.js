@@ -79,7 +79,7 @@ const channelRows = (view) => {
   const levels = svg("path", { class: "mn-levels" });
   const rug = svg("path", { class: "mn-rug" });
   const bars = svg("path", { class: "mn-rounded" });
-  const ends = ["start", "middle", "end"].map((anchor) => text({ y: BOTTOM + 2, "text-anchor": anchor }));
+  const ends = ["start", "middle", "end"].map((anchor) => text({ "text-anchor": anchor }));
   const rows = Array.from({ length: SHOWN }, (_, i) => {
     const y = TOP + ROW * i + 4;
     return [text({ x: 0, y }), svg("text", { y, "text-anchor": "end" })];
@@ -103,7 +103,7 @@ const channelRows = (view) => {
       set(rug, { d: chosen.map(({ channel }, i) =>
         weights[channel].map((weight) => `M${near(x(weight))} ${yOf(i) - 2}v-9`).join("")).join("") });
       [[left, `−${digits(widest)}`], [(left + right) / 2, "0"], [right, digits(widest)]].forEach(([at, words], i) => {
-        set(ends[i], { x: at });
+        set(ends[i], { x: at, y: yOf(chosen.length) + 2 });
         write(ends[i], words);
       });
       chart.svg.dataset.role = role;
