@@ -178,7 +178,7 @@ def curves(
             ax.minorticks_off()
         ax.set(xlabel=xlabel, ylabel=ylabel)
         ax.grid(True, axis="y")
-        if _covered(ax, names):
+        if len(names) > 1 and _covered(ax, names):
             for name in names:
                 name.remove()
             ax.legend(handlelength=1)

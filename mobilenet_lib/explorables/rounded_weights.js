@@ -10,12 +10,13 @@ const weightsOf = ({ channels, largest, weights }) => {
 };
 
 // Everything the figure shows of one layer. `order` has the channels from the widest to the quietest.
-const roundedLayer = ({ bits, scales }, { channels, largest, weights }, rows = weightsOf({ channels, largest, weights })) => {
+const roundedLayer = ({ bits, scales }, layer, rows = weightsOf(layer)) => {
   const top = 2 ** (bits - 1) - 1; // one integer is left out, so that zero is in the middle
   const widest = rows.map((row) => row.reduce((most, weight) => Math.max(most, Math.abs(weight)), 0));
+  const widestOfAll = Math.max(...widest);
   let [lost, whole] = [0, 0];
   const found = rows.map((row, channel) => {
-    const step = (scales === "channel" ? widest[channel] : Math.max(...widest)) / top;
+    const step = (scales === "channel" ? widest[channel] : widestOfAll) / top;
     const counts = new Map();
     let [away, all] = [0, 0];
     for (const weight of row) {
@@ -80,22 +81,20 @@ const channelRows = (view) => {
   const rug = svg("path", { class: "mn-rug" });
   const bars = svg("path", { class: "mn-rounded" });
   const ends = ["start", "middle", "end"].map((anchor) => text({ "text-anchor": anchor }));
-  const rows = Array.from({ length: SHOWN }, (_, i) => {
-    const y = TOP + ROW * i + 4;
-    return [text({ x: 0, y }), svg("text", { y, "text-anchor": "end" })];
-  });
+  const yOf = (i) => TOP + ROW * i;
+  const rows = Array.from({ length: SHOWN }, (_, i) =>
+    [text({ x: 0, y: yOf(i) + 4 }), svg("text", { y: yOf(i) + 4, "text-anchor": "end" })]);
   chart.svg.append(...heads, zero, levels, lines, rug, bars, ...ends, ...rows.flat());
 
-  const yOf = (i) => TOP + ROW * i;
   const near = (number) => Number(number.toFixed(1));
   let drawn; // the layer and the width that the ticks are drawn for
-  const update = (name, role, shown, weights) => {
+  const update = ({ kind, block }, shown, chosen, weights) => {
     const [left, right] = [LEFT, chart.width - RIGHT];
     const widest = shown.order[0].largest;
     const x = (weight) => (left + right) / 2 + (weight / widest) * ((right - left) / 2);
-    const chosen = chosenOf(shown.order);
-    if (drawn !== `${name} ${chart.width}`) {
-      drawn = `${name} ${chart.width}`;
+    const toDraw = `${kind} ${block} ${chart.width}`;
+    if (drawn !== toDraw) {
+      drawn = toDraw;
       set(heads[1], { x: (left + right) / 2 });
       set(heads[2], { x: chart.width });
       set(zero, { d: `M${x(0)} ${TOP - 12}V${yOf(chosen.length - 1) + 16}` });
@@ -106,7 +105,8 @@ const channelRows = (view) => {
         set(ends[i], { x: at, y: yOf(chosen.length) + 2 });
         write(ends[i], words);
       });
-      chart.svg.dataset.role = role;
+      for (const [, number] of rows) set(number, { x: chart.width });
+      chart.svg.dataset.role = kind;
     }
     // Integers that lie closer than three units would only make a grey bar.
     const apart = (step) => x(step) - x(0);
@@ -118,7 +118,6 @@ const channelRows = (view) => {
     rows.forEach(([label, number], i) => {
       write(label, chosen[i] ? String(chosen[i].channel) : "");
       write(number, chosen[i] ? `${chosen[i].used} of ${shown.integers}` : "");
-      set(number, { x: chart.width });
     });
   };
   return { element: chart.svg, update, describe: chart.describe };
@@ -137,7 +136,9 @@ const accuracyChart = (view, { unrounded, accuracy }) => {
   const shares = [0, 50, 100].map((share) => text({ x: LEFT - 8, y: y(share) + 4, "text-anchor": "end" }, `${share}\u00a0%`));
   const marks = known.map((bits) => ({ bits, mark: text({ y: BOTTOM + 17, "text-anchor": "middle" }, String(bits)) }));
   const axis = text({ y: BOTTOM + 34, "text-anchor": "middle" }, "bits a weight");
-  const lines = Object.keys(NAMES).map((scales) => ({ scales, line: svg("path", { "data-scales": scales }), name: html("span") }));
+  const lines = Object.keys(NAMES).map((scales) => ({
+    scales, line: svg("path", { class: "mn-line", "data-scales": scales }), name: html("span"),
+  }));
   const ghost = svg("circle", { class: "mn-outline", r: 6 });
   const here = svg("circle", { class: "mn-solid", r: 6 });
   chart.svg.append(grid, without, ...shares, ...marks.map(({ mark }) => mark), axis, ...lines.map(({ line }) => line), ghost, here);
@@ -162,7 +163,7 @@ const accuracyChart = (view, { unrounded, accuracy }) => {
   const update = (state, before) => {
     if (laidOut !== chart.width) layOut();
     for (const { scales, line, name } of lines) {
-      set(line, { class: scales === state.scales ? "mn-line mn-line-chosen" : "mn-line" });
+      line.classList.toggle("mn-line-chosen", scales === state.scales);
       name.classList.toggle("mn-chosen", scales === state.scales);
     }
     set(here, place(state));
@@ -216,10 +217,11 @@ function render({ model, el, signal }) {
   return view.start((state, before) => {
     const shown = compute(state);
     const { bits, scales, kind, block } = state;
-    rows.update(`${kind} ${block}`, kind, shown, rowsOf(state));
-    rows.describe(`${chosenOf(shown.order).length} of ${shown.order.length} channels of the ${kind} layer in block ${block}, from the widest`
+    const chosen = chosenOf(shown.order);
+    rows.update(state, shown, chosen, rowsOf(state));
+    rows.describe(`${chosen.length} of ${shown.order.length} channels of the ${kind} layer in block ${block}, from the widest`
       + ` to the quietest: the largest weights go from ${digits(shown.order[0].largest)} to ${digits(shown.quietest.largest)}. With ${bits} bits`
-      + ` and ${NAMES[scales]} they use ${chosenOf(shown.order).map(({ used }) => used).join(", ")} of ${shown.integers} integers.`);
+      + ` and ${NAMES[scales]} they use ${chosen.map(({ used }) => used).join(", ")} of ${shown.integers} integers.`);
     chart.update(state, before);
     const own = shown.quietest;
     write(notes[0], scales === "channel"
@@ -229,7 +231,7 @@ function render({ model, el, signal }) {
     write(notes[1], `Memory: ${exact(shown.numbers)} weights of ${bits} bits are ${bytes(shown.numbers, bits)},`
       + ` and ${count === 1 ? "the scale" : `${count} scales`} of 32 bits ${bytes(count, 32)}. As float32 the weights take ${bytes(shown.numbers, 32)}.`);
     const each = shown.numbers / shown.order.length;
-    write(notes[2], `A channel of this layer has ${each} weights, so it can use ${each < shown.integers ? each : shown.integers} integers at most.`
+    write(notes[2], `A channel of this layer has ${each} weights, so it can use ${Math.min(each, shown.integers)} integers at most.`
       + " How far the layer is off: the length of all changes together over the length of the weights.");
     write(code, `weight = folded.blocks[${block}].${PARTS[kind]}[0].weight\nshipping.quantize(weight, bits=${bits}, per_channel=${
       scales === "channel" ? "True" : "False"})`);

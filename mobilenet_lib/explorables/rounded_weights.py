@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+from collections import Counter
 from functools import cache
 from typing import NamedTuple
 
@@ -118,7 +119,8 @@ class RoundedWeights(Explorable):
 
     def error(self) -> float:
         """Return how far the layer is off, as a share of the norm of its weights."""
-        weights, rounded = self.weights(), np.zeros_like(self.weights())
+        weights = self.weights()
+        rounded = np.empty_like(weights)
         for each in self.channels():
             rounded[each.channel] = np.array(each.integers) * each.step
         return float(np.linalg.norm(weights - rounded) / np.linalg.norm(weights))
@@ -152,10 +154,9 @@ class RoundedWeights(Explorable):
         for i, each in enumerate(chosen):
             y = TOP + ROW * i
             ticks = "".join(f"M{x(weight):.1f} {y - 2}v-9" for weight in weights[each.channel])
-            own = {integer: each.integers.count(integer) for integer in sorted(set(each.integers))}
             bars = "".join(
                 f"M{x(integer * each.step):.1f} {y + 1}v{max(2.5, 13 * number / len(each.integers)):.1f}"
-                for integer, number in own.items()
+                for integer, number in sorted(Counter(each.integers).items())
             )
             width = max(1.5, min(5, 0.6 * (x(chosen[-1].step) - x(0))))
             parts += [
