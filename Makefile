@@ -1,4 +1,4 @@
-# Each target is one or two lines; what needs thought is in _ext/.
+# Each target is one or two lines; what needs thought is in book/ext/.
 PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
@@ -11,7 +11,7 @@ help:  ## show this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 book: $(READY)  ## build the site (the first time: make .venv and install, some minutes)
-	$(BIN)/python _ext/build.py
+	$(BIN)/python book/tools/build.py
 
 test: book  ## bring the book up to date, then run all tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
@@ -33,16 +33,16 @@ slides: book  ## make the decks of slides, and say where they are
 	@ls _build/html/slides/*.html
 
 bundle: book  ## pack site, notebooks and the list of packages for a room without the internet
-	$(BIN)/python _ext/bundle.py
+	$(BIN)/python book/tools/bundle.py
 
 serve: book  ## serve the built site on this machine (PORT=8000)
 	$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
 
 publish: book  ## put the built site on the branch gh-pages of origin
-	$(BIN)/python _ext/publish.py
+	$(BIN)/python book/tools/publish.py
 
 experiments: $(READY)  ## train the small networks of the training chapter anew (some twenty minutes on two cores)
-	$(BIN)/python -m mobilenet_lib.experiments
+	$(BIN)/python -m mobilenet_lib.topics.experiments
 
 bench: book  ## measure networks and pages: latency, weight, sliders, loading, live counts (some minutes)
 	$(BIN)/python benchmarks/in_the_page.py

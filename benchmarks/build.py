@@ -27,7 +27,8 @@ def main() -> int:
         rows = []
         for what, limit in (("cold", COLD), ("warm", WARM)):
             start = time.monotonic()
-            done = subprocess.run([sys.executable, copy / "_ext" / "build.py"], capture_output=True, text=True)
+            command = [sys.executable, copy / "book" / "tools" / "build.py"]
+            done = subprocess.run(command, capture_output=True, text=True)
             took = time.monotonic() - start
             if done.returncode:
                 print(done.stdout, done.stderr, sep="\n")

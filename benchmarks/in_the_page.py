@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "tests" / "site"), str(ROOT / "_ext")]
+sys.path[:0] = [str(ROOT / "tests" / "site"), str(ROOT / "book" / "ext")]
 
 from browser import chromium, serve  # noqa: E402
 from one_page import write_page  # noqa: E402

@@ -1,5 +1,8 @@
 """A small library of MobileNet blocks, their costs by closed form, and their costs as measured.
 
+The subject stands here: :mod:`specs`, :mod:`cost`, :mod:`layers`, :mod:`blocks` and :mod:`models`. Each folder is one
+job of the course: what is measured, further topics, checks of exercises, explorables, and what pages are made of.
+
 Importing it is light: torch is loaded when a name that needs it is first used.
 
 Examples
@@ -10,11 +13,94 @@ Examples
 True
 """
 
-from __future__ import annotations
+from typing import TYPE_CHECKING
 
-from importlib import import_module
+if TYPE_CHECKING:  # what an editor reads; the table below is what Python reads, and a test compares the two
+    from . import blocks, checks, cost, explorables, layers, measure, models, specs
+    from .blocks import (
+        ConvDepthwiseConv,
+        DepthwiseProjection,
+        DepthwiseSeparableConv,
+        InvertedResidual,
+        InvertedResidualSE,
+    )
+    from .cost import Cost
+    from .course import answers, figures, palette, published, quiz, tables
+    from .course.answers import reveal
+    from .course.tables import Table
+    from .layers import ConvBN, ConvBNHardswish, ConvBNReLU, SqueezeExcite
+    from .measure import roof as roofline
+    from .measure import timing
+    from .models import MobileNetV1, MobileNetV2, Pyramid
+    from .specs import V1_SPEC, V2_SPEC, make_divisible
+    from .topics import datasets, experiments, manifold, pretrained, segmentation, shipping, training
+else:
+    from . import _lazy
 
-_MODULES = (
+    HOMES = {
+        "ConvBN": "layers",
+        "ConvBNReLU": "layers",
+        "ConvBNHardswish": "layers",
+        "DepthwiseSeparableConv": "blocks",
+        "ConvDepthwiseConv": "blocks",
+        "InvertedResidual": "blocks",
+        "DepthwiseProjection": "blocks",
+        "InvertedResidualSE": "blocks",
+        "SqueezeExcite": "layers",
+        "MobileNetV1": "models",
+        "MobileNetV2": "models",
+        "Pyramid": "models",
+        "V1_SPEC": "specs",
+        "V2_SPEC": "specs",
+        "make_divisible": "specs",
+        "Cost": "cost",
+        "Table": "course.tables",
+        "reveal": "course.answers",
+    }
+    MODULES = {
+        "answers": "course.answers",
+        "blocks": "blocks",
+        "checks": "checks",
+        "cost": "cost",
+        "datasets": "topics.datasets",
+        "experiments": "topics.experiments",
+        "explorables": "explorables",
+        "figures": "course.figures",
+        "layers": "layers",
+        "manifold": "topics.manifold",
+        "measure": "measure",
+        "models": "models",
+        "palette": "course.palette",
+        "pretrained": "topics.pretrained",
+        "published": "course.published",
+        "quiz": "course.quiz",
+        "roofline": "measure.roof",
+        "segmentation": "topics.segmentation",
+        "shipping": "topics.shipping",
+        "specs": "specs",
+        "tables": "course.tables",
+        "timing": "measure.timing",
+        "training": "topics.training",
+    }
+    __getattr__, __dir__ = _lazy.names(__name__, HOMES, MODULES)
+
+__all__ = [
+    "V1_SPEC",
+    "V2_SPEC",
+    "ConvBN",
+    "ConvBNHardswish",
+    "ConvBNReLU",
+    "ConvDepthwiseConv",
+    "Cost",
+    "DepthwiseProjection",
+    "DepthwiseSeparableConv",
+    "InvertedResidual",
+    "InvertedResidualSE",
+    "MobileNetV1",
+    "MobileNetV2",
+    "Pyramid",
+    "SqueezeExcite",
+    "Table",
     "answers",
     "blocks",
     "checks",
@@ -24,6 +110,7 @@ _MODULES = (
     "explorables",
     "figures",
     "layers",
+    "make_divisible",
     "manifold",
     "measure",
     "models",
@@ -31,6 +118,7 @@ _MODULES = (
     "pretrained",
     "published",
     "quiz",
+    "reveal",
     "roofline",
     "segmentation",
     "shipping",
@@ -38,38 +126,4 @@ _MODULES = (
     "tables",
     "timing",
     "training",
-)
-_NAMES = {
-    "ConvBN": "layers",
-    "ConvBNReLU": "layers",
-    "ConvBNHardswish": "layers",
-    "DepthwiseSeparableConv": "blocks",
-    "ConvDepthwiseConv": "blocks",
-    "InvertedResidual": "blocks",
-    "DepthwiseProjection": "blocks",
-    "InvertedResidualSE": "blocks",
-    "SqueezeExcite": "layers",
-    "MobileNetV1": "models",
-    "MobileNetV2": "models",
-    "Pyramid": "models",
-    "V1_SPEC": "specs",
-    "V2_SPEC": "specs",
-    "make_divisible": "specs",
-    "Cost": "cost",
-    "Table": "tables",
-    "reveal": "answers",
-}
-
-__all__ = [*_NAMES, *_MODULES]  # pyright: ignore[reportUnsupportedDunderAll]
-
-
-def __getattr__(name: str) -> object:
-    if name in _NAMES:
-        return getattr(import_module(f".{_NAMES[name]}", __name__), name)
-    if name in _MODULES:
-        return import_module(f".{name}", __name__)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+]

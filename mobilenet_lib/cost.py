@@ -839,7 +839,7 @@ def lraspp_layers(
     mid_channels: int = 128,
     output_stride: int = 16,
 ) -> list[Layer]:
-    """Every convolution of a :class:`~mobilenet_lib.segmentation.LRASPP` on a MobileNetV2, in order.
+    """Every convolution of a :class:`~mobilenet_lib.topics.segmentation.LRASPP` on a MobileNetV2, in order.
 
     Parameters as :func:`lraspp`.
 
@@ -871,7 +871,7 @@ def lraspp(
     mid_channels: int = 128,
     output_stride: int = 16,
 ) -> Cost:
-    """Cost of a whole :class:`~mobilenet_lib.segmentation.LRASPP` on a MobileNetV2, for one image.
+    """Cost of a whole :class:`~mobilenet_lib.topics.segmentation.LRASPP` on a MobileNetV2, for one image.
 
     Parameters
     ----------
@@ -918,7 +918,7 @@ def deeplab_v3_layers(
     rates: Iterable[int] = (6, 12, 18),
     output_stride: int = 16,
 ) -> list[Layer]:
-    """Every convolution of a :class:`~mobilenet_lib.segmentation.DeepLabV3` on a MobileNetV2, in order.
+    """Every convolution of a :class:`~mobilenet_lib.topics.segmentation.DeepLabV3` on a MobileNetV2, in order.
 
     Parameters as :func:`deeplab_v3`.
 
@@ -953,7 +953,7 @@ def deeplab_v3(
     rates: Iterable[int] = (6, 12, 18),
     output_stride: int = 16,
 ) -> Cost:
-    """Cost of a whole :class:`~mobilenet_lib.segmentation.DeepLabV3` on a MobileNetV2, for one image.
+    """Cost of a whole :class:`~mobilenet_lib.topics.segmentation.DeepLabV3` on a MobileNetV2, for one image.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Who may import whom: the table that keeps the library in layers, and its parts light."""
+"""Who may import whom: the tables that keep the library in rooms, its imports downward, and its parts light."""
 
 import ast
 import subprocess
@@ -10,53 +10,60 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LIBRARY = ROOT / "mobilenet_lib"
 
-# What each module may import of ours. Anyone may check arguments.
+# What each module may import of ours: a module, or a room with all that is in it. Anyone may check arguments, and
+# import what stands beside it in its room, but for the topics: they have an order of their own.
+SUBJECT = {"specs", "cost", "layers", "blocks", "models"}
 MAY_IMPORT = {
-    "__init__": set(),  # its names are found when they are used
-    "_modules": set(),
-    "_validation": set(),
     "specs": set(),
-    "palette": set(),
-    "published": set(),
     "cost": {"specs"},
     "layers": set(),
     "blocks": {"layers"},
     "models": {"blocks", "layers", "specs"},
-    "pretrained": {"layers", "models", "specs"},
-    "segmentation": {"layers", "models"},
-    "roofline": {"cost"},
-    "timing": {"_modules", "cost", "roofline"},
-    "measure": {"_modules", "cost", "timing"},
-    "shipping": {"_modules"},
-    "figures": {"palette"},
-    "datasets": set(),
-    "training": {"blocks", "datasets", "layers", "models"},
-    "experiments": {"blocks", "datasets", "layers", "measure", "training"},
-    "manifold": set(),
-    "tables": set(),
-    "answers": set(),
-    "quiz": {"palette"},
-    "checks": {"blocks", "cost", "layers", "manifold", "measure", "models", "roofline", "specs"},
+    "measure": {"cost", "measure"},
+    "topics.manifold": set(),
+    "topics.datasets": set(),
+    "topics.pretrained": SUBJECT,
+    "topics.segmentation": SUBJECT,
+    "topics.shipping": SUBJECT | {"measure"},
+    "topics.training": SUBJECT | {"measure", "topics.datasets"},
+    "topics.experiments": SUBJECT | {"measure", "topics.datasets", "topics.training"},
+    "course": {"course"},
+    "checks": SUBJECT | {"measure", "topics", "checks"},
+    # What explorables share stands in modules of their own, beside them; both others load no torch.
+    "explorables": {
+        *("explorables", "cost", "specs", "course.palette", "course.published"),
+        *("measure.roof", "topics.manifold"),
+    },
 }
-# What explorables share stands in modules of their own: the kit, the released models' dots, what runs networks.
-EXPLORABLES_MAY_IMPORT = {
-    *("explorables.kit", "explorables.released", "explorables.runtime"),
-    *("cost", "roofline", "specs", "palette", "published", "manifold"),
-}
-EXPLORABLES_MAY_IMPORT_WHEN_LIVE = EXPLORABLES_MAY_IMPORT | {
-    *("blocks", "layers", "models", "measure", "shipping", "timing", "training"),
-    # export.py writes the files of these.
-    *("explorables.latency_lab", "explorables.digit_canvas", "explorables.rounded_weights"),
-}
-FOR_CHAPTERS = {"figures", "tables", "explorables", "quiz", "checks"}
+MAY_IMPORT_WHEN_LIVE = MAY_IMPORT["explorables"] | SUBJECT | {"measure", "topics"}
+# These find their names when they are used.
+LAZY = {"__init__", "measure.__init__", "explorables.__init__"}
+FREE = {"_validation", "_lazy"}
 
-LIGHT = ("answers", "cost", "roofline", "specs", "palette", "published", "tables", "manifold", "quiz", "explorables")
+# What turns notebooks into pages needs colours, answers, and the library's table of public names.
+BOOK_MAY_IMPORT = {"course.answers", "course.palette", ""}
+
+LIGHT = (
+    *("cost", "specs", "measure", "measure.roof", "topics", "topics.manifold", "explorables"),
+    *("course", "course.answers", "course.palette", "course.published", "course.quiz", "course.tables"),
+)
 
 
-def imports(path):
-    """Return what a file imports of ours as (module, whether inside a function)."""
+def modules_of(folder):
+    """Return the modules in a folder by their dotted names below it, with their files."""
+    return {".".join(path.relative_to(folder).with_suffix("").parts): path for path in sorted(folder.rglob("*.py"))}
+
+
+MODULES = modules_of(LIBRARY)
+
+
+def imports(path, root=ROOT):
+    """Return what a file imports of ours as (dotted name below the library, whether inside a function).
+
+    What only an editor reads, under `if TYPE_CHECKING:`, loads nothing and counts all the same: a name is an arrow.
+    """
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    parts = path.relative_to(ROOT).with_suffix("").parts
+    parts = path.relative_to(root).with_suffix("").parts
     inside = {
         node
         for function in ast.walk(tree)
@@ -73,73 +80,98 @@ def imports(path):
             names = [alias.name for alias in node.names]
         else:
             continue
-        ours = [name for name in names if name.split(".")[0] == "mobilenet_lib"]
-        found |= {(name.removeprefix("mobilenet_lib."), node in inside) for name in ours}
+        ours = [name.split(".")[1:] for name in names if name.split(".")[0] == "mobilenet_lib"]
+        found |= {(".".join(name), node in inside) for name in ours}
     return found
 
 
-def modules(found):
-    """Return the modules among what was found: cost.Cost is of cost, explorables.kit.tag of explorables.kit."""
-    return {".".join(name.split(".")[: 2 if name.startswith("explorables.") else 1]) for name in found}
+def module(name):
+    """Return the module that an imported name is or stands in.
+
+    `cost.Cost` is of `cost`; `measure.macs`, which the room finds when it is used, is of the room.
+    """
+    parts = name.split(".")
+    known = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+    return next((one for one in known if one in MODULES or f"{one}.__init__" in MODULES), "")
 
 
-def test_imports_are_read_in_every_form(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
+def is_among(name, allowed):
+    """Say whether a module is one of those allowed, or stands in a room that is."""
+    parts = name.split(".")
+    return name in FREE or any(".".join(parts[:length]) in allowed for length in range(len(parts) + 1))
+
+
+def row_of(name):
+    """Return the key of a module's row: its own, or its room's."""
+    return name if name in MAY_IMPORT else name.split(".")[0]
+
+
+def test_imports_are_read_in_every_form(tmp_path):
     path = tmp_path / "mobilenet_lib" / "explorables" / "new.py"
     path.parent.mkdir(parents=True)
     path.write_text(
-        "import math, mobilenet_lib.figures\n"
+        "import math, mobilenet_lib.course.figures\n"
         "from .. import cost, specs as s\n"
-        "from ..palette import COLOURS\n"
+        "from ..course.palette import COLOURS\n"
         "from .kit import tag\n"
         "from mobilenet_lib import checks\n"
         "def live():\n    from ..measure import macs\n    import torch\n"
     )
-    assert imports(path) == {
-        ("figures", False),
+    assert imports(path, tmp_path) == {
+        ("course.figures", False),
         ("cost", False),
         ("specs", False),
-        ("palette.COLOURS", False),
+        ("course.palette.COLOURS", False),
         ("explorables.kit.tag", False),
         ("checks", False),
         ("measure.macs", True),
     }
-    assert modules({"explorables.kit.tag", "palette.COLOURS", "cost"}) == {"explorables.kit", "palette", "cost"}
+
+
+def test_a_name_belongs_to_its_module_and_a_module_to_its_room():
+    assert module("cost.Cost") == "cost"
+    assert module("explorables.kit.tag") == "explorables.kit"
+    assert module("measure.macs") == "measure"
+    assert is_among("measure.timing", {"measure"}) and not is_among("measure", {"measure.roof"})
+    assert is_among("_validation", set()) and not is_among("costs", {"cost"})
 
 
 def test_every_module_stands_in_the_table():
-    assert {path.stem for path in LIBRARY.glob("*.py")} == set(MAY_IMPORT)
+    rooms = {row_of(name) for name in set(MODULES) - LAZY - FREE}
+    assert rooms == set(MAY_IMPORT) | {"topics"}  # the room itself is a docstring
+    assert imports(LIBRARY / "topics" / "__init__.py") == set()
 
 
-@pytest.mark.parametrize("name", MAY_IMPORT)
+@pytest.mark.parametrize("name", sorted(set(MODULES) - LAZY - FREE - {"topics.__init__"}))
 def test_a_module_imports_what_the_table_allows(name):
-    found = modules({what for what, _ in imports(LIBRARY / f"{name}.py")})
-    assert found - MAY_IMPORT[name] - {"_validation"} == set()
+    allowed = MAY_IMPORT[row_of(name)]
+    for what, inside in imports(MODULES[name]):
+        live = inside and row_of(name) == "explorables"
+        assert is_among(module(what), MAY_IMPORT_WHEN_LIVE if live else allowed), what
 
 
-def test_argument_checks_import_nothing_of_ours():
-    assert imports(LIBRARY / "_validation.py") == set()
+@pytest.mark.parametrize("name", sorted(FREE))
+def test_what_anyone_may_import_imports_nothing_of_ours(name):
+    assert imports(MODULES[name]) == set()
 
 
-@pytest.mark.parametrize("path", sorted((LIBRARY / "explorables").glob("*.py")), ids=lambda path: path.stem)
-def test_an_explorable_imports_torchs_modules_in_its_live_functions_alone(path):
-    found = imports(path)
-    at_once = modules({what for what, inside in found if not inside})
-    when_live = modules({what for what, inside in found if inside})
-    assert at_once - EXPLORABLES_MAY_IMPORT - {"_validation"} == set()
-    assert when_live - EXPLORABLES_MAY_IMPORT_WHEN_LIVE - {"_validation"} == set()
+def test_rooms_import_downward_only():
+    """A cycle between rooms would make both of them one."""
+    rooms = {name: {module(what).split(".")[0] for what, _ in imports(MODULES[name])} for name in set(MODULES) - LAZY}
+    for name, found in rooms.items():
+        room = name.split(".")[0]
+        others = {other for one, used in rooms.items() if one.split(".")[0] in found - {room} for other in used}
+        assert room not in others, f"{name} and what it imports need each other"
 
 
-def test_there_are_explorables_to_check():
-    assert {"__init__", "kit"} < {path.stem for path in (LIBRARY / "explorables").glob("*.py")}
+@pytest.mark.parametrize("path", sorted((ROOT / "book").rglob("*.py")), ids=lambda path: path.stem)
+def test_what_makes_pages_imports_what_its_table_allows(path):
+    assert {module(what) for what, _ in imports(path)} - BOOK_MAY_IMPORT == set()
 
 
-def test_nothing_but_chapters_imports_figures_explorables_or_quizzes():
-    paths = [*LIBRARY.glob("*.py"), *(ROOT / "_ext").glob("*.py")]
-    assert len(paths) > len(MAY_IMPORT)
-    for path in paths:
-        found = {what.split(".")[0] for what, _ in imports(path)}
-        assert found.isdisjoint(FOR_CHAPTERS), path
+def test_there_are_files_to_read():
+    assert {"cost", "measure.counts", "explorables.kit", "checks.__init__"} < set(MODULES)
+    assert len(list((ROOT / "book").rglob("*.py"))) > 10
 
 
 def loaded_by(program):
@@ -163,4 +195,4 @@ def test_every_explorable_can_be_looked_up_without_torch():
 def test_the_heavy_parts_load_what_they_need():
     assert loaded_by("from mobilenet_lib import blocks") == ["torch"]
     assert loaded_by("from mobilenet_lib import figures") == ["matplotlib"]
-    assert loaded_by("from mobilenet_lib import measure") == ["torch"]  # fvcore is loaded at the first count
+    assert loaded_by("from mobilenet_lib.measure import macs") == ["torch"]  # fvcore is loaded at the first count

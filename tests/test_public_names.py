@@ -1,5 +1,6 @@
 """The public names: all there, and each with a help text that says what it takes, raises, rests on and gives."""
 
+import ast
 import inspect
 import re
 from importlib import import_module
@@ -9,7 +10,10 @@ from torch import nn
 
 import mobilenet_lib
 
-MODULES = [name for name in mobilenet_lib._MODULES if name != "explorables"]  # those have tests of their own
+MODULES = [  # explorables have tests of their own
+    *(home for name, home in mobilenet_lib.MODULES.items() if name != "explorables"),
+    "measure.counts",
+]
 
 
 def defined_in(module):
@@ -68,10 +72,29 @@ def test_a_public_name_is_the_thing_its_module_defines():
     for name in mobilenet_lib.__all__:
         thing = getattr(mobilenet_lib, name)
         if inspect.ismodule(thing):
-            assert thing.__name__ == f"mobilenet_lib.{name}"
+            assert thing.__name__ == f"mobilenet_lib.{mobilenet_lib.MODULES[name]}"
         elif callable(thing):
             assert thing.__module__.startswith("mobilenet_lib.")
             assert getattr(import_module(thing.__module__), name) is thing
+
+
+@pytest.mark.parametrize("package", ["", ".measure", ".explorables"])
+def test_an_editor_reads_the_names_that_python_finds(package):
+    """Each name is imported under `if TYPE_CHECKING:` from the module that the table names."""
+    lazy = import_module(f"mobilenet_lib{package}")
+    tree = ast.parse(inspect.getsource(lazy))
+    block = next(node for node in tree.body if isinstance(node, ast.If)).body
+    read = {
+        alias.asname or alias.name: ".".join(filter(None, [node.module, alias.asname and alias.name]))
+        for node in block
+        for alias in node.names
+    }
+    modules = getattr(lazy, "MODULES", {})
+    assert set(read) == set(lazy.HOMES) | set(modules) == set(lazy.__all__)
+    for name, home in lazy.HOMES.items():
+        assert read[name] == home
+    for name, home in modules.items():
+        assert home in (read[name], f"{read[name]}.{name}".strip("."))
 
 
 def test_an_unknown_name_is_an_attribute_error():
@@ -81,7 +104,7 @@ def test_an_unknown_name_is_an_attribute_error():
 
 @pytest.mark.parametrize("module", [*MODULES, "explorables", None])
 def test_a_module_says_what_it_is_for(module):
-    thing = getattr(mobilenet_lib, module) if module else mobilenet_lib
+    thing = import_module(f"mobilenet_lib.{module}") if module else mobilenet_lib
     assert len(thing.__doc__.strip().splitlines()[0]) > 20
 
 

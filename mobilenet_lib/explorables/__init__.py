@@ -21,35 +21,57 @@ them in the reader's browser, a notebook in its kernel.
 Then add the class to the table below. What two explorables share belongs in the kit; what one needs, does not.
 """
 
-from __future__ import annotations
+from typing import TYPE_CHECKING
 
-from importlib import import_module
+if TYPE_CHECKING:
+    from .counters import Counters
+    from .digit_canvas import DigitCanvas
+    from .inverted_block import InvertedBlock
+    from .kernel_scope import KernelScope
+    from .latency_lab import LatencyLab
+    from .layer_cost import LayerCost
+    from .manifold import Manifold
+    from .network import Network
+    from .receptive_field import ReceptiveField
+    from .roofline import Roofline
+    from .rosetta import Rosetta
+    from .rounded_weights import RoundedWeights
+    from .seed_pairs import SeedPairs
+    from .width_resolution import WidthResolution
+else:
+    from .. import _lazy
 
-_NAMES = {
-    "Counters": "counters",
-    "InvertedBlock": "inverted_block",
-    "WidthResolution": "width_resolution",
-    "Network": "network",
-    "Manifold": "manifold",
-    "KernelScope": "kernel_scope",
-    "LayerCost": "layer_cost",
-    "Rosetta": "rosetta",
-    "ReceptiveField": "receptive_field",
-    "Roofline": "roofline",
-    "LatencyLab": "latency_lab",
-    "DigitCanvas": "digit_canvas",
-    "SeedPairs": "seed_pairs",
-    "RoundedWeights": "rounded_weights",
-}
+    HOMES = {
+        "Counters": "counters",
+        "InvertedBlock": "inverted_block",
+        "WidthResolution": "width_resolution",
+        "Network": "network",
+        "Manifold": "manifold",
+        "KernelScope": "kernel_scope",
+        "LayerCost": "layer_cost",
+        "Rosetta": "rosetta",
+        "ReceptiveField": "receptive_field",
+        "Roofline": "roofline",
+        "LatencyLab": "latency_lab",
+        "DigitCanvas": "digit_canvas",
+        "SeedPairs": "seed_pairs",
+        "RoundedWeights": "rounded_weights",
+    }
+    __getattr__, __dir__ = _lazy.names(__name__, HOMES)
 
-__all__ = [*_NAMES]  # pyright: ignore[reportUnsupportedDunderAll]
-
-
-def __getattr__(name: str) -> object:
-    if name in _NAMES:
-        return getattr(import_module(f".{_NAMES[name]}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__all__ = [
+    "Counters",
+    "DigitCanvas",
+    "InvertedBlock",
+    "KernelScope",
+    "LatencyLab",
+    "LayerCost",
+    "Manifold",
+    "Network",
+    "ReceptiveField",
+    "Roofline",
+    "Rosetta",
+    "RoundedWeights",
+    "SeedPairs",
+    "WidthResolution",
+]

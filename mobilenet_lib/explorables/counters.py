@@ -120,13 +120,14 @@ class Counters(Explorable):
 
     def measure_state(self) -> int:
         """Count the real network with fvcore: return the MACs, and keep the count of everything beside them."""
-        from .. import measure, models
+        from .. import models
+        from ..measure import counts
 
         build = {"V1": models.MobileNetV1, "V2": models.MobileNetV2}[self.network]
         network = build(num_classes=NUM_CLASSES, width_mult=self.width_mult)
-        counted = measure.macs_by_operator(network, (1, 3, self.resolution, self.resolution))
+        counted = counts.macs_by_operator(network, (1, 3, self.resolution, self.resolution))
         self.everything = {"key": self.key(), "total": sum(counted.values())}
-        return sum(n for operator, n in counted.items() if f"aten::{operator}" not in measure.NOT_COUNTED)
+        return sum(n for operator, n in counted.items() if f"aten::{operator}" not in counts.NOT_COUNTED)
 
     def static_svg(self) -> str:
         """Draw both what each counter prints and what it adds to M."""

@@ -94,7 +94,8 @@ class DigitCanvas(Runtime):
 
     def measure_state(self) -> int:
         """Count the MACs of the chosen network, the trained one, with fvcore."""
-        from .. import measure, training
+        from .. import measure
+        from ..topics import training
 
         return measure.macs(training.trained(self.network), SHAPE)
 
@@ -102,7 +103,7 @@ class DigitCanvas(Runtime):
         """Return a trained network in PyTorch."""
         import torch
 
-        from .. import training
+        from ..topics import training
 
         return training.trained(name), f"PyTorch {torch.__version__.partition('+')[0]}"
 
@@ -147,7 +148,7 @@ def layers_of(name: str) -> list[cost.Layer]:
     """
     from torch import nn
 
-    from .. import training
+    from ..topics import training
 
     network, layers = training.twin(name), []
     for path, conv in network.named_modules():

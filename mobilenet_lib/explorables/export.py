@@ -68,7 +68,7 @@ def with_equal_weights(model: bytes) -> bytes:
 
 def files() -> dict[str, bytes]:
     """Return what stands in every file, by its name in the library's data."""
-    from .. import shipping, training
+    from ..topics import shipping, training
     from . import digit_canvas, latency_lab
     from .rounded_weights import FILE
 
@@ -98,7 +98,7 @@ def digits() -> dict:
     """
     import torch
 
-    from .. import training
+    from ..topics import training
     from .digit_canvas import READERS
 
     images, labels = training.digits("test")
@@ -123,7 +123,7 @@ def digits() -> dict:
 
 def rounded_weights() -> dict:
     """Return what the figure about few bits shows: weights, and the accuracy with all layers in so many bits."""
-    from .. import shipping, training
+    from ..topics import shipping, training
     from .rounded_weights import BITS, SCALES
 
     images, labels = training.digits("test")

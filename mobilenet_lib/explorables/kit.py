@@ -14,7 +14,8 @@ from xml.sax.saxutils import escape
 import anywidget
 import traitlets
 
-from .. import cost, palette
+from .. import cost
+from ..course import palette
 
 # fvcore runs the module to count it. Beyond this the kernel would be busy for seconds at every step of a slider.
 COUNTED_UP_TO = 10_000_000_000

@@ -167,7 +167,7 @@ class LatencyLab(Runtime):
         """Return a network in ONNX Runtime on one thread; in PyTorch, where that or the network's file is missing."""
         import torch
 
-        from .. import shipping
+        from ..topics import shipping
 
         try:
             return shipping.OnnxNetwork((DATA / file_of(name)).read_bytes()), f"ONNX Runtime {version('onnxruntime')}"

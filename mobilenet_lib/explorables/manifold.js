@@ -1,6 +1,6 @@
 // ReLU and the manifold: a spiral goes through random units and ReLU, and a linear decoder brings it back.
 
-// What mobilenet_lib/manifold.py computes with numpy, for the 1,000 points of one draw.
+// What mobilenet_lib/topics/manifold.py computes with numpy, for the 1,000 points of one draw.
 
 // The curve: x and y of each point, from the origin to the unit circle.
 const spiralOf = ({ points, turns }) => {

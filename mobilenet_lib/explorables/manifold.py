@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import traitlets
 
-from .. import manifold
+from ..topics import manifold
 from .kit import Choice, Explorable, Steps, picture, tag
 
 UP_TO = 30
@@ -30,7 +30,7 @@ class Manifold(Explorable):
     seed : int, 1 to 8, default=1
         Which random draw of the units. Another n with the same seed keeps the units there are.
     decoder : {"affine", "rescaled", "pseudo-inverse"}, default="affine"
-        Which linear decoder brings the points back; see :func:`mobilenet_lib.manifold.decode`.
+        Which linear decoder brings the points back; see :func:`mobilenet_lib.topics.manifold.decode`.
 
     Raises
     ------
@@ -41,8 +41,9 @@ class Manifold(Explorable):
 
     Notes
     -----
-    :mod:`mobilenet_lib.manifold` says how every number is defined. The page carries 8 draws of 30 units, the quartiles
-    of 200 draws and the colours, 5.5 kB in all (2.3 kB gzipped); the decoding it does itself. No MACs are counted here.
+    :mod:`mobilenet_lib.topics.manifold` says how every number is defined. The page carries 8 draws of 30 units, the
+    quartiles of 200 draws and the colours, 5.5 kB in all (2.3 kB gzipped); the decoding it does itself. No MACs are
+    counted here.
 
     References
     ----------

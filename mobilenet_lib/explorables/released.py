@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from .. import cost, published
+from .. import cost
+from ..course import published
 from .kit import paint, short, tag
 
 CLASSES = 1000

@@ -7,7 +7,7 @@ import math
 import traitlets
 
 from .. import cost
-from .. import roofline as limits
+from ..measure import roof as limits
 from .kit import Choice, Explorable, paint, picture, short, tag
 
 CHANNELS = [8, 16, 32, 64, 128, 256, 512, 1024]
@@ -87,7 +87,8 @@ class Roofline(Explorable):
         """Count the MACs of the three real layers, one behind the other, with fvcore."""
         from torch import nn
 
-        from .. import measure, timing
+        from .. import measure
+        from ..measure import timing
 
         row = nn.Sequential(*(timing.build(layer) for layer in self.layers()))
         return measure.macs(row, (1, self.channels, self.size, self.size))

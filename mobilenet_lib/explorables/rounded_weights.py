@@ -68,9 +68,9 @@ class RoundedWeights(Explorable):
     Notes
     -----
     The network is ``shipping.fold(training.trained("inverted"))``, and the rounding that of
-    :func:`mobilenet_lib.shipping.quantize`. The page carries the weights of eight layers in 16 bits each, and fourteen
-    measured accuracies, for which all layers were rounded; ``python -m mobilenet_lib.explorables.export`` writes them.
-    No MACs are counted.
+    :func:`mobilenet_lib.topics.shipping.quantize`. The page carries the weights of eight layers in 16 bits each, and
+    fourteen measured accuracies, for which all layers were rounded; ``python -m
+    mobilenet_lib.explorables.export`` writes them. No MACs are counted.
 
     References
     ----------

@@ -1,7 +1,7 @@
 // What explorables that run networks share: where the networks run, and the button that starts it. Python puts this
 // file between the kit and the explorable's own.
 
-// What the reader downloads at the first press: the files of _vendor/onnxruntime-web, as a test checks.
+// What the reader downloads at the first press: the files of book/vendor/onnxruntime-web, as a test checks.
 const RUNTIME_BYTES = 3732932;
 
 const PATIENCE = 60000; // ms: a kernel that answers its first question loads torch before

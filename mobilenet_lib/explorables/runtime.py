@@ -1,7 +1,7 @@
 """What explorables that run networks share: one set of questions, answered by the page itself or by the kernel.
 
 In a built page ONNX Runtime Web answers, in a worker, after the reader has pressed the button that downloads it
-(``_ext/onnx_worker.js``). In a notebook there is nothing to download: the question travels to Python, and
+(``book/ext/onnx_worker.js``). In a notebook there is nothing to download: the question travels to Python, and
 :meth:`Runtime.reply` answers it.
 """
 

@@ -30,7 +30,7 @@ class SeedPairs(Explorable):
     Parameters
     ----------
     task : {"digits", "patches"}, default="digits"
-        What the networks were trained on; see :mod:`mobilenet_lib.datasets`.
+        What the networks were trained on; see :mod:`mobilenet_lib.topics.datasets`.
     network : str, default="t8"
         Which one is compared with the inverted residual of expansion 6: one of ``experiments.NETWORKS``.
     seeds : int, 2 to 6, default=3
@@ -45,8 +45,8 @@ class SeedPairs(Explorable):
 
     Notes
     -----
-    The accuracies are the committed results that :func:`mobilenet_lib.experiments.results` reads. Nothing is trained
-    here, and no MACs are counted.
+    The accuracies are the committed results that :func:`mobilenet_lib.topics.experiments.results` reads. Nothing is
+    trained here, and no MACs are counted.
 
     References
     ----------
@@ -151,7 +151,7 @@ def signed(points: float) -> str:
 @cache
 def _experiment() -> dict:
     """Return what the page shows: read from the file, since the library's own reader would load torch."""
-    file = files(__package__.rpartition(".")[0]).joinpath("data", "experiments.json")
+    file = files("mobilenet_lib").joinpath("data", "experiments.json")
     results = json.loads(file.read_text(encoding="utf-8"))["results"]
     names = [REFERENCE, *NETWORKS]
     return {

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import traitlets
 
-from .. import cost, published, specs
+from .. import cost, specs
+from ..course import published
 from .kit import Choice, Explorable, Steps, nice_ceiling, paint, picture, short, tag
 from .released import CLASSES, WIDTH, dots, nearest_released, released
 

@@ -26,7 +26,7 @@ PAGE = """<!doctype html>
 
 def write_page(folder: Path, explorables: Iterable[Any]) -> None:
     """Write `folder`/index.html with these explorables, and everything that it may ask for."""
-    shutil.copytree(ROOT / "_vendor" / "onnxruntime-web", folder / "_static" / "onnxruntime-web")
+    shutil.copytree(ROOT / "book" / "vendor" / "onnxruntime-web", folder / "_static" / "onnxruntime-web")
     app = SimpleNamespace(builder=SimpleNamespace(format="html"), outdir=folder, srcdir=ROOT)
     host = SimpleNamespace(app=app, env=SimpleNamespace(docname="index"))
     static_widgets.write_host(app)

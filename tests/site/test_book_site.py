@@ -85,11 +85,11 @@ def test_another_library_is_another_cache(tmp_path, name):
 
 
 def test_vendored_katex_is_the_one_that_draws_the_formulas(root):
-    assert f"| {katex.katex_version} |" in (root / "_vendor" / "README.md").read_text(encoding="utf8")
+    assert f"| {katex.katex_version} |" in (root / "book" / "vendor" / "README.md").read_text(encoding="utf8")
 
 
 def test_vendored_katex_has_each_font_it_names_and_no_other(root):
-    folder = root / "_vendor" / "katex"
+    folder = root / "book" / "vendor" / "katex"
     named = set(re.findall(r"url\((fonts/[^)]+)\)", (folder / "katex.min.css").read_text(encoding="utf8")))
     assert named == {font.relative_to(folder).as_posix() for font in folder.rglob("fonts/*")}
 
@@ -122,11 +122,12 @@ def test_only_pages_that_run_count_as_notebooks(tmp_path):
 
 def test_a_changed_style_sheet_makes_every_page_anew(tmp_path):
     book, built = tmp_path / "book", tmp_path / "built"
-    for folder in (book, built):
-        (folder / "_static").mkdir(parents=True)
-        (folder / "_static" / "book.css").write_text("p {}")
+    sheets = book / "book" / "static" / "book.css", built / "_static" / "book.css"
+    for sheet in sheets:
+        sheet.parent.mkdir(parents=True)
+        sheet.write_text("p {}")
     app = SimpleNamespace(confdir=book, outdir=built)
     env = SimpleNamespace(all_docs={"index": 1.0, "chapters/one": 1.0})
     assert book_site.pages_with_old_assets(app, env, set(), set(), set()) == set()
-    (book / "_static" / "book.css").write_text("p { margin: 0 }")
+    sheets[0].write_text("p { margin: 0 }")
     assert book_site.pages_with_old_assets(app, env, set(), set(), set()) == {"index", "chapters/one"}

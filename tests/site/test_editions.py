@@ -24,7 +24,7 @@ import pytest
 import yaml
 from markdown_it import MarkdownIt
 
-from mobilenet_lib.answers import answers, finished, keys
+from mobilenet_lib.course.answers import answers, finished, keys
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "_build" / "html"

@@ -64,7 +64,7 @@ class Book:
     def build(self, page: nbformat.NotebookNode, name: str = "book") -> bool:
         source = self.folder / name
         source.mkdir()
-        (source / "conf.py").write_text(CONF.format(ext=str(self.root / "_ext")), encoding="utf8")
+        (source / "conf.py").write_text(CONF.format(ext=str(self.root / "book" / "ext")), encoding="utf8")
         nbformat.write(page, source / "index.ipynb")
         said = io.StringIO()
         with warnings.catch_warnings(), contextlib.redirect_stderr(said):

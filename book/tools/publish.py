@@ -1,0 +1,66 @@
+"""Put the built site on the branch from which it is served, as its only commit: `make publish`.
+
+Neither the index nor the work tree is touched. Dates and names are those of the commit that the site was built from, so
+publishing the same site twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "book" / "ext"))
+
+from launch_menu import BRANCH  # noqa: E402
+
+SITE = ROOT / "_build" / "html"
+
+
+def main(root: Path = ROOT, site: Path = SITE, remote: str = "origin") -> int:
+    if not (site / "index.html").is_file():
+        print(f"There is no site in {site}: run `make book` first.", file=sys.stderr)
+        return 1
+    if git(root, "status", "--porcelain"):
+        print("There are changes that no commit has: commit them, or nobody can build this again.", file=sys.stderr)
+        return 1
+    (site / ".nojekyll").touch()  # or GitHub leaves out every folder whose name begins with an underscore
+    source = git(root, "rev-parse", "HEAD")
+    commit = commit_of(root, site, source)
+    git(root, "push", "--force", remote, f"{commit}:refs/heads/{BRANCH}")
+    print(f"The site of {source[:10]} is on the branch {BRANCH} of {remote}.")
+    return 0
+
+
+def commit_of(root: Path, site: Path, source: str) -> str:
+    """Return a commit without parents that holds the site."""
+    name, mail, date = git(root, "show", "--no-patch", "--format=%cn%n%ce%n%cI", source).split("\n")
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {"GIT_INDEX_FILE": str(Path(folder, "index"))}
+        for who in ("AUTHOR", "COMMITTER"):
+            environment |= {f"GIT_{who}_NAME": name, f"GIT_{who}_EMAIL": mail, f"GIT_{who}_DATE": date}
+        git(root, "--work-tree", str(site), "add", "--all", "--force", ".", cwd=site, **environment)
+        tree = git(root, "write-tree", **environment)
+        return git(root, "commit-tree", tree, "-m", f"The site of {source}", **environment)
+
+
+def git(root: Path, *arguments: str, cwd: Path | None = None, **environment: str) -> str:
+    repository = subprocess.run(
+        ["git", "-C", root, "rev-parse", "--absolute-git-dir"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    done = subprocess.run(
+        ["git", "--git-dir", repository, "--work-tree", str(root), *arguments],
+        cwd=cwd or root,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

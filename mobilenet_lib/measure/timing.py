@@ -1,0 +1,427 @@
+"""How long a module takes on this machine: latencies with their conditions, page faults, and the machine's own limits.
+
+Chapters and readers use these through :mod:`mobilenet_lib.measure`.
+"""
+
+from __future__ import annotations
+
+import copy
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from .._validation import positive_int, positive_ints, positive_number
+from ..cost import Layer
+from ._modules import device_of, evaluating, quietly
+from .roof import FLOAT, Roofline
+
+if TYPE_CHECKING:
+    from torch.utils.benchmark import Timer
+
+MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+# What two measurements must share, or their ratio says something about the wrong thing.
+CONDITIONS = ("batch", "threads", "memory_format", "device", "torch")
+
+
+@dataclass(frozen=True, repr=False)
+class Latency:
+    """How long one call takes, and under which conditions.
+
+    Attributes
+    ----------
+    median, iqr : float
+        Milliseconds of a call: the middle of all measurements, and the distance between their quartiles.
+    runs : int
+        How many calls were timed.
+    batch, threads : int
+        Images in a call; threads that computed.
+    memory_format : str
+        "contiguous" (all of a channel, then the next) or "channels_last" (all channels of a pixel, then the next).
+    device, torch : str
+        Where it ran, and the version of PyTorch.
+
+    Examples
+    --------
+    >>> slow = Latency(12.0, 0.2, 40, 1, 1, "contiguous", "cpu", "2.9")
+    >>> fast = Latency(8.0, 0.1, 60, 1, 1, "contiguous", "cpu", "2.9")
+    >>> fast.speedup_over(slow)
+    1.5
+    >>> fast
+    Latency(8 ms, IQR 0.1 ms, 60 runs; batch 1, 1 thread, contiguous, cpu, torch 2.9)
+    """
+
+    median: float
+    iqr: float
+    runs: int
+    batch: int
+    threads: int
+    memory_format: str
+    device: str
+    torch: str
+
+    def speedup_over(self, other: Latency, *, across: tuple[str, ...] | str = ()) -> float:
+        """Return how many times faster this one is, if both were measured alike.
+
+        Parameters
+        ----------
+        other : Latency
+            What it is compared with.
+        across : str or tuple of str, optional
+            Conditions that may differ, because they are what the comparison is about: ``across="memory_format"``.
+
+        Returns
+        -------
+        float
+            other.median / self.median: above 1 where this one is faster.
+
+        Raises
+        ------
+        TypeError
+            If other is not a Latency.
+        ValueError
+            If a condition differs that `across` does not name, or `across` names something else.
+
+        Examples
+        --------
+        >>> one = Latency(12.0, 0.2, 40, 1, 1, "contiguous", "cpu", "2.9")
+        >>> Latency(8.0, 0.1, 60, 1, 1, "channels_last", "cpu", "2.9").speedup_over(one, across="memory_format")
+        1.5
+        >>> Latency(300.0, 0.1, 60, 32, 1, "contiguous", "cpu", "2.9").speedup_over(one)
+        Traceback (most recent call last):
+            ...
+        ValueError: other must be measured under the same conditions, got batch 1 where this one has 32; measure \
+both alike, or say across="batch" if that difference is the question
+        """
+        if not isinstance(other, Latency):
+            raise TypeError(f"other must be a Latency, got {type(other).__name__}; measure.latency gives one")
+        allowed = (across,) if isinstance(across, str) else tuple(across)
+        for name in allowed:
+            if name not in CONDITIONS:
+                raise ValueError(f"across must name conditions ({', '.join(CONDITIONS)}), got {name!r}")
+        for name in CONDITIONS:
+            mine, theirs = getattr(self, name), getattr(other, name)
+            if mine != theirs and name not in allowed:
+                raise ValueError(
+                    f"other must be measured under the same conditions, got {name} {theirs} where this one has {mine}; "
+                    f'measure both alike, or say across="{name}" if that difference is the question'
+                )
+        return other.median / self.median
+
+    def __repr__(self) -> str:
+        threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
+        where = f"batch {self.batch}, {threads}, {self.memory_format}, {self.device}, torch {self.torch}"
+        return f"Latency({self.median:.3g} ms, IQR {self.iqr:.2g} ms, {self.runs} runs; {where})"
+
+
+def latency(
+    module: nn.Module | Callable[[Tensor], object],
+    input_shape: tuple[int, ...],
+    *,
+    threads: int = 1,
+    memory_format: str = "contiguous",
+    seconds: float = 0.5,
+) -> Latency:
+    """Measure how long one call of a module takes, with ``torch.utils.benchmark``.
+
+    Parameters
+    ----------
+    module : torch.nn.Module or callable
+        What takes one tensor. A module is measured in eval mode, without gradients, and left as it was.
+    input_shape : tuple of int
+        Shape of the input, with the batch: (1, 3, 224, 224).
+    threads : int, default=1
+        With one, other programs disturb least, and results of two machines can be compared.
+    memory_format : {"contiguous", "channels_last"}, default="contiguous"
+        Order of the numbers in memory, of the input and of the weights.
+    seconds : float, default=0.5
+        How long to measure, warm-up not included. A slow module is called at least five times.
+
+    Returns
+    -------
+    Latency
+        Median and interquartile range in milliseconds, with their conditions.
+
+    Raises
+    ------
+    TypeError
+        If module cannot be called or is a class, or a number is not one.
+    ValueError
+        If a size is not positive, memory_format is neither of the two, or the module was made for another number of
+        threads.
+
+    Notes
+    -----
+    The first call is slower: memory is asked for the first time, kernels are chosen, caches are cold. It is not
+    counted.
+
+    Examples
+    --------
+    >>> took = latency(nn.Conv2d(8, 8, 1), (1, 8, 14, 14), seconds=0.05)
+    >>> took.median > 0, took.batch, took.threads, took.memory_format
+    (True, 1, 1, 'contiguous')
+    """
+    return latencies({"": (module, input_shape)}, threads=threads, memory_format=memory_format, seconds=seconds)[""]
+
+
+def latencies(
+    cases: Mapping[str, tuple[nn.Module | Callable[[Tensor], object], tuple[int, ...]]],
+    *,
+    threads: int = 1,
+    memory_format: str = "contiguous",
+    seconds: float = 0.5,
+) -> dict[str, Latency]:
+    """Measure several modules in turn, five times round, so that a disturbance does not hit one of them alone.
+
+    Parameters
+    ----------
+    cases : mapping of str to (module, input_shape)
+        What to measure, by name.
+    threads : int, default=1
+        As in :func:`latency`.
+    memory_format : {"contiguous", "channels_last"}, default="contiguous"
+        As in :func:`latency`.
+    seconds : float, default=0.5
+        How long to measure each of them.
+
+    Returns
+    -------
+    dict of str to Latency
+        In the order of the cases.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`latency`.
+
+    Examples
+    --------
+    >>> shape = (1, 8, 14, 14)
+    >>> took = latencies({"narrow": (nn.Conv2d(8, 8, 1), shape), "wide": (nn.Conv2d(8, 64, 1), shape)}, seconds=0.05)
+    >>> list(took)
+    ['narrow', 'wide']
+    """
+    positive_int(threads=threads)
+    positive_number(seconds=seconds)
+    if memory_format not in MEMORY_FORMATS:
+        raise ValueError(f"memory_format must be one of {', '.join(MEMORY_FORMATS)}, got {memory_format!r}")
+    times: dict[str, list[float]] = {name: [] for name in cases}
+    runs = dict.fromkeys(cases, 0)
+    devices = {}
+    with ExitStack() as stack:
+        timers = {}
+        for name, (module, input_shape) in cases.items():
+            _check_callable(module, threads)
+            devices[name] = device_of(module) if isinstance(module, nn.Module) else torch.device("cpu")
+            x = torch.randn(positive_ints("input_shape", input_shape), device=devices[name])
+            if isinstance(module, nn.Module):
+                stack.enter_context(evaluating(module))
+            module, x = _laid_out(module, x, memory_format)
+            timers[name] = _timer("module(x)", {"module": module, "x": x}, threads)
+        stack.enter_context(torch.inference_mode())
+        for _ in range(ROUNDS):
+            for name, timer in timers.items():
+                # It begins with calls that are not counted, to find out how many at once are long enough for the clock:
+                # they are the warm-up.
+                measured = timer.blocked_autorange(min_run_time=seconds / ROUNDS)
+                times[name] += measured.times
+                runs[name] += len(measured.times) * measured.number_per_run
+    found = {}
+    for name, (_, input_shape) in cases.items():
+        low, middle, high = (1000 * each for each in statistics.quantiles(times[name], n=4, method="inclusive"))
+        batch, device = int(input_shape[0]), _device_name(devices[name])
+        version = torch.__version__.split("+")[0]
+        found[name] = Latency(middle, high - low, runs[name], batch, threads, memory_format, device, version)
+    return found
+
+
+ROUNDS = 5
+
+
+def page_faults(call: Callable[[], object]) -> int | None:
+    """Count how often a call touches memory that the system has promised but not given yet.
+
+    Parameters
+    ----------
+    call : callable
+        Called once, without arguments.
+
+    Returns
+    -------
+    int or None
+        Minor page faults of this process. None where the system does not count them (Windows, some sandboxes).
+
+    Notes
+    -----
+    Fresh memory has no pages behind it. The first touch of each page, 4096 bytes on most machines, interrupts the
+    program: the system must find a page and fill it with zeros.
+
+    Examples
+    --------
+    >>> faults = page_faults(lambda: None)
+    >>> faults is None or faults >= 0
+    True
+    """
+    try:
+        import resource
+    except ImportError:
+        call()
+        return None
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    result = call()
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    del result  # kept until here, so that freeing it is not part of the count
+    return after - before if after else None  # no program starts without a fault: zero means that nobody counts
+
+
+def roofline(*, threads: int = 1, seconds: float = 0.5) -> Roofline:
+    """Measure the two limits of this machine: its peak in a matrix product, and its memory's bandwidth.
+
+    Parameters
+    ----------
+    threads : int, default=1
+        How many threads compute.
+    seconds : float, default=0.5
+        How long to measure each of the two.
+
+    Returns
+    -------
+    Roofline
+        The best of all runs, since limits are asked for: MACs a second and bytes a second.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If threads is not a positive integer, or seconds is not a number above 0.
+
+    Notes
+    -----
+    The peak is that of a 1024 x 1024 float32 product. The bandwidth is that of adding two arrays of 64 MB into a third
+    one, which is there already: fresh memory would measure the system's page faults, see :func:`page_faults`.
+
+    References
+    ----------
+    Williams et al. 2009; McCalpin's STREAM benchmark, whose "add" this is.
+
+    Examples
+    --------
+    >>> roof = roofline(seconds=0.05)
+    >>> roof.peak > 0, roof.bandwidth > 0, roof.threads
+    (True, True, 1)
+    """
+    positive_int(threads=threads)
+    positive_number(seconds=seconds)
+    n, numbers = 1024, 16 * 2**20
+    a, b, c = (torch.ones(n, n) for _ in range(3))
+    product = _best("torch.mm(a, b, out=c)", {"torch": torch, "a": a, "b": b, "c": c}, threads, seconds)
+    a, b, c = (torch.ones(numbers) for _ in range(3))
+    added = _best("torch.add(a, b, out=c)", {"torch": torch, "a": a, "b": b, "c": c}, threads, seconds)
+    return Roofline(peak=n**3 / product, bandwidth=3 * FLOAT * numbers / added, threads=threads)
+
+
+def rank_correlation(x: Sequence[float], y: Sequence[float]) -> float:
+    """Say how well one order agrees with another: Spearman's rank correlation.
+
+    Parameters
+    ----------
+    x, y : sequence of float
+        Two numbers for each thing: its MACs and its milliseconds.
+
+    Returns
+    -------
+    float
+        1 where the larger x always has the larger y, -1 where it always has the smaller one, about 0 where the one
+        order says nothing about the other.
+
+    Raises
+    ------
+    ValueError
+        If x and y differ in length, or all numbers of one are equal.
+
+    Examples
+    --------
+    >>> rank_correlation([1, 2, 3, 4], [10, 100, 1000, 10000])
+    1.0
+    >>> rank_correlation([1, 2, 3, 4], [4, 3, 1, 2])
+    -0.8
+    """
+    if len(x) != len(y):
+        raise ValueError(f"y must have {len(x)} numbers like x, got {len(y)}; each thing has one of both")
+    if len(set(x)) < 2 or len(set(y)) < 2:
+        raise ValueError("x and y must each hold at least two different numbers, got no order to compare")
+    ranks = torch.stack([_ranks(x), _ranks(y)])
+    return round(torch.corrcoef(ranks)[0, 1].item(), 12)
+
+
+def _ranks(numbers: Sequence[float]) -> Tensor:
+    """Return the place of each number in their order, and for equal numbers the middle of their places."""
+    given = torch.tensor([float(number) for number in numbers], dtype=torch.double)
+    below = (given[None, :] < given[:, None]).sum(1)
+    equal = (given[None, :] == given[:, None]).sum(1)
+    return below.double() + (equal.double() - 1) / 2
+
+
+def build(layer: Layer) -> nn.Conv2d:
+    """Build the convolution that a row of a cost table describes, without BatchNorm and activation.
+
+    Parameters
+    ----------
+    layer : Layer
+        A row of a cost table. A classifier becomes the 1x1 convolution that it is.
+
+    Returns
+    -------
+    torch.nn.Conv2d
+        With random weights, for an input of ``layer.in_channels`` maps of ``layer.in_size``.
+
+    Examples
+    --------
+    >>> from mobilenet_lib import cost
+    >>> build(cost.mobilenet_v1_layers()[1])
+    Conv2d(32, 32, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1), groups=32, bias=False)
+    """
+    padding = layer.dilation * (layer.kernel_size - 1) // 2
+    ends = (layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride, padding, layer.dilation)
+    return nn.Conv2d(*ends, groups=layer.groups, bias=layer.bias)
+
+
+def _timer(statement: str, names: dict, threads: int) -> Timer:
+    return quietly("torch.utils.benchmark").Timer(statement, globals=names, num_threads=threads)
+
+
+def _best(statement: str, names: dict, threads: int, seconds: float) -> float:
+    with torch.inference_mode():
+        timer = _timer(statement, names, threads)
+        timer.timeit(2)
+        return min(timer.blocked_autorange(min_run_time=seconds).times)
+
+
+def _check_callable(module: object, threads: int) -> None:
+    if isinstance(module, type) or not callable(module):
+        hint = "call the class to build one" if isinstance(module, type) else "pass what takes a tensor"
+        raise TypeError(f"module must be a torch.nn.Module or another callable, got {module!r}; {hint}")
+    own = getattr(module, "threads", threads)
+    if own != threads:
+        raise ValueError(f"threads must be {own}, for which the module was made, got {threads}; make it anew")
+
+
+def _laid_out(module: Callable, x: Tensor, memory_format: str) -> tuple[Callable, Tensor]:
+    """Return module and input in a memory format; the module itself where it is so already, else a copy."""
+    wanted = MEMORY_FORMATS[memory_format]
+    if x.dim() == 4:
+        x = x.contiguous(memory_format=wanted)
+    elif memory_format == "channels_last":
+        raise ValueError(f"input_shape must have 4 dimensions for channels_last, got {tuple(x.shape)}")
+    if isinstance(module, nn.Module):
+        weights = [weight for weight in module.parameters() if weight.dim() == 4]
+        if not all(weight.is_contiguous(memory_format=wanted) for weight in weights):
+            module = copy.deepcopy(module).to(memory_format=wanted)
+    return module, x
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type

@@ -1,0 +1,575 @@
+"""Weights from timm and torchvision into our networks and back: the same numbers under other names.
+
+The two libraries and ours build the same layers in the same order. So a weight needs no conversion, only its name:
+:func:`timm_names` and :func:`torchvision_names` walk along a network of ours and say what each tensor is called there.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+import torch
+from torch import Tensor, nn
+
+from .. import specs
+from .._validation import positive_number
+from ..layers import ConvBN
+from ..models import MobileNetV1, MobileNetV2, check_network
+
+Network = TypeVar("Network", MobileNetV1, MobileNetV2)
+NamesOf = Callable[[nn.Module], dict[str, str]]
+Source = nn.Module | Mapping[str, Tensor] | str | os.PathLike
+
+# timm's names for what this library builds.
+TIMM = {
+    "mobilenetv1_100": (MobileNetV1, {}),
+    "mobilenetv1_125": (MobileNetV1, {"width_mult": 1.25}),
+    "mobilenetv2_035": (MobileNetV2, {"width_mult": 0.35}),
+    "mobilenetv2_050": (MobileNetV2, {"width_mult": 0.5}),
+    "mobilenetv2_075": (MobileNetV2, {"width_mult": 0.75}),
+    "mobilenetv2_100": (MobileNetV2, {}),
+    "mobilenetv2_110d": (MobileNetV2, {"spec": specs.V2_110D_SPEC}),
+    "mobilenetv2_120d": (MobileNetV2, {"spec": specs.V2_120D_SPEC}),
+    "mobilenetv2_140": (MobileNetV2, {"width_mult": 1.4}),
+}
+
+# What timm calls the convolution and the BatchNorm of each part of a block. Its numbers follow the order in the
+# block, so the last BatchNorm of a block without expansion is bn2, and with one bn3.
+_TIMM_PARTS = {
+    ("depthwise", "pointwise"): {"depthwise": ("conv_dw", "bn1"), "pointwise": ("conv_pw", "bn2")},
+    ("depthwise", "conv2"): {"depthwise": ("conv_dw", "bn1"), "conv2": ("conv_pw", "bn2")},
+    ("conv1", "depthwise", "conv2"): {
+        "conv1": ("conv_pw", "bn1"),
+        "depthwise": ("conv_dw", "bn2"),
+        "conv2": ("conv_pwl", "bn3"),
+    },
+}
+# What an error can recognise: how the network is built, as written and as done.
+_WELL_KNOWN = [
+    *((MobileNetV2, f"width_mult={width}", {"width_mult": width}) for width in (1.0, 0.25, 0.35, 0.5, 0.75, 1.3, 1.4)),
+    (MobileNetV2, "spec=specs.V2_110D_SPEC", {"spec": specs.V2_110D_SPEC}),
+    (MobileNetV2, "spec=specs.V2_120D_SPEC", {"spec": specs.V2_120D_SPEC}),
+    *((MobileNetV1, f"width_mult={width}", {"width_mult": width}) for width in (1.0, 0.25, 0.5, 0.75, 1.25)),
+]
+PROBE_SECONDS = 3.0  # how long to wait for a hub to take a connection
+
+
+def timm_names(network: MobileNetV1 | MobileNetV2) -> dict[str, str]:
+    """Say what timm calls each tensor of a network: ours to timm's, in the order of both state dicts.
+
+    timm groups the blocks into stages, ``blocks.<stage>.<block>``: one for each row of V2's table, and in V1 one for
+    each resolution.
+
+    Parameters
+    ----------
+    network : MobileNetV1 or MobileNetV2
+        Whose tensors to name.
+
+    Returns
+    -------
+    dict of str to str
+        All keys of ``network.state_dict()``, and timm's name for each.
+
+    Raises
+    ------
+    TypeError
+        If network is something else.
+
+    References
+    ----------
+    `timm.models.efficientnet` and `timm.models._efficientnet_blocks`.
+
+    Examples
+    --------
+    >>> names = timm_names(MobileNetV2(width_mult=0.35))
+    >>> names["stem.0.weight"], names["blocks.3.conv2.1.running_var"], names["blocks.0.conv2.0.weight"]
+    ('conv_stem.weight', 'blocks.2.0.bn3.running_var', 'blocks.0.0.conv_pw.weight')
+    """
+    check_network(network)
+    modules = {"stem.0": "conv_stem", "stem.1": "bn1", "head.0": "conv_head", "head.1": "bn2"}
+    modules["classifier"] = "classifier"
+    for i, (stage, place) in enumerate(_places(network)):
+        names = [name for name, part in network.blocks[i].named_children() if isinstance(part, ConvBN)]
+        for part, (conv, norm) in _TIMM_PARTS[tuple(names)].items():
+            modules[f"blocks.{i}.{part}.0"] = f"blocks.{stage}.{place}.{conv}"
+            modules[f"blocks.{i}.{part}.1"] = f"blocks.{stage}.{place}.{norm}"
+    return _renamed(network, modules)
+
+
+def torchvision_names(network: MobileNetV2) -> dict[str, str]:
+    """Say what torchvision calls each tensor of a MobileNetV2: ours to torchvision's, in the order of both.
+
+    torchvision numbers everything in one row, ``features.0`` to ``features.18``, and inside a block the layers.
+
+    Parameters
+    ----------
+    network : MobileNetV2
+        Whose tensors to name.
+
+    Returns
+    -------
+    dict of str to str
+        All keys of ``network.state_dict()``, and torchvision's name for each.
+
+    Raises
+    ------
+    TypeError
+        If network is something else; torchvision has no MobileNetV1.
+
+    References
+    ----------
+    `torchvision.models.mobilenetv2`.
+
+    Examples
+    --------
+    >>> names = torchvision_names(MobileNetV2(width_mult=0.35))
+    >>> names["blocks.3.conv1.0.weight"], names["blocks.3.conv2.0.weight"], names["head.1.bias"]
+    ('features.4.conv.0.0.weight', 'features.4.conv.2.weight', 'features.18.1.bias')
+    """
+    check_network(network)
+    if not isinstance(network, MobileNetV2):
+        raise TypeError(f"network must be a MobileNetV2, got {type(network).__name__}; torchvision has no other")
+    last = len(network.blocks) + 1
+    modules = {"classifier": "classifier.1"}
+    for ours, theirs in (("stem", "features.0"), ("head", f"features.{last}")):
+        modules |= {f"{ours}.{i}": f"{theirs}.{i}" for i in (0, 1)}
+    for i, block in enumerate(network.blocks):
+        *inner, projection = [name for name, part in block.named_children() if isinstance(part, ConvBN)]
+        for place, part in enumerate(inner):
+            modules |= {f"blocks.{i}.{part}.{j}": f"features.{i + 1}.conv.{place}.{j}" for j in (0, 1)}
+        # The projection is not wrapped with its BatchNorm.
+        modules |= {f"blocks.{i}.{projection}.{j}": f"features.{i + 1}.conv.{len(inner) + j}" for j in (0, 1)}
+    return _renamed(network, modules)
+
+
+def load_timm(network: Network, source: Source) -> Network:
+    """Load timm's weights into a network of ours. Either all tensors fit and are copied, or none is.
+
+    Parameters
+    ----------
+    network : MobileNetV1 or MobileNetV2
+        Of the same width, depth and number of classes; its output stride and its mode do not matter.
+    source : torch.nn.Module, mapping of str to Tensor, str or path
+        A model of timm's, its state dict, or a file with the state dict: what ``torch.save`` or safetensors write.
+
+    Returns
+    -------
+    MobileNetV1 or MobileNetV2
+        The network itself, with timm's weights; with the same input it has timm's output, to the last bit.
+
+    Raises
+    ------
+    TypeError
+        If network is not one of ours, or source is of another kind.
+    ValueError
+        If a tensor is missing, left over or of another shape, or a BatchNorm of the model has another eps: the
+        message says which. Also if the file cannot be read as a state dict.
+    FileNotFoundError
+        If there is no such file.
+    ImportError
+        If the file is in the safetensors format and that package is not installed.
+
+    References
+    ----------
+    `timm.models.efficientnet`.
+
+    Examples
+    --------
+    >>> source = to_timm(MobileNetV2(10, width_mult=0.35))  # or timm.create_model(...), or "weights.safetensors"
+    >>> network = load_timm(MobileNetV2(10, width_mult=0.35), source)
+    >>> torch.equal(network.stem[0].weight, source["conv_stem.weight"])
+    True
+    >>> load_timm(MobileNetV2(10, width_mult=0.5), source)
+    Traceback (most recent call last):
+        ...
+    ValueError: blocks.1.0.conv_pwl.weight in source must have shape (16, 48, 1, 1) for blocks.1.conv2.0.weight, \
+got (8, 48, 1, 1); these weights fit MobileNetV2(10, width_mult=0.35)
+    """
+    return _load(network, source, timm_names)
+
+
+def load_torchvision(network: MobileNetV2, source: Source) -> MobileNetV2:
+    """Load torchvision's weights into a MobileNetV2 of ours. Either all tensors fit and are copied, or none is.
+
+    Parameters
+    ----------
+    network : MobileNetV2
+        Of the same width and number of classes; its output stride and its mode do not matter.
+    source : torch.nn.Module, mapping of str to Tensor, str or path
+        torchvision's ``mobilenet_v2``, its state dict, or a file with the state dict.
+
+    Returns
+    -------
+    MobileNetV2
+        The network itself, with torchvision's weights; with the same input it has the same output, to the last bit.
+
+    Raises
+    ------
+    TypeError, ValueError, FileNotFoundError, ImportError
+        As :func:`load_timm`.
+
+    References
+    ----------
+    `torchvision.models.mobilenetv2`.
+
+    Examples
+    --------
+    >>> source = to_torchvision(MobileNetV2(10, width_mult=0.35))
+    >>> network = load_torchvision(MobileNetV2(10, width_mult=0.35), source)
+    >>> torch.equal(network.classifier.bias, source["classifier.1.bias"])
+    True
+    """
+    return _load(network, source, torchvision_names)
+
+
+def to_timm(network: MobileNetV1 | MobileNetV2) -> dict[str, Tensor]:
+    """Return a network's state dict under timm's names, for ``load_state_dict`` of timm's model.
+
+    Parameters
+    ----------
+    network : MobileNetV1 or MobileNetV2
+        Whose weights to name.
+
+    Returns
+    -------
+    dict of str to Tensor
+        In the order of timm's own; like a state dict, it shares the tensors with the network.
+
+    Raises
+    ------
+    TypeError
+        If network is not one of ours.
+
+    References
+    ----------
+    `timm.models.efficientnet`.
+
+    Examples
+    --------
+    >>> list(to_timm(MobileNetV1(10, width_mult=0.25)))[:2]
+    ['conv_stem.weight', 'bn1.weight']
+    """
+    state = network.state_dict() if isinstance(network, nn.Module) else {}
+    return {theirs: state[ours] for ours, theirs in timm_names(network).items()}
+
+
+def to_torchvision(network: MobileNetV2) -> dict[str, Tensor]:
+    """Return a MobileNetV2's state dict under torchvision's names, for ``load_state_dict`` of its ``mobilenet_v2``.
+
+    Parameters
+    ----------
+    network : MobileNetV2
+        Whose weights to name.
+
+    Returns
+    -------
+    dict of str to Tensor
+        In the order of torchvision's own; like a state dict, it shares the tensors with the network.
+
+    Raises
+    ------
+    TypeError
+        If network is not a MobileNetV2 of ours.
+
+    References
+    ----------
+    `torchvision.models.mobilenetv2`.
+
+    Examples
+    --------
+    >>> list(to_torchvision(MobileNetV2(10, width_mult=0.35)))[-2:]
+    ['classifier.1.weight', 'classifier.1.bias']
+    """
+    state = network.state_dict() if isinstance(network, nn.Module) else {}
+    return {theirs: state[ours] for ours, theirs in torchvision_names(network).items()}
+
+
+def from_timm(name: str, pretrained: bool = True, *, output_stride: int = 32) -> MobileNetV1 | MobileNetV2:
+    """Build the network of that name in timm, in eval mode, with timm's weights.
+
+    Parameters
+    ----------
+    name : str
+        A key of ``pretrained.TIMM``; timm's tag for a set of weights may follow: ``"mobilenetv2_100.ra_in1k"``.
+    pretrained : bool, default=True
+        Whether timm shall fetch its trained weights, from the internet or from what it fetched before. Otherwise the
+        weights are those with which timm begins a training: random.
+    output_stride : {32, 16, 8}, default=32
+        Of the network that is built; the weights are the same.
+
+    Returns
+    -------
+    MobileNetV1 or MobileNetV2
+        With 1000 classes.
+
+    Raises
+    ------
+    ImportError
+        If timm is not installed.
+    ValueError
+        If name is none of these networks, or timm has no trained weights for it, or output_stride is not 32, 16, 8.
+    ConnectionError
+        If the weights are not at hand and cannot be fetched. Nothing is built then.
+
+    Notes
+    -----
+    Weights expect images prepared as in their training: ``timm.data.resolve_model_data_config(timm_model)`` says how.
+    timm's MobileNetV1 was trained on pixels from -1 to 1, its MobileNetV2 on ImageNet's mean and deviation.
+
+    References
+    ----------
+    `timm.create_model`.
+
+    Examples
+    --------
+    >>> network = from_timm("mobilenetv2_035", pretrained=False)
+    >>> type(network).__name__, network.head[0].in_channels, network.training
+    ('MobileNetV2', 112, False)
+    """
+    if not isinstance(name, str) or name.split(".")[0] not in TIMM:
+        raise ValueError(f"name must be one of {', '.join(TIMM)}, got {name!r}")
+    build, options = TIMM[name.split(".")[0]]
+    network = build(output_stride=output_stride, **options)
+    try:
+        import timm
+    except ImportError as error:
+        raise ImportError("timm's weights need timm: pip install timm") from error
+    if not pretrained:
+        return load_timm(network, timm.create_model(name)).eval()
+    if not timm.is_model_pretrained(name):
+        have = [known for known in TIMM if timm.is_model_pretrained(known)]
+        raise ValueError(
+            f"name must be a network with released weights, got {name!r}; timm has some for {', '.join(have)}, "
+            "and pretrained=False gives random ones"
+        )
+    with _fetching(f"timm's weights for {name}", "load_timm"), _quick_hub():
+        source = timm.create_model(name, pretrained=True)
+    return load_timm(network, source).eval()
+
+
+def from_torchvision(width_mult: float = 1.0, pretrained: bool = True, *, output_stride: int = 32) -> MobileNetV2:
+    """Build torchvision's MobileNetV2, in eval mode, with torchvision's weights.
+
+    Parameters
+    ----------
+    width_mult : float, default=1.0
+        α; trained weights are there for 1.0 alone.
+    pretrained : bool, default=True
+        Whether torchvision shall fetch its trained weights, from the internet or from what it fetched before.
+        Otherwise the weights are those with which it begins a training: random.
+    output_stride : {32, 16, 8}, default=32
+        Of the network that is built; the weights are the same.
+
+    Returns
+    -------
+    MobileNetV2
+        With 1000 classes.
+
+    Raises
+    ------
+    ImportError
+        If torchvision is not installed.
+    TypeError, ValueError
+        If width_mult is not a finite number above 0, or not 1.0 and pretrained, or output_stride is not 32, 16 or 8.
+    ConnectionError
+        If the weights are not at hand and cannot be fetched. Nothing is built then.
+
+    Notes
+    -----
+    ``torchvision.models.MobileNet_V2_Weights.DEFAULT.transforms()`` prepares an image as in the training.
+
+    References
+    ----------
+    `torchvision.models.mobilenet_v2`.
+
+    Examples
+    --------
+    >>> from_torchvision(0.25, pretrained=False).stem[0].out_channels
+    8
+    """
+    positive_number(width_mult=width_mult)
+    if pretrained and width_mult != 1.0:
+        raise ValueError(
+            f"width_mult must be 1.0 for torchvision's trained weights, got {width_mult}; "
+            "timm has trained others, and pretrained=False gives random ones"
+        )
+    network = MobileNetV2(width_mult=width_mult, output_stride=output_stride)
+    try:
+        from torchvision.models import mobilenet_v2
+    except ImportError as error:
+        raise ImportError("torchvision's weights need torchvision: pip install torchvision") from error
+    if not pretrained:
+        return load_torchvision(network, mobilenet_v2(width_mult=width_mult)).eval()
+    with _fetching("torchvision's weights for mobilenet_v2", "load_torchvision"):
+        source = mobilenet_v2(weights="DEFAULT")
+    return load_torchvision(network, source).eval()
+
+
+def _places(network: MobileNetV1 | MobileNetV2) -> Iterator[tuple[int, int]]:
+    """Yield timm's stage and place in the stage for each block of a network."""
+    if isinstance(network, MobileNetV2):
+        counts = [row.n for row in network.spec]
+    else:
+        ends = [-1, *(level.end for level in network.levels)]
+        counts = [after - before for before, after in zip(ends, ends[1:], strict=False)]
+    for stage, count in enumerate(counts):
+        for place in range(count):
+            yield stage, place
+
+
+def _renamed(network: nn.Module, modules: dict[str, str]) -> dict[str, str]:
+    """Return the names of all tensors from the names of the modules that hold them; the last component stays."""
+    names = {}
+    for key in network.state_dict():
+        module, last = key.rsplit(".", 1)
+        names[key] = f"{modules[module]}.{last}"
+    return names
+
+
+def _load(network: Network, source: Source, names_of: NamesOf) -> Network:
+    names = names_of(network)
+    if next(network.parameters()).is_meta:
+        raise ValueError("network must hold numbers, got one on the meta device; build it on the CPU")
+    state = _read(source)
+    misfit = _misfit(network, names, state) or _other_eps(network, names, source)
+    if misfit:
+        fitting = _who_fits(names_of, state)
+        raise ValueError(f"{misfit}; these weights fit {fitting}" if fitting else misfit)
+    targets = network.state_dict()
+    with torch.no_grad():
+        for ours, theirs in names.items():
+            targets[ours].copy_(state[theirs])
+    return network
+
+
+def _read(source: Source) -> Mapping[str, Tensor]:
+    """Return the state dict of a model or of a file, or what is one already."""
+    if isinstance(source, nn.Module):
+        return _read(source.state_dict())
+    if isinstance(source, str | os.PathLike):
+        return _read(_read_file(Path(source)))
+    if not isinstance(source, Mapping):
+        raise TypeError(f"source must be a model, its state dict or a path, got {type(source).__name__}")
+    for key, value in source.items():
+        if not isinstance(value, Tensor):
+            raise ValueError(
+                f"source must hold tensors alone, got {key!r}: {type(value).__name__}; "
+                "from a checkpoint take the state dict that is inside it"
+            )
+        if value.is_meta:
+            raise ValueError(f"source must hold numbers, got {key} on the meta device; build the model on the CPU")
+    return source
+
+
+def _read_file(path: Path) -> Mapping[str, Tensor]:
+    if not path.is_file():
+        raise FileNotFoundError(f"source: there is no file {path}; from_timm(name) fetches weights by name")
+    if path.suffix == ".safetensors":
+        try:
+            from safetensors.torch import load_file
+        except ImportError as error:
+            raise ImportError(f"{path.name} needs safetensors: pip install safetensors") from error
+        read = load_file
+    else:
+        read = _torch_load
+    try:
+        return read(path)
+    except Exception as error:  # whatever a damaged file makes of a reader
+        raise ValueError(
+            f"source: {path} is no file of tensors; write one with torch.save(model.state_dict(), path)"
+        ) from error
+
+
+def _torch_load(path: Path) -> Mapping[str, Tensor]:
+    # weights_only: a file of weights must not be able to run code.
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _misfit(network: nn.Module, names: dict[str, str], state: Mapping[str, Tensor]) -> str:
+    """Walk along both and say in words which tensor does not fit; nothing if all do."""
+    kind = type(network).__name__
+    for ours, tensor in network.state_dict().items():
+        theirs = names[ours]
+        if theirs not in state:
+            return f"source must have {theirs} for {ours} of this {kind}, and it is missing"
+        if state[theirs].shape != tensor.shape:
+            shapes = f"must have shape {tuple(tensor.shape)} for {ours}, got {tuple(state[theirs].shape)}"
+            return f"{theirs} in source {shapes}"
+    extra = [key for key in state if key not in set(names.values())]
+    more = f" (and {len(extra) - 1} more)" if len(extra) > 1 else ""
+    return f"source has {extra[0]}{more}, for which this {kind} has no place" if extra else ""
+
+
+def _other_eps(network: nn.Module, names: dict[str, str], source: Source) -> str:
+    """Say which BatchNorm of a model divides by another eps than ours: no weight, but it changes the output."""
+    if not isinstance(source, nn.Module):
+        return ""
+    for ours, theirs in names.items():
+        if ours.endswith("running_var"):
+            norms = (of.get_submodule(key.rsplit(".", 1)[0]) for of, key in ((network, ours), (source, theirs)))
+            mine, other = (norm.eps for norm in norms)
+            if mine != other:
+                return f"{theirs}: BatchNorm must have eps={mine} as in {ours}, got eps={other}"
+    return ""
+
+
+def _who_fits(names_of: NamesOf, state: Mapping[str, Tensor]) -> str:
+    """Write the call that builds the network with these weights, if it is one of those that are well known."""
+    classes = [state[key].shape[0] for key in ("classifier.bias", "classifier.1.bias") if key in state]
+    for build, arguments, options in _WELL_KNOWN if classes else ():
+        with torch.device("meta"):
+            candidate = build(classes[0], **options)
+        try:
+            names = names_of(candidate)
+        except TypeError:  # a MobileNetV1 has no names in torchvision
+            continue
+        if not _misfit(candidate, names, state):
+            return f"{build.__name__}({classes[0]}, {arguments})"
+    return ""
+
+
+@contextmanager
+def _fetching(what: str, loader: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # each version of each hub has exceptions of its own; the cause is kept
+        raise ConnectionError(
+            f"{what} could not be fetched; is there a connection to the internet? Without one, bring the file and use "
+            f"{loader}(network, path), or use pretrained=False for random weights"
+        ) from error
+
+
+@contextmanager
+def _quick_hub() -> Iterator[None]:
+    """Send the hub's own code straight to its cache where the hub does not answer: by itself it tries for a minute."""
+    try:
+        from huggingface_hub import constants
+    except ImportError:  # then timm downloads without it
+        yield
+        return
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = before or not _answers(constants.ENDPOINT)
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
+
+
+def _answers(address: str) -> bool:
+    """Say whether a server takes a connection; behind a proxy that cannot be asked, so the answer is yes."""
+    if getproxies():
+        return True
+    parts = urlsplit(address)
+    try:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        socket.create_connection((parts.hostname, port), timeout=PROBE_SECONDS).close()
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,605 @@
+"""From a trained network to one that ships: BatchNorm folded, exported, compiled, in eight bits.
+
+What needs packages beyond torch (onnx, onnxscript, onnxruntime) imports them when it is called, and says what is
+missing.
+"""
+
+from __future__ import annotations
+
+import copy
+import io
+import logging
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .._validation import positive_int, positive_ints
+from ..measure._modules import check_module, evaluating, quietly
+
+# ONNX Runtime has known this opset since 1.14, in the browser too. PyTorch's exporter writes none that is older.
+OPSET = 18
+IR_VERSION = 8  # the file format that came with it
+BITS = (2, 16)  # what rounding weights makes sense for
+
+
+# BatchNorm
+
+
+def fold_pair(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
+    """Return one convolution that does what a convolution and its BatchNorm do at inference.
+
+    Parameters
+    ----------
+    conv : torch.nn.Conv2d
+        With or without a bias.
+    norm : torch.nn.BatchNorm2d
+        With running averages. An activation inside it, as timm's BatchNormAct2d has one, stays outside.
+
+    Returns
+    -------
+    torch.nn.Conv2d
+        A new one, with a bias.
+
+    Raises
+    ------
+    TypeError
+        If conv is not a Conv2d or norm not a BatchNorm2d.
+    ValueError
+        If their channels differ, or norm keeps no running averages.
+
+    Notes
+    -----
+    BatchNorm computes γ (y − μ) / √(σ² + ε) + β for each output channel, so the channel's weights are multiplied with
+    s = γ / √(σ² + ε), and its bias becomes β + s (b − μ).
+
+    References
+    ----------
+    Jacob et al. 2018, arXiv:1712.05877, section 3.2; `torch.nn.utils.fusion.fuse_conv_bn_eval` does the same.
+
+    Examples
+    --------
+    >>> fold_pair(nn.Conv2d(3, 8, 3, bias=False), nn.BatchNorm2d(8)).bias.shape
+    torch.Size([8])
+    """
+    if not isinstance(conv, nn.Conv2d) or not isinstance(norm, nn.BatchNorm2d):
+        raise TypeError(
+            f"conv and norm must be a Conv2d and a BatchNorm2d, got {type(conv).__name__} and {type(norm).__name__}; "
+            "give the two layers themselves"
+        )
+    if conv.out_channels != norm.num_features:
+        raise ValueError(
+            f"norm must have {conv.out_channels} channels like the output of conv, got {norm.num_features}; "
+            "give the BatchNorm that follows it"
+        )
+    if norm.running_mean is None:
+        raise ValueError("norm must have running averages, got track_running_stats=False; it cannot be folded")
+    folded = copy.deepcopy(conv)
+    with torch.no_grad():
+        scale = (norm.running_var + norm.eps).rsqrt()
+        shift = torch.zeros_like(scale)
+        if norm.affine:
+            scale, shift = scale * norm.weight, norm.bias
+        bias = conv.bias if conv.bias is not None else torch.zeros_like(scale)
+        folded.weight.mul_(scale[:, None, None, None])
+        folded.bias = nn.Parameter(shift + scale * (bias - norm.running_mean))
+    return folded
+
+
+def fold(network: nn.Module) -> nn.Module:
+    """Return a copy of a network in which every BatchNorm right behind a convolution is folded into it.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Of this library, of torchvision or of timm. A layer is taken to follow another where it is registered right
+        behind it, as in all of these.
+
+    Returns
+    -------
+    torch.nn.Module
+        In eval mode: a folded network cannot be trained as before. An Identity stands where a BatchNorm was, or the
+        activation that was inside it.
+
+    Raises
+    ------
+    TypeError
+        If network is not a torch module.
+
+    Notes
+    -----
+    timm's BatchNormAct2d *is* a BatchNorm2d, and applies its activation after normalising. What replaces it here is
+    that activation: to drop it, as a naive loop does, makes another network.
+
+    Examples
+    --------
+    >>> from mobilenet_lib import ConvBNReLU
+    >>> fold(ConvBNReLU(8, 16))
+    ConvBNReLU(
+      (0): Conv2d(8, 16, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1))
+      (1): Identity()
+      (2): ReLU6(inplace=True)
+    )
+    """
+    check_module(network)
+    network = copy.deepcopy(network).eval()
+    for part in list(network.modules()):
+        children = list(part.named_children())
+        for (name, conv), (follower, norm) in zip(children, children[1:], strict=False):
+            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                setattr(part, name, fold_pair(conv, norm))
+                setattr(part, follower, getattr(norm, "act", nn.Identity()))
+    return network
+
+
+def compiled(network: nn.Module) -> Callable[[Tensor], Tensor]:
+    """Return ``torch.compile`` of a network, with its weights frozen as constants.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        It is compiled at the first call, which takes from seconds to a minute.
+
+    Returns
+    -------
+    callable
+        Takes what the network takes.
+
+    Raises
+    ------
+    TypeError
+        If network is not a torch module.
+    RuntimeError
+        If there is no C++ compiler: PyTorch writes C++ for a processor and has it compiled.
+
+    Examples
+    --------
+    >>> callable(compiled(nn.Identity())) if can_compile() else True
+    True
+    """
+    check_module(network)
+    if not can_compile():
+        raise RuntimeError(
+            "torch.compile needs a C++ compiler on the PATH, got none; install g++ (Linux), Xcode's command line tools "
+            "(macOS) or Visual Studio's build tools (Windows), or use the network as it is"
+        )
+    quietly("torch.utils.cpp_extension")
+    # What torch says on the first call: it does not concern a network whose input keeps its shape.
+    warnings.filterwarnings("ignore", "Guards may run slower on Python 3.13.0", RuntimeWarning)
+    # Freezing lets the compiler fold BatchNorm and lay the weights out anew. It holds for inference alone.
+    return torch.compile(network.eval(), options={"freezing": True})
+
+
+def can_compile() -> bool:
+    """Say whether there is a C++ compiler for ``torch.compile`` to use.
+
+    Examples
+    --------
+    >>> can_compile() in (True, False)
+    True
+    """
+    return any(shutil.which(name) for name in ("g++", "clang++", "c++", "cl"))
+
+
+# ONNX
+
+
+def to_onnx(module: nn.Module, input_shape: tuple[int, ...], *, features: Sequence[str] = ()) -> bytes:
+    """Export a module as ONNX, for any batch size: the same module gives the same bytes.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        What takes one tensor. It is exported in eval mode and left in the mode it had.
+    input_shape : tuple of int
+        Shape of the input, with the batch: (1, 3, 224, 224). The batch that is given does not matter.
+    features : sequence of str, optional
+        Names of parts, as in ``module.named_modules()``, whose outputs become outputs of the model, too.
+
+    Returns
+    -------
+    bytes
+        A whole model; its input is called "input", its outputs "output" and as the features.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If module is not a torch module, a size is not positive, or there is no part of a name in `features`.
+    ImportError
+        If onnx or onnxscript is not installed.
+    RuntimeError
+        If PyTorch is older than 2.6, whose exporter is another one.
+
+    Notes
+    -----
+    Opset 18. The exporter folds BatchNorm into the convolutions. What it writes down about the program it ran in (file
+    names, lines) is taken out: a model does not need it, and the bytes would change from place to place.
+
+    Examples
+    --------
+    >>> layer = nn.Conv2d(3, 8, 3)
+    >>> try:
+    ...     model = to_onnx(layer, (1, 3, 32, 32))
+    ...     print(len(model) < 5000, model == to_onnx(layer, (1, 3, 32, 32)))
+    ... except ImportError:
+    ...     print("True True")
+    True True
+    """
+    check_module(module)
+    _, *sizes = positive_ints("input_shape", input_shape)
+    parts = dict(module.named_modules())
+    for name in features:
+        if name not in parts or not name:
+            near = ", ".join(list(parts)[1:4])
+            raise ValueError(f"features must name parts of the module ({near}, ...), got {name!r}")
+    _need("onnx", "onnxscript")
+    if tuple(int(number) for number in torch.__version__.split(".")[:2]) < (2, 6):
+        raise RuntimeError(f"torch must be 2.6 or newer to export, got {torch.__version__}; pip install -U torch")
+    wrapped = _WithFeatures(module, features) if features else module
+    # A batch of one would be taken for a fixed size.
+    example = torch.zeros(2, *sizes, device=next((weight.device for weight in module.parameters()), None))
+    with evaluating(module), _quiet():
+        program = torch.onnx.export(
+            wrapped.eval(),
+            (example,),
+            dynamo=True,
+            input_names=["input"],
+            output_names=["output", *features],
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            opset_version=OPSET,
+            verbose=False,
+        )
+    return _plain(program.model_proto).SerializeToString(deterministic=True)
+
+
+class _WithFeatures(nn.Module):
+    """A module that also returns what some of its parts return."""
+
+    def __init__(self, module: nn.Module, names: Sequence[str]):
+        super().__init__()
+        self.module, self.names = module, tuple(names)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        seen: dict[str, Tensor] = {}
+        hooks = []
+        for name in self.names:
+            # A copy, since what comes next may write in place.
+            keep = lambda part, given, result, name=name: seen.__setitem__(name, result.clone())  # noqa: E731
+            hooks.append(self.module.get_submodule(name).register_forward_hook(keep))
+        try:
+            result = self.module(x)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return result, *(seen[name] for name in self.names)
+
+
+def _plain(model: Any) -> Any:
+    """Take out of an ONNX model what only describes where it comes from."""
+    model.ir_version = IR_VERSION
+    model.producer_name, model.producer_version, model.doc_string = "mobilenet_lib", "", ""
+    graphs = [model.graph, *model.functions]
+    for graph in graphs:
+        graph.ClearField("value_info")
+        graph.doc_string = ""
+        things = [*graph.node]
+        if graph is model.graph:
+            things += [*graph.input, *graph.output, *graph.initializer]
+            graph.name = "mobilenet_lib"
+        for thing in [graph, *things]:
+            thing.doc_string = ""
+            thing.ClearField("metadata_props")
+    model.ClearField("metadata_props")
+    return model
+
+
+class OnnxNetwork(nn.Module):
+    """An ONNX model in ONNX Runtime, as a module without parameters.
+
+    Parameters
+    ----------
+    model : bytes
+        What :func:`to_onnx` or :func:`to_int8` returns.
+    threads : int, default=1
+        How many threads compute.
+
+    Attributes
+    ----------
+    threads : int
+        As given; ``measure.latency`` looks at it.
+    outputs : tuple of str
+        Names of what a call returns.
+
+    Shape
+    -----
+    (N, ...) -> what the module returns, as a tensor; as a tuple of tensors if it was exported with features.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If model is not bytes, or threads is not a positive integer.
+    ImportError
+        If onnxruntime is not installed.
+
+    Examples
+    --------
+    >>> OnnxNetwork("network.onnx")
+    Traceback (most recent call last):
+        ...
+    TypeError: model must be the bytes of an ONNX model, got str; read a file with Path(...).read_bytes()
+    """
+
+    def __init__(self, model: bytes, threads: int = 1):
+        super().__init__()
+        if not isinstance(model, bytes):
+            kind = type(model).__name__
+            raise TypeError(
+                f"model must be the bytes of an ONNX model, got {kind}; read a file with Path(...).read_bytes()"
+            )
+        positive_int(threads=threads)
+        (onnxruntime,) = _need("onnxruntime")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        options.log_severity_level = 3
+        self.session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self.threads = threads
+        self.outputs = tuple(each.name for each in self.session.get_outputs())
+
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
+        results = [torch.from_numpy(each) for each in self.session.run(None, {"input": x.numpy(force=True)})]
+        return results[0] if len(results) == 1 else tuple(results)
+
+
+def operators(model: bytes) -> dict[str, int]:
+    """Count the operators of an ONNX model by kind.
+
+    Parameters
+    ----------
+    model : bytes
+        A whole model.
+
+    Returns
+    -------
+    dict of str to int
+        The most frequent first.
+
+    Raises
+    ------
+    ImportError
+        If onnx is not installed.
+
+    Examples
+    --------
+    >>> try:
+    ...     print(operators(to_onnx(nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU6()), (1, 3, 8, 8))))
+    ... except ImportError:
+    ...     print({'Conv': 1, 'Clip': 1})
+    {'Conv': 1, 'Clip': 1}
+    """
+    (onnx,) = _need("onnx")
+    found: dict[str, int] = {}
+    for node in onnx.load_from_string(model).graph.node:
+        found[node.op_type] = found.get(node.op_type, 0) + 1
+    return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+
+# Eight bits
+
+
+def quantize(weight: Tensor, bits: int = 8, *, per_channel: bool = False) -> Tensor:
+    """Round weights to the few values that an integer of some bits can stand for.
+
+    Parameters
+    ----------
+    weight : Tensor, shape (C_out, ...)
+        Of a convolution or a linear layer.
+    bits : int, default=8
+        From 2 to 16. The integers run from −(2^(bits−1) − 1) to 2^(bits−1) − 1, as far down as up.
+    per_channel : bool, default=False
+        Whether each output channel has its own scale; else one scale serves the whole tensor.
+
+    Returns
+    -------
+    Tensor
+        Of the same shape: integers times their scale.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If bits is not an integer from 2 to 16.
+
+    References
+    ----------
+    Jacob et al. 2018, arXiv:1712.05877, section 2.1, with the zero point at zero.
+
+    Examples
+    --------
+    >>> weight = torch.tensor([[0.7, 0.21], [0.02, 0.004]])
+    >>> quantize(weight, bits=4)
+    tensor([[0.7000, 0.2000],
+            [0.0000, 0.0000]])
+    >>> quantize(weight, bits=4, per_channel=True)
+    tensor([[0.7000, 0.2000],
+            [0.0200, 0.0029]])
+    """
+    positive_int(bits=bits)
+    if not BITS[0] <= bits <= BITS[1]:
+        raise ValueError(f"bits must be from {BITS[0]} to {BITS[1]}, got {bits}; 8 is what processors are made for")
+    top = 2 ** (bits - 1) - 1
+    dims = tuple(range(1, weight.dim())) if per_channel else tuple(range(weight.dim()))
+    scale = weight.abs().amax(dims, keepdim=True).clamp(min=torch.finfo(weight.dtype).tiny) / top
+    return (weight / scale).round() * scale
+
+
+def with_rounded_weights(
+    network: nn.Module,
+    bits: int = 8,
+    *,
+    per_channel: bool = False,
+    where: Callable[[nn.Module], bool] = lambda layer: True,
+) -> nn.Module:
+    """Return a copy of a network whose convolutions and linear layers have rounded weights; activations stay float.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Fold it first: what ships is the folded weight, and its range is another.
+    bits : int, default=8
+        As in :func:`quantize`.
+    per_channel : bool, default=False
+        As in :func:`quantize`.
+    where : callable, optional
+        Says of a layer of the network whether its weights are rounded; left out, all are.
+
+    Returns
+    -------
+    torch.nn.Module
+        In eval mode.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If network is not a torch module, or as :func:`quantize`.
+
+    Examples
+    --------
+    >>> _ = torch.manual_seed(0)
+    >>> layer = nn.Conv2d(8, 8, 3)
+    >>> with_rounded_weights(layer, bits=2).weight.unique().numel()
+    3
+    """
+    check_module(network)
+    rounded = copy.deepcopy(network).eval()
+    with torch.no_grad():
+        for layer, twin in zip(network.modules(), rounded.modules(), strict=True):
+            if isinstance(layer, nn.Conv2d | nn.Linear) and where(layer):
+                twin.weight.copy_(quantize(layer.weight, bits, per_channel=per_channel))
+    return rounded
+
+
+def to_int8(model: bytes, images: Tensor, *, per_channel: bool = True) -> bytes:
+    """Quantize an ONNX model after training: weights and activations in eight bits.
+
+    Parameters
+    ----------
+    model : bytes
+        What :func:`to_onnx` returns.
+    images : Tensor, shape (N, C, H, W)
+        Some hundred inputs, on which the ranges of the activations are measured. No labels are needed.
+    per_channel : bool, default=True
+        Whether each output channel of a weight has its own scale.
+
+    Returns
+    -------
+    bytes
+        A model with pairs of QuantizeLinear and DequantizeLinear ("QDQ"), which ONNX Runtime turns into integer
+        kernels. Activations are unsigned, weights signed.
+
+    Raises
+    ------
+    ImportError
+        If onnx or onnxruntime is not installed.
+
+    References
+    ----------
+    Jacob et al. 2018, arXiv:1712.05877; ONNX Runtime, ``quantize_static``.
+
+    Examples
+    --------
+    >>> try:
+    ...     _ = torch.manual_seed(0)
+    ...     model = to_onnx(nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU6()), (1, 3, 8, 8))
+    ...     print("Clip" in operators(to_int8(model, torch.randn(16, 3, 8, 8))))
+    ... except ImportError:
+    ...     print(False)
+    False
+    """
+    onnx, _ = _need("onnx", "onnxruntime")
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+
+    class Reader(CalibrationDataReader):
+        def __init__(self) -> None:
+            self.batches: Iterator[Tensor] = iter(images.split(32))
+
+        def get_next(self) -> dict | None:
+            batch = next(self.batches, None)
+            return None if batch is None else {"input": batch.numpy(force=True)}
+
+    with tempfile.TemporaryDirectory() as folder, _quiet():
+        before, after = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
+        # The quantizer wants to know every shape.
+        onnx.save(onnx.shape_inference.infer_shapes(onnx.load_from_string(model)), before)
+        types = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8}
+        quantize_static(before, after, Reader(), quant_format=QuantFormat.QDQ, per_channel=per_channel, **types)
+        return _plain(onnx.load(after)).SerializeToString(deterministic=True)
+
+
+# Size
+
+
+def stored_bytes(network: nn.Module) -> int:
+    """Return how many bytes a network's weights take on disk, as ``torch.save`` writes its state dict.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Any module.
+
+    Returns
+    -------
+    int
+        Bytes, with the names and what else the file holds.
+
+    Raises
+    ------
+    TypeError
+        If network is not a torch module.
+
+    Examples
+    --------
+    >>> stored_bytes(nn.Linear(1000, 100)) > 4 * 100_100
+    True
+    """
+    check_module(network)
+    buffer = io.BytesIO()
+    torch.save(network.state_dict(), buffer)
+    return buffer.tell()
+
+
+def _need(*names: str) -> list[Any]:
+    """Import packages that not everyone has, or say how to get them."""
+    from importlib import import_module
+
+    found = []
+    for name in names:
+        try:
+            found.append(import_module(name))
+        except ImportError as error:
+            raise ImportError(
+                f"this needs {name}: pip install onnx onnxscript onnxruntime, or install the library as "
+                '"mobilenet-lib[shipping]"'
+            ) from error
+    return found
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hold back what exporter, compiler and quantizer tell about their insides."""
+    names = ("", "torch.onnx", "torch.utils.cpp_extension", "onnxscript", "onnx_ir")
+    loggers = [logging.getLogger(name) for name in names]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)

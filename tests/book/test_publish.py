@@ -1,0 +1,95 @@
+"""Publishing: the site alone on a branch, and nothing else touched."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import launch_menu
+import publish
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def git(folder, *arguments):
+    command = ["git", "-C", folder, "-c", "user.name=A Reader", "-c", "user.email=reader@example.org", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.fixture
+def book(tmp_path):
+    """Return a repository with a commit, a built site that git ignores, and a remote."""
+    root = tmp_path / "book"
+    subprocess.run(["git", "init", "-q", "-b", "main", root], check=True)
+    subprocess.run(["git", "init", "-q", "--bare", tmp_path / "remote.git"], check=True)
+    git(root, "remote", "add", "origin", tmp_path / "remote.git")
+    (root / ".gitignore").write_text("/_build/\n*.ipynb\n")
+    git(root, "add", ".")
+    git(root, "commit", "-q", "-m", "start")
+    for name in ("index.html", "_static/a.css", "colab/01_a.ipynb"):
+        path = root / "_build" / "html" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    return root
+
+
+def branch(book):
+    return git(book.parent / "remote.git", "rev-parse", launch_menu.BRANCH)
+
+
+def test_the_branch_holds_the_site_and_nothing_else(book, capsys):
+    assert publish.main(book, book / "_build" / "html") == 0
+    files = git(book.parent / "remote.git", "ls-tree", "-r", "--name-only", launch_menu.BRANCH).split("\n")
+    assert files == [".nojekyll", "_static/a.css", "colab/01_a.ipynb", "index.html"]
+    assert git(book.parent / "remote.git", "show", f"{launch_menu.BRANCH}:colab/01_a.ipynb") == "colab/01_a.ipynb"
+    assert git(book.parent / "remote.git", "rev-list", "--count", launch_menu.BRANCH) == "1"
+    assert "is on the branch gh-pages of origin" in capsys.readouterr().out
+
+
+def test_work_tree_index_and_branches_stay_as_they_are(book):
+    before = git(book, "for-each-ref"), git(book, "ls-files", "-s")
+    publish.main(book, book / "_build" / "html")
+    assert git(book, "status", "--porcelain") == ""
+    assert (git(book, "for-each-ref", "refs/heads"), git(book, "ls-files", "-s")) == before
+
+
+def test_the_same_site_again_is_the_same_commit(book):
+    publish.main(book, book / "_build" / "html")
+    first = branch(book)
+    publish.main(book, book / "_build" / "html")
+    assert branch(book) == first
+    (book / "_build" / "html" / "index.html").write_text("new")
+    publish.main(book, book / "_build" / "html")
+    assert branch(book) != first
+
+
+def test_without_a_site_or_with_uncommitted_changes_nothing_is_published(book, capsys):
+    assert publish.main(book, book / "_build" / "nowhere") == 1
+    assert "make book" in capsys.readouterr().err
+    (book / "note.txt").write_text("not committed")
+    assert publish.main(book, book / "_build" / "html") == 1
+    assert "commit them" in capsys.readouterr().err
+    assert git(book.parent / "remote.git", "branch") == ""
+
+
+@pytest.mark.parametrize("name", ["ci.yml", "publish.yml"])
+def test_workflows_call_make_targets_only(name):
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / name).read_text(encoding="utf8"))
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    targets = [step["run"].split() for step in steps if "run" in step]
+    makefile = (ROOT / "Makefile").read_text(encoding="utf8")
+    assert targets
+    for make, target in targets:
+        assert make == "make" and f"\n{target}:" in makefile
+
+
+def test_colab_is_sent_to_the_branch_that_is_published():
+    url = launch_menu.colab_url("https://github.com/someone/book", "chapters/03_blocks")
+    assert f"/someone/book/blob/{launch_menu.BRANCH}/colab/03_blocks.ipynb" in url
+
+
+@pytest.mark.parametrize("repository", ["", "https://gitlab.com/someone/book", "https://git.example.org/github/book"])
+def test_no_link_to_colab_where_it_could_not_follow(repository):
+    assert launch_menu.colab_url(repository, "chapters/03_blocks") == ""

@@ -1,0 +1,238 @@
+"""Latencies: what they say of their conditions, that they leave no trace, and that they can tell slow from fast."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import mmap
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+from mobilenet_lib import InvertedResidual, MobileNetV2, measure
+from mobilenet_lib.measure.timing import CONDITIONS, ROUNDS, Latency, _laid_out
+
+ONE = Latency(12.0, 0.3, 40, 1, 1, "contiguous", "cpu", "2.9.0")
+SHAPE = (2, 8, 28, 28)
+QUICK = {"seconds": 0.02}
+
+
+class Slept(nn.Module):
+    """Waits for a known time."""
+
+    def __init__(self, ms):
+        super().__init__()
+        self.ms = ms
+
+    def forward(self, x):
+        import time
+
+        end = time.perf_counter() + self.ms / 1000
+        while time.perf_counter() < end:
+            pass
+        return x
+
+
+# One measurement
+
+
+def test_the_conditions_are_written_down():
+    took = measure.latency(InvertedResidual(8, 48, 8), SHAPE, memory_format="channels_last", **QUICK)
+    assert (took.batch, took.threads, took.memory_format, took.device) == (2, 1, "channels_last", "cpu")
+    assert torch.__version__.startswith(took.torch)
+    assert took.median > 0 and took.iqr >= 0 and took.runs >= ROUNDS
+    assert set(CONDITIONS) < {field.name for field in dataclasses.fields(took)}
+
+
+def test_measuring_is_quiet():
+    call = "measure.latency(nn.ReLU(), (1, 1), seconds=0.01)"
+    program = f"from torch import nn; from mobilenet_lib import measure; {call}"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_a_known_time_is_found():
+    took = measure.latency(Slept(4), (1, 1), **QUICK)
+    assert 4 <= took.median < 400  # a busy machine only ever adds
+
+
+def test_a_slow_module_is_called_five_times_at_least():
+    assert measure.latency(Slept(30), (1, 1), **QUICK).runs >= ROUNDS
+
+
+def test_the_threads_are_those_asked_for_and_only_meanwhile():
+    seen = []
+
+    class Counts(nn.Module):
+        def forward(self, x):
+            seen.append(torch.get_num_threads())
+            return x
+
+    before = torch.get_num_threads()
+    measure.latency(Counts(), (1, 1), threads=2, **QUICK)
+    assert set(seen) == {2} and torch.get_num_threads() == before
+
+
+def test_measuring_leaves_the_module_as_it_was():
+    torch.manual_seed(0)
+    module = MobileNetV2(10, 0.25)
+    module.blocks[0].eval()
+    state, modes = copy.deepcopy(module.state_dict()), [part.training for part in module.modules()]
+    strides = [weight.stride() for weight in module.parameters()]
+    for memory_format in ("contiguous", "channels_last"):
+        measure.latency(module, (1, 3, 64, 64), memory_format=memory_format, **QUICK)
+    assert [part.training for part in module.modules()] == modes
+    assert [weight.stride() for weight in module.parameters()] == strides
+    for name, tensor in module.state_dict().items():
+        assert torch.equal(tensor, state[name]), name
+
+
+def test_weights_and_input_lie_in_memory_as_asked():
+    conv, x = nn.Conv2d(8, 16, 3), torch.randn(SHAPE)
+    module, laid = _laid_out(conv, x, "channels_last")
+    assert laid.is_contiguous(memory_format=torch.channels_last) and not laid.is_contiguous()
+    assert not module.weight.is_contiguous() and conv.weight.is_contiguous()
+    again, _ = _laid_out(module, laid, "channels_last")
+    assert again is module  # it is so already
+    back, x = _laid_out(module, laid, "contiguous")
+    assert back.weight.is_contiguous() and x.is_contiguous()
+
+
+def test_a_plain_function_can_be_timed():
+    took = measure.latency(torch.relu, (1000,), **QUICK)
+    assert took.batch == 1000 and took.device == "cpu"
+
+
+def test_many_are_measured_in_turn_and_told_apart():
+    took = measure.latencies({"slow": (Slept(8), (1, 1)), "fast": (Slept(1), (3, 1))}, **QUICK)
+    assert list(took) == ["slow", "fast"]
+    assert (took["slow"].batch, took["fast"].batch) == (1, 3)
+    assert took["slow"].median > took["fast"].median
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"module": MobileNetV2}, TypeError, "call the class"),
+        ({"module": 3}, TypeError, "got 3"),
+        ({"input_shape": (1, 0, 3)}, ValueError, r"input_shape\[1\] must be a positive integer, got 0"),
+        ({"input_shape": 8}, TypeError, "input_shape must be several"),
+        ({"threads": 0}, ValueError, "threads must be a positive integer, got 0"),
+        ({"seconds": 0}, ValueError, "seconds must be a finite number above 0"),
+        ({"memory_format": "nhwc"}, ValueError, "memory_format must be one of contiguous, channels_last, got 'nhwc'"),
+        ({"input_shape": (1, 8), "memory_format": "channels_last"}, ValueError, "must have 4 dimensions"),
+    ],
+)
+def test_wrong_arguments_are_refused(change, error, words):
+    with pytest.raises(error, match=words):
+        measure.latency(**{"module": nn.Identity(), "input_shape": SHAPE, **change})
+
+
+def test_a_module_made_for_other_threads_is_refused():
+    class Engine:
+        threads = 2
+
+        def __call__(self, x):
+            return x
+
+    with pytest.raises(ValueError, match="threads must be 2, for which the module was made, got 1"):
+        measure.latency(Engine(), (1, 1))
+    assert measure.latency(Engine(), (1, 1), threads=2, **QUICK).threads == 2
+
+
+# Two measurements
+
+
+def test_the_speedup_is_the_ratio_of_the_medians():
+    assert dataclasses.replace(ONE, median=3.0).speedup_over(ONE) == 4
+    assert ONE.speedup_over(ONE) == 1
+
+
+UNLIKE = {"batch": 32, "threads": 2, "memory_format": "channels_last", "device": "a GPU", "torch": "2.4.0"}
+
+
+@pytest.mark.parametrize("name", CONDITIONS)
+def test_unlike_conditions_are_not_compared_unless_they_are_the_question(name):
+    other = dataclasses.replace(ONE, **{name: UNLIKE[name]})
+    with pytest.raises(ValueError, match=f"got {name} {UNLIKE[name]} where this one has {getattr(ONE, name)}"):
+        ONE.speedup_over(other)
+    assert ONE.speedup_over(other, across=name) == ONE.speedup_over(other, across=CONDITIONS) == 1
+    with pytest.raises(ValueError, match="across"):
+        ONE.speedup_over(other, across="batch" if name != "batch" else "threads")
+
+
+def test_only_conditions_may_differ_on_purpose():
+    with pytest.raises(ValueError, match="across must name conditions .*got 'median'"):
+        ONE.speedup_over(ONE, across="median")
+    with pytest.raises(TypeError, match="other must be a Latency, got float"):
+        ONE.speedup_over(12.0)
+
+
+def test_a_latency_cannot_be_changed_afterwards():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        ONE.median = 1.0
+
+
+def test_it_shows_its_conditions():
+    assert repr(ONE) == "Latency(12 ms, IQR 0.3 ms, 40 runs; batch 1, 1 thread, contiguous, cpu, torch 2.9.0)"
+
+
+# Two orders
+
+
+def test_the_rank_correlation_is_the_classical_formula():
+    torch.manual_seed(0)
+    for n in (2, 5, 22):
+        x, y = torch.randperm(n).tolist(), torch.randperm(n).tolist()
+        squares = sum((a - b) ** 2 for a, b in zip(x, y, strict=True))
+        assert measure.rank_correlation(x, y) == pytest.approx(1 - 6 * squares / (n * (n * n - 1)))
+
+
+def test_only_the_order_counts_and_equal_numbers_share_their_places():
+    x = [3, 1, 4, 1, 5, 9, 2, 6]
+    assert measure.rank_correlation(x, [2.0**value for value in x]) == 1
+    assert measure.rank_correlation([1, 1, 2], [1, 2, 3]) == pytest.approx(0.75**0.5)
+    with pytest.raises(ValueError, match="y must have 2 numbers like x, got 3"):
+        measure.rank_correlation([1, 2], [1, 2, 3])
+    with pytest.raises(ValueError, match="at least two different numbers"):
+        measure.rank_correlation([1, 1], [1, 2])
+
+
+# The machine
+
+
+def test_fresh_memory_faults_and_memory_that_is_there_does_not():
+    size = 64 * 2**20
+    # From the system itself: torch.ones might get what another test has freed and the heap has kept.
+    memory = torch.frombuffer(mmap.mmap(-1, size), dtype=torch.float32)
+    faults = measure.page_faults(lambda: memory.fill_(1))
+    if faults is None:
+        pytest.skip("this system does not count page faults")
+    assert measure.page_faults(lambda: memory.fill_(2)) < faults
+    assert faults >= size // 2**21  # one for each page, even where pages are huge
+
+
+def test_without_the_counter_there_is_no_count(monkeypatch):
+    called = []
+    monkeypatch.setitem(sys.modules, "resource", None)
+    assert measure.page_faults(lambda: called.append(1)) is None and called == [1]
+
+
+def test_a_counter_that_never_moves_is_no_counter(monkeypatch):
+    resource, called = pytest.importorskip("resource"), []
+    monkeypatch.setattr(resource, "getrusage", lambda who: SimpleNamespace(ru_minflt=0))
+    assert measure.page_faults(lambda: called.append(1)) is None and called == [1]
+
+
+def test_the_limits_of_this_machine_are_above_what_a_convolution_reaches():
+    roof = measure.roofline(seconds=0.1)
+    conv, macs = nn.Conv2d(64, 64, 3, padding=1), 64 * 64 * 9 * 56**2
+    took = measure.latency(conv, (1, 64, 56, 56), **QUICK)
+    assert 1e8 < macs / took.median * 1000 < 4 * roof.peak
+    assert 1e8 < roof.bandwidth < 1e13
+    with pytest.raises(ValueError, match="threads must be a positive integer"):
+        measure.roofline(threads=0)
