@@ -1,7 +1,7 @@
 """A small library of MobileNet blocks, their costs by closed form, and their costs as measured.
 
-The subject stands here: :mod:`specs`, :mod:`cost`, :mod:`layers`, :mod:`blocks` and :mod:`models`. Each folder is one
-job of the course: what is measured, further topics, checks of exercises, explorables, and what pages are made of.
+The subject stands here: ``specs``, ``cost``, ``layers``, ``blocks`` and ``models``. Each folder is one job of the
+course: what is measured, further topics, checks of exercises, explorables, and what pages are made of.
 
 Importing it is light: torch is loaded when a name that needs it is first used.
 

@@ -1,7 +1,7 @@
 """What is measured on a real module rather than derived: fvcore's MACs, parameters, torchinfo's summary, and time.
 
-:mod:`counts` counts; :mod:`timing` times modules and the machine; :mod:`roof` says how fast a layer can be at best, by
-arithmetic, without loading torch.
+``counts`` counts, ``timing`` times modules and the machine, and ``roof`` says by arithmetic how fast a layer can be at
+best, without loading torch.
 """
 
 from typing import TYPE_CHECKING
