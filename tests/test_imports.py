@@ -44,7 +44,7 @@ FREE = {"_validation", "_lazy"}
 BOOK_MAY_IMPORT = {"course.answers", "course.palette", ""}
 
 LIGHT = (
-    *("cost", "specs", "measure", "measure.roof", "topics", "topics.manifold", "explorables"),
+    *("cost", "specs", "measure", "measure.roof", "topics", "topics.manifold", "checks", "explorables"),
     *("course", "course.answers", "course.palette", "course.published", "course.quiz", "course.tables"),
 )
 

@@ -32,7 +32,7 @@ NAMES = {
     f"{module}.{name}": thing
     for module in MODULES
     for name, thing in defined_in(import_module(f"mobilenet_lib.{module}")).items()
-}
+} | {f"checks.{name}": getattr(mobilenet_lib.checks, name) for name in mobilenet_lib.checks.__all__}
 every_name = pytest.mark.parametrize("name", NAMES)
 
 

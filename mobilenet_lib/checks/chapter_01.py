@@ -1,0 +1,181 @@
+"""Checks of the exercises in chapter 1: standard convolution."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from .. import cost
+from . import compare
+from .compare import BIAS, PAIR, Case
+from .verdicts import exercise, praise
+
+
+@exercise
+def check_stem(params: int, macs: int) -> None:
+    """Check parameters and MACs of the first convolution of both MobileNets.
+
+    Parameters
+    ----------
+    params, macs : int
+        Of the 3x3 convolution with stride 2 that takes a 224x224 image from 3 channels to 32; the convolution alone,
+        without its BatchNorm.
+
+    Raises
+    ------
+    CheckFailed
+        If one of them is not right; the message says what to look at again.
+
+    Examples
+    --------
+    >>> check_stem(3 * 3 * 3 * 32, ...)
+    not yet: put your answer in place of the ... and run this cell again
+    >>> check_stem(3 * 3 * 32, 3 * 3 * 32 * 112 * 112)
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: Parameters: a filter is as deep as its input. How many channels has the image?
+    """
+    right = cost.conv(3, 32, kernel_size=3, out_size=112)
+    compare.not_swapped((params, macs), (right.params, right.macs), "parameters first, then MACs")
+    compare.number(
+        "Parameters",
+        params,
+        right.params,
+        [
+            (BIAS, right.params + 32),
+            ("BatchNorm's two numbers for each channel are in it. The question is about the convolution alone.", 928),
+            ("a filter is as deep as its input. How many channels has the image?", 9 * 32),
+            ("this is one filter. There is one for each output channel.", 9 * 3),
+            ("the kernel has two sides.", 3 * 3 * 32),
+            ("they do not depend on the size of the map: the same weights serve every pixel.", right.macs),
+        ],
+        "multiply the numbers that make up one filter, and then by how many filters there are.",
+    )
+    weights = right.params
+    compare.number(
+        "MACs",
+        macs,
+        right.macs,
+        [
+            ("the stride is forgotten. How many pixels a side has the **output**?", weights * 224 * 224),
+            (
+                "twice too much. The stride acts on both sides of the map; and one MAC is a multiplication with its "
+                "addition.",
+                weights * 224 * 112,
+            ),
+            ("this is for a single pixel of the output.", weights),
+            ("the filter is as deep as its input. How many channels has the image?", 9 * 32 * 112**2),
+            ("this is for one output channel.", 27 * 112**2),
+            ("with padding 1, a stride of 2 halves the side exactly.", weights * 111 * 111),
+            (BIAS, (weights + 32) * 112**2),
+            ("the output is a square: its side counts twice.", weights * 112),
+        ],
+        "every weight is used once for each pixel of the output. How many pixels has it?",
+    )
+    praise(f"{right.params:,} parameters and {right.macs:,} MACs.")
+
+
+@exercise
+def check_macs_function(function: Callable[[nn.Conv2d, int, int], int]) -> None:
+    """Check a function that counts the MACs of any ``nn.Conv2d``.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(conv, height, width)`` returns the MACs of the layer for one input of that size.
+
+    Raises
+    ------
+    CheckFailed
+        If it is wrong for one of the layers it is tried on; the message says what to look at again.
+
+    Examples
+    --------
+    >>> check_macs_function(lambda conv, height, width: conv.weight.numel() * height * width)
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: Your function multiplies by the pixels of the input. A weight is used once for \
+each pixel of the output.
+    """
+    layers = [
+        # (layer, height, width, what to look at when this is the first that fails)
+        (nn.Conv2d(8, 16, 3, padding=1, bias=False), 20, 30, "Begin with the plainest of layers."),
+        (nn.Conv2d(8, 16, 1, bias=False), 20, 30, "Begin with the plainest of layers."),
+        (nn.Conv2d(8, 16, 3, bias=False), 20, 30, "Without padding the map shrinks."),
+        (nn.Conv2d(8, 16, 3, stride=2, padding=1, bias=False), 31, 40, "The stride changes the output's size."),
+        (nn.Conv2d(8, 16, (1, 5), padding=(0, 1), bias=False), 31, 40, "Kernel and padding may differ by side."),
+        (nn.Conv2d(8, 16, 3, stride=(1, 2), bias=False), 31, 40, "The stride may differ by side."),
+        (nn.Conv2d(8, 16, 3, dilation=3, bias=False), 31, 40, "Dilation makes the kernel reach further."),
+        (nn.Conv2d(8, 16, 3, padding=1, groups=4, bias=False), 31, 40, "With groups a filter reads fewer channels."),
+        (nn.Conv2d(8, 16, 3, padding=1), 31, 40, "This one has a bias, and that is no multiplication."),
+    ]
+    cases = []
+    for conv, height, width, look in layers:
+        with torch.no_grad():
+            pixels = conv(torch.zeros(1, conv.in_channels, height, width))[0, 0].numel()
+        shown = str(conv).replace("Conv2d", "nn.Conv2d", 1)
+        cases.append(Case((conv, height, width), conv.weight.numel() * pixels, f"{shown} on {height}x{width}", look))
+
+    def with_sides(conv: nn.Conv2d, height: int, width: int, sides: Callable[..., int], weights: int = 0) -> int:
+        out = [
+            sides(size, conv.kernel_size[i], conv.stride[i], conv.padding[i], conv.dilation[i])
+            for i, size in enumerate((height, width))
+        ]
+        return (weights or conv.weight.numel()) * out[0] * out[1]
+
+    def side(size: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
+        return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+
+    def wrong_sides(sides: Callable[..., int]) -> Callable[..., int]:
+        return lambda conv, height, width: with_sides(conv, height, width, sides)
+
+    def wrong_weights(weights: Callable[[nn.Conv2d], int]) -> Callable[..., int]:
+        return lambda conv, height, width: with_sides(conv, height, width, side, weights(conv))
+
+    def taps(conv: nn.Conv2d) -> int:
+        return conv.kernel_size[0] * conv.kernel_size[1]
+
+    of_input = (
+        "Your function multiplies by the pixels of the input. A weight is used once for each pixel of the output."
+    )
+    mistakes = [
+        (of_input, lambda conv, height, width: conv.weight.numel() * height * width),
+        ("The stride is forgotten.", wrong_sides(lambda h, k, s, p, d: side(h, k, 1, p, d))),
+        ("The padding is forgotten.", wrong_sides(lambda h, k, s, p, d: side(h, k, s, 0, d))),
+        (
+            "The padding is on both sides of the map.",
+            wrong_sides(lambda h, k, s, p, d: (h + p - d * (k - 1) - 1) // s + 1),
+        ),
+        ("The dilation is forgotten.", wrong_sides(lambda h, k, s, p, d: side(h, k, s, p, 1))),
+        ("The sides are one pixel short; compare with the formula.", wrong_sides(lambda *a: side(*a) - 1)),
+        (
+            "The groups are forgotten: with groups, a filter reads in_channels / groups channels.",
+            wrong_weights(lambda conv: taps(conv) * conv.in_channels * conv.out_channels),
+        ),
+        (
+            "The channels are divided by the groups twice: only the channels that a filter **reads** get fewer.",
+            wrong_weights(lambda conv: taps(conv) * conv.in_channels * conv.out_channels // conv.groups**2),
+        ),
+        (
+            "The kernel is taken for a square; its two sides may differ.",
+            wrong_weights(lambda conv: conv.weight.numel() // taps(conv) * conv.kernel_size[0] ** 2),
+        ),
+        (
+            "Height and width are mixed up, or the second is taken for the first.",
+            lambda conv, height, width: with_sides(conv, width, height, side),
+        ),
+        (
+            "A bias is counted. It is added, and nothing is multiplied.",
+            wrong_weights(lambda conv: sum(p.numel() for p in conv.parameters())),
+        ),
+        (PAIR, lambda conv, height, width: 2 * with_sides(conv, height, width, side)),
+        ("These are the parameters: multiply by the pixels.", lambda conv, height, width: conv.weight.numel()),
+        (
+            "This is for one output channel.",
+            lambda conv, height, width: with_sides(conv, height, width, side) // conv.out_channels,
+        ),
+    ]
+    compare.function(function, cases, mistakes)
+    praise("your function counts every layer it was tried on: stride, padding, dilation, groups and a bias.")

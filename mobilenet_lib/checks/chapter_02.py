@@ -1,0 +1,174 @@
+"""Checks of the exercises in chapter 2: counting."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from .. import cost
+from ..cost import Layer
+from . import compare
+from .compare import PAIR, Case
+from .verdicts import exercise, praise
+
+
+def _networks() -> list[tuple[str, list[Layer]]]:
+    return [
+        ("MobileNetV1", cost.mobilenet_v1_layers()),
+        ("MobileNetV2", cost.mobilenet_v2_layers()),
+        ("MobileNetV2 of width 0.35 at 96x96 with 10 classes", cost.mobilenet_v2_layers(0.35, 96, num_classes=10)),
+    ]
+
+
+def total_macs(layers: list[Layer]) -> int:
+    return cost.total(layers).macs
+
+
+def _normed(layers: list[Layer]) -> int:
+    """Return C: how many values pass a BatchNorm."""
+    return sum(layer.activations for layer in layers if layer.norm)
+
+
+def _pooled(layers: list[Layer]) -> int:
+    """Return G: how many values go into the global average, which stands before the classifier."""
+    return layers[-2].activations
+
+
+def _norm_params(layers: list[Layer]) -> int:
+    return sum(2 * layer.out_channels for layer in layers if layer.norm)
+
+
+@exercise
+def check_fvcore_total(function: Callable[[list[Layer]], int]) -> None:
+    """Check a function that predicts what fvcore prints as the total of a whole MobileNet in eval mode.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(layers)`` returns the total. ``layers`` is a list of :class:`~mobilenet_lib.cost.Layer`, as
+        :func:`~mobilenet_lib.cost.mobilenet_v1_layers` gives it. The last one is the classifier; the output of the one
+        before it goes through the global average.
+
+    Raises
+    ------
+    CheckFailed
+        If it is wrong for one of the networks it is tried on; the message says what to look at again.
+
+    Examples
+    --------
+    >>> check_fvcore_total(lambda layers: sum(layer.macs for layer in layers))
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: These are the convolutions and the classifier. fvcore counts two kinds \
+of layer more.
+    """
+    cases = [
+        Case((layers,), total_macs(layers) + 2 * _normed(layers) + _pooled(layers), name)
+        for name, layers in _networks()
+    ]
+    relu6 = ("projection", "classifier")
+    mistakes = [
+        ("These are the convolutions and the classifier. fvcore counts two kinds of layer more.", total_macs),
+        ("One of fvcore's flops is a whole multiply-accumulate: do not double them.", lambda L: 2 * total_macs(L)),
+        (
+            "The pooling is missing: the global average reads a map, and fvcore counts that.",
+            lambda L: total_macs(L) + 2 * _normed(L),
+        ),
+        ("The BatchNorms are missing.", lambda L: total_macs(L) + _pooled(L)),
+        (
+            "How many operations does fvcore book for each value that passes a BatchNorm?",
+            lambda L: total_macs(L) + _normed(L) + _pooled(L),
+        ),
+        (
+            "That is how fvcore counts BatchNorm in training mode.",
+            lambda L: total_macs(L) + 5 * _normed(L) + _pooled(L),
+        ),
+        (
+            "A BatchNorm is counted behind the classifier, and there is none.",
+            lambda L: total_macs(L) + 2 * sum(layer.activations for layer in L) + _pooled(L),
+        ),
+        (
+            "The pooling is counted by its outputs, one for each channel; fvcore counts what goes in.",
+            lambda L: total_macs(L) + 2 * _normed(L) + L[-2].out_channels,
+        ),
+        (
+            "BatchNorm is counted by its parameters. That is torchinfo's way; fvcore counts the values that pass.",
+            lambda L: total_macs(L) + _norm_params(L) + _pooled(L),
+        ),
+        (
+            "ReLU6 is counted, and fvcore leaves activations out.",
+            lambda L: (
+                total_macs(L) + 2 * _normed(L) + _pooled(L) + sum(x.activations for x in L if x.role not in relu6)
+            ),
+        ),
+        (
+            "BatchNorm stands behind the convolution: take the values that come out, not those that go in.",
+            lambda L: total_macs(L) + 2 * sum(math.prod(x.in_size) * x.in_channels for x in L if x.norm) + _pooled(L),
+        ),
+    ]
+    compare.function(function, cases, mistakes, "Take the parts one by one: MACs, BatchNorm, pooling.")
+    praise("M + 2C + G. You can predict fvcore's total of any MobileNet.")
+
+
+@exercise
+def check_torchinfo_total(function: Callable[[list[Layer]], int]) -> None:
+    """Check a function that predicts torchinfo's "total mult-adds" of a whole MobileNet, for one image.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(layers)`` returns the total. ``layers`` is a list of :class:`~mobilenet_lib.cost.Layer`, as
+        :func:`~mobilenet_lib.cost.mobilenet_v1_layers` gives it; the last one is the classifier.
+
+    Raises
+    ------
+    CheckFailed
+        If it is wrong for one of the networks it is tried on; the message says what to look at again.
+
+    Examples
+    --------
+    >>> check_torchinfo_total(lambda layers: sum(layer.macs for layer in layers))
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: These are the MACs. torchinfo books something more for BatchNorm and for a bias.
+    """
+
+    def right(layers: list[Layer]) -> int:
+        return total_macs(layers) + _norm_params(layers) + layers[-1].out_channels
+
+    cases = [Case((layers,), right(layers), name) for name, layers in _networks()]
+    mistakes = [
+        ("These are the MACs. torchinfo books something more for BatchNorm and for a bias.", total_macs),
+        (
+            "The classifier's bias is missing: torchinfo books one for each of its numbers.",
+            lambda L: total_macs(L) + _norm_params(L),
+        ),
+        (
+            "BatchNorm is missing: torchinfo books one for each of its parameters.",
+            lambda L: total_macs(L) + L[-1].out_channels,
+        ),
+        (
+            "A BatchNorm has two numbers for each channel, a scale and a shift.",
+            lambda L: total_macs(L) + _norm_params(L) // 2 + L[-1].out_channels,
+        ),
+        (
+            "The number of classes is fixed in your function; take it from the last layer.",
+            lambda L: total_macs(L) + _norm_params(L) + 1000,
+        ),
+        (
+            "All parameters are added, the weights too; those are in the MACs already.",
+            lambda L: total_macs(L) + cost.total(L).params,
+        ),
+        (
+            "BatchNorm is counted by the values that pass. That is fvcore's way; torchinfo takes its parameters.",
+            lambda L: total_macs(L) + 2 * _normed(L) + L[-1].out_channels,
+        ),
+        ("That is fvcore's total.", lambda L: total_macs(L) + 2 * _normed(L) + _pooled(L)),
+        (
+            "A BatchNorm is counted behind the classifier, and there is none.",
+            lambda L: right(L) + 2 * L[-1].out_channels,
+        ),
+        (PAIR, lambda L: 2 * right(L)),
+    ]
+    compare.function(function, cases, mistakes, "Take the parts one by one: MACs, BatchNorm, the classifier's bias.")
+    praise("MACs, plus the parameters of BatchNorm and the classifier's bias, each booked once.")

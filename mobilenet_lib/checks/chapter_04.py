@@ -1,0 +1,174 @@
+"""Checks of the exercises in chapter 4: MobileNetV1."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+
+from .. import cost, specs
+from . import CheckFailed, compare
+from .compare import PAIR
+from .verdicts import exercise, praise
+
+
+@exercise
+def check_width_for_budget(alpha: float) -> None:
+    """Check the widest MobileNetV1 at 224x224 that stays under 300 million MACs.
+
+    Parameters
+    ----------
+    alpha : float
+        The width multiplier, in steps of 0.05.
+
+    Raises
+    ------
+    CheckFailed
+        If it is too wide, or not the widest; the message says which.
+
+    Examples
+    --------
+    >>> check_width_for_budget(1.0)
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: At this width the network takes 568.7 million MACs: over the budget.
+    """
+    value = compare.real("alpha", alpha)
+    budget = 300_000_000
+    if not 0 < value <= 2:
+        raise CheckFailed(
+            "alpha multiplies the channels: 1.0 is the network of the paper, and here it lies below that."
+        )
+    steps = round(value * 20)
+    if not math.isclose(steps, value * 20, abs_tol=1e-6):
+        raise CheckFailed(
+            "alpha goes in steps of 0.05. Is this where the parabola α² meets the budget? Channels come in whole "
+            "multiples of 8, so try the steps beside it with the real network."
+        )
+    widest = max(s for s in range(1, 41) if cost.mobilenet_v1(s / 20).macs < budget)
+    in_proportion = 20 * budget / cost.mobilenet_v1().macs
+    if abs(steps - in_proportion) < 1:
+        raise CheckFailed(
+            "It fits, but the MACs do not grow in proportion to the width: in a pointwise layer both channel counts "
+            "change. A wider one fits too."
+        )
+    if steps < widest:
+        raise CheckFailed("It fits, but a wider one fits too.")
+    if steps > widest:
+        macs = cost.mobilenet_v1(value).macs / 1e6
+        close = " Just over is over." if steps == widest + 1 else ""
+        raise CheckFailed(f"At this width the network takes {macs:.1f} million MACs: over the budget.{close}")
+    praise(f"{cost.mobilenet_v1(value).macs:,} MACs, and the next step would be over the budget.")
+
+
+@exercise
+def check_v1_blocks(blocks: Callable[[], Iterable] | Iterable) -> None:
+    """Check the 13 blocks of a MobileNetV1 of width 0.5.
+
+    Parameters
+    ----------
+    blocks : list of tuple or callable
+        Rows ``(in_channels, out_channels, stride)``, or a function without arguments that returns them. The first
+        convolution (the stem) and the classifier are not among them.
+
+    Raises
+    ------
+    CheckFailed
+        If a row is wrong; the message says what to look at again.
+
+    Examples
+    --------
+    >>> check_v1_blocks([(32, 64, 1), (64, 128, 2)])
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: There are too few rows. Does each row of the table come as often as it says?
+    """
+    rows = compare.rows(
+        compare.call(blocks, (), "") if callable(blocks) else blocks, 3, "(in_channels, out_channels, stride)"
+    )
+    right = [tuple(block) for block in specs.v1_blocks(0.5)]
+
+    def walk(rows: Iterable[tuple[int, int, int]], first: int, alpha: float, all_strided: bool = False) -> list[tuple]:
+        found, before = [], first
+        for c, n, s in rows:
+            for i in range(n):
+                found.append((before, int(c * alpha), s if i == 0 or all_strided else 1))
+                before = int(c * alpha)
+        return found
+
+    spec = [tuple(row) for row in specs.V1_SPEC]
+    mistakes = [
+        ("This is width 1. At 0.5 every layer has half the channels.", walk(spec, 32, 1.0)),
+        ("The stem is scaled too: what does the first block read?", walk(spec, 32, 0.5)),
+        ("The first block reads what the stem writes, not the image's channels.", walk(spec, 3, 0.5)),
+        (
+            "You trusted table 1's last stride. What is its output size, and what does the next layer read?",
+            [*right[:-1], (*right[-1][:2], 2)],
+        ),
+        ("A row comes only once where the table says five times.", walk([(c, 1, s) for c, n, s in spec], 16, 0.5)),
+        ("The first number of a row is what comes in, the second what goes out.", [(b, a, s) for a, b, s in right]),
+        ("The stem is among the rows; the question is for the separable blocks.", [(3, 16, 2), *right]),
+        (
+            "Only what goes out is scaled; what comes in is what the block before gave out.",
+            [(a * 2, b, s) for a, b, s in right],
+        ),
+        (
+            "Where a block halves the map, that is its own stride, not that of the block before.",
+            [(a, b, s) for (a, b, _), s in zip(right, [*(s for _, _, s in right[1:]), 1], strict=True)],
+        ),
+        ("The strides are missing: four blocks halve the map.", [(a, b, 1) for a, b, _ in right]),
+    ]
+    compare.table(rows, right, mistakes)
+    praise("13 blocks, each reading what the one before it wrote.")
+
+
+@exercise
+def check_printed_stride(macs: int) -> None:
+    """Check the MACs that MobileNetV1 would have if its last depthwise layer had stride 2, as table 1 prints.
+
+    Parameters
+    ----------
+    macs : int
+        Of the whole network at 224x224 and width 1. The padding stays "same", so the last depthwise layer takes the 7x7
+        map to 4x4, and the last pointwise layer works on that.
+
+    Raises
+    ------
+    CheckFailed
+        If it is another number; the message says what to look at again.
+
+    Examples
+    --------
+    >>> check_printed_stride(cost.mobilenet_v1().macs)
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: MACs: this is the network with stride 1 in that place. What does stride 2 change?
+    """
+    layers = cost.mobilenet_v1_layers()
+    *rest, depthwise, pointwise, classifier = layers
+    outside = cost.total([*rest, classifier]).macs
+
+    def with_maps(first: float, second: float) -> int:
+        return int(outside + 9 * 1024 * first + 1024 * 1024 * second)
+
+    right = with_maps(16, 16)
+    compare.number(
+        "MACs",
+        macs,
+        right,
+        [
+            ("this is the network with stride 1 in that place. What does stride 2 change?", cost.total(layers).macs),
+            ('half of 7 is not whole. With "same" padding the side is rounded up.', with_maps(49 / 4, 49 / 4)),
+            ('with "same" padding the side is rounded up, not down.', with_maps(9, 9)),
+            ("the layer behind it works on the small map as well.", with_maps(16, 49)),
+            ("the depthwise layer itself does less: count its output's pixels.", with_maps(49, 16)),
+            ("the classifier is left out.", right - classifier.macs),
+            ("this is what is saved. What remains of the whole?", cost.total(layers).macs - right),
+            ("this is for the last block alone. What does the whole network take?", right - outside),
+            ("the last block is gone altogether.", outside),
+            ("the side is halved, so the area is not.", with_maps(28, 28)),
+            (PAIR, 2 * right),
+            ("give the number itself, not millions.", right / 1e6),
+        ],
+        "only the last depthwise layer and the pointwise layer behind it change. On which maps do they work?",
+    )
+    praise(f"{right:,} MACs, {cost.total(layers).macs - right:,} fewer than the network that everybody built.")

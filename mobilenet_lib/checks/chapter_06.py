@@ -1,0 +1,178 @@
+"""Checks of the exercises in chapter 6: the inverted residual."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+
+from torch import nn
+
+from ..blocks import ConvDepthwiseConv
+from . import CheckFailed, compare, modules
+from .compare import Case
+from .verdicts import exercise, praise
+
+
+def _break_even(channels: int, kernel_size: int) -> float:
+    return kernel_size**2 * channels / (2 * channels + kernel_size**2)
+
+
+@exercise
+def check_break_even(answer: Callable[[int, int], float] | float) -> None:
+    """Check at which expansion an inverted residual costs as much as the standard convolution with the same ends.
+
+    Parameters
+    ----------
+    answer : callable or float
+        ``answer(channels, kernel_size)`` returns t, not rounded; or a number: t for 24 channels and kernel 3. Both
+        ends have the same number of channels and the stride is 1.
+
+    Raises
+    ------
+    CheckFailed
+        If it is not right; the message says what to look at again.
+
+    Examples
+    --------
+    >>> check_break_even(4.5)
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: The depthwise layer is left out. It matters least in wide layers: this is the \
+limit for very many channels.
+    """
+
+    def with_standard_middle(c: int, k: int) -> float:
+        return (math.sqrt(1 + k**4) - 1) / k**2  # t·2C² + (tC)²k² = k²C²
+
+    mistakes = [
+        (
+            "The depthwise layer is left out. It matters least in wide layers: this is the limit for very many "
+            "channels.",
+            lambda c, k: k**2 / 2,
+        ),
+        ("One of the two pointwise layers is left out.", lambda c, k: k**2 * c / (c + k**2)),
+        ("Both pointwise layers are left out, and they are most of the block.", lambda c, k: c),
+        ("The kernel has two sides: square it.", lambda c, k: k * c / (2 * c + k)),
+        (
+            "Upside down: divide the standard convolution by what the block costs for t = 1.",
+            lambda c, k: 1 / _break_even(c, k),
+        ),
+        ("The middle is taken for a standard convolution; its filters read one channel each.", with_standard_middle),
+        ("Your function is for a 3x3 kernel only.", lambda c, k: _break_even(c, 3)),
+        ("Your function is for 24 channels only.", lambda c, k: _break_even(24, k)),
+        (
+            "These are the channels of the middle. t says how many times the input that is.",
+            lambda c, k: c * _break_even(c, k),
+        ),
+    ]
+    if callable(answer):
+        cases = [
+            Case((c, k), _break_even(c, k), f"channels={c}, kernel_size={k}")
+            for c, k in ((24, 3), (96, 3), (24, 5), (320, 7))
+        ]
+        whole = "Do not round: t need not be a whole number for the two to balance."
+        rounded = [(whole, lambda c, k, f=f: f(_break_even(c, k))) for f in (math.floor, math.ceil, round)]
+        look = (
+            "Write down the block's MACs for one pixel, set them equal to the standard convolution's, and solve for t."
+        )
+        compare.function(answer, cases, [*mistakes, *rounded], look)
+    else:
+        value, right = compare.real("t", answer), _break_even(24, 3)
+        if not math.isclose(value, right, rel_tol=5e-3):
+            for hint, wrong in mistakes:
+                if math.isclose(value, wrong(24, 3), rel_tol=5e-3):
+                    raise CheckFailed(hint)
+            if value in (math.floor(right), math.ceil(right)):
+                raise CheckFailed("Near. But do not round: t need not be a whole number for the two to balance.")
+            dearer = "more" if value > right else "less"
+            raise CheckFailed(f"With this t the block costs {dearer} than the standard convolution.")
+    praise("above it the block is the dearer one. With a 3x3 kernel, MobileNetV2's 6 always lies above it.")
+
+
+@exercise
+def check_residual_rule(function: Callable[[int, int, int], bool]) -> None:
+    """Check a function that says whether an inverted residual adds its input to its output.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(in_channels, out_channels, stride)`` returns True or False.
+
+    Raises
+    ------
+    CheckFailed
+        If it is wrong for some block; the message says what to look at again.
+
+    Examples
+    --------
+    >>> check_residual_rule(lambda in_channels, out_channels, stride: stride == 1)
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: The stride is one condition. What else must agree before two tensors can be added?
+    """
+
+    def rule(i: int, o: int, s: int) -> bool:
+        return s == 1 and i == o
+
+    cases = [
+        Case((i, o, s), rule(i, o, s), f"{i} channels in, {o} out, stride {s}")
+        for i, o, s in itertools.product((16, 24, 32), (16, 24, 32), (1, 2))
+    ]
+    mistakes = [
+        ("The stride is one condition. What else must agree before two tensors can be added?", lambda i, o, s: s == 1),
+        ("The channels are one condition. What does the stride do to the map?", lambda i, o, s: i == o),
+        ("Either condition alone is not enough: both must hold.", lambda i, o, s: s == 1 or i == o),
+        ("The sum does not exist in every block: look at the shapes.", lambda i, o, s: True),
+        ("Some blocks do have it.", lambda i, o, s: False),
+        ("The wrong way round: your function says when there is none.", lambda i, o, s: not rule(i, o, s)),
+        (
+            "A narrower input cannot be added either: the channels must agree exactly.",
+            lambda i, o, s: s == 1 and i <= o,
+        ),
+        ("A wider input cannot be added either: the channels must agree exactly.", lambda i, o, s: s == 1 and i >= o),
+        (
+            "With stride 2 the map is halved, with stride 1 it is not. Which fits the input?",
+            lambda i, o, s: s == 2 and i == o,
+        ),
+    ]
+    for case in cases:
+        result = compare.call(function, case.args, case.shown)
+        if not isinstance(result, (bool, int)) and type(result).__name__ not in ("bool_", "bool"):
+            raise CheckFailed(f"Your function should return True or False; for {case.shown} it returns {result!r}.")
+    compare.function(lambda *args: int(bool(function(*args))), cases, mistakes, "Compare the two shapes.", given=False)
+    praise("the residual exists exactly where both tensors have one shape.")
+
+
+@exercise
+def check_inverted_residual(block: type[nn.Module]) -> None:
+    """Check an inverted residual: its shapes, its parameters, and its numbers with the library's weights.
+
+    Parameters
+    ----------
+    block : type
+        A ``torch.nn.Module`` whose instances are built by
+        ``block(in_channels, mid_channels, out_channels, kernel_size=3, stride=1, dilation=1)``: expansion, depthwise
+        filter, linear projection, each with BatchNorm, and the residual where it exists. Names do not matter: weights
+        are handed over in the order in which the layers run.
+
+    Raises
+    ------
+    CheckFailed
+        If it differs from :class:`~mobilenet_lib.InvertedResidual`; the message says where.
+
+    Examples
+    --------
+    >>> check_inverted_residual(ConvDepthwiseConv)
+    right: ConvDepthwiseConv gives what the library's block gives, in eval and in train mode.
+    """
+    parts = {"conv1": "relu6", "depthwise": "relu6", "conv2": None}
+    settings = [
+        ((8, 24, 16), {}),
+        ((8, 24, 8), {}),
+        ((8, 24, 8), {"stride": 2}),
+        ((8, 24, 8), {"kernel_size": 5}),
+        ((8, 24, 8), {"dilation": 2}),
+        ((8, 24, 16), {"kernel_size": 5, "stride": 2, "dilation": 2}),
+    ]
+    modules.same_block(block, ConvDepthwiseConv, parts, settings)

@@ -1,0 +1,416 @@
+"""Checks of the exercises in chapter 8: reading timm."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import math
+import operator
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from numbers import Real
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .. import specs
+from . import CannotCheck, CheckFailed, compare
+from .verdicts import NotYet, exercise, joined, praise, sentence, unfinished
+
+DECODED = ("block", "repeats", "kernel_size", "stride", "expansion", "channels")
+
+
+@exercise
+def check_decoder(function: Callable[[str], dict]) -> None:
+    """Check a function that decodes timm's architecture strings; timm's own decoder says what is right.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(string)``: for a string such as ``ir_r2_k3_s2_e6_c24`` a dict with the keys ``block``, ``repeats``,
+        ``kernel_size``, ``stride``, ``expansion`` and ``channels``. A ``ds`` or ``dsa``, which has no ``e``, has
+        expansion 1. Further keys are welcome.
+
+    Raises
+    ------
+    CheckFailed
+        If it is wrong for one of the strings of MobileNetV1 and V2, or for one made up; the message says what to look
+        at again.
+    CannotCheck
+        If timm is not installed, or has moved its decoder.
+
+    Examples
+    --------
+    >>> check_decoder(lambda string: string.split("_"))
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: Your function should return a dict; for 'ds_r1_k3_s1_c16' it returns a list.
+    """
+    if not callable(function):
+        raise CheckFailed("Pass the function itself, without calling it: its name, and no brackets behind it.")
+    order = "Here the parts stand in another order: go by the letter, not by the place."
+    cases = [
+        *((string, "") for string in _strings_of("_gen_mobilenet_v2")),
+        *((string, "") for string in _strings_of("_gen_mobilenet_v1")),
+        ("ir_r12_k5_s1_e4_c1280", "This one is made up, and its numbers are long."),
+        ("ir_r3_k5_s2_e6_c40_se0.25", "This one has a part more, and se is not the stride."),
+        ("ir_r2_k3_s1_e3_c40_nsw_noskip", "This one has parts that are no numbers; go on to the next part there."),
+        ("ir_c96_e6_s2_k7_r4", order),
+        ("dsa_c48_s2_r2_k5", order),
+    ]
+    answers = []
+    for string, look in cases:
+        try:
+            answer = compare.call(function, (string,), repr(string))
+        except CheckFailed as failed:
+            without = _without_e(string, "expansion") if str(failed).endswith("KeyError: 'e'.") else ""
+            raise CheckFailed(joined(str(failed), without or look)) from None
+        if not isinstance(answer, Mapping):
+            kind = type(answer).__name__
+            raise CheckFailed(f"Your function should return a dict; for {string!r} it returns a {kind}.")
+        for key in DECODED:
+            if key not in answer:
+                raise CheckFailed(joined(f"For {string!r} the dict has no key {key!r}.", _without_e(string, key)))
+            if answer[key] is ...:
+                unfinished(answer[key])
+        answers.append(answer)
+    truths = [_decoded(string) for string, _ in cases]
+    for (string, look), answer, truth in zip(cases, answers, truths, strict=True):
+        for key in DECODED:
+            if not _same_value(answer[key], truth[key]):
+                why = _decoder_hint(key, answer, truth, list(zip(answers, truths, strict=True)))
+                why = why or _without_e(string, key) or look or f"Look at {key} again."
+                raise CheckFailed(f"{why} For {string!r} you give {key}={answer[key]!r}.")
+    praise(f"you read {len(cases)} strings as timm's own decoder does.")
+
+
+@exercise
+def check_stride_walk(function: Callable[[Sequence[int], int], Iterable]) -> None:
+    """Check a function that turns strides into dilations where a limit is reached, by timm's rule.
+
+    The block that loses its stride keeps the dilation that held before it; the blocks behind it are dilated.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(strides, output_stride)`` returns a list of ``(stride, dilation)``, one for each block. ``strides``
+        are those of the blocks in order; the stem in front of them has a stride of 2.
+
+    Raises
+    ------
+    CheckFailed
+        If a block is wrong; the message says what to look at again.
+
+    Examples
+    --------
+    >>> check_stride_walk(lambda strides, output_stride: [(stride, 1) for stride in strides])
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: Nothing is changed. Where does the running stride pass the limit?
+    """
+    networks = {
+        "MobileNetV1": [block.stride for block in specs.v1_blocks()],
+        "MobileNetV2": [block.stride for block in specs.v2_blocks()],
+    }
+    cases = [((s, limit), f"{name} at output stride {limit}") for limit in (32, 16, 8) for name, s in networks.items()]
+    cases.append((([2, 1, 2, 2, 1, 2, 1], 4), "the strides 2, 1, 2, 2, 1, 2, 1 at output stride 4"))
+
+    def wrong(**slips: Any) -> Callable[[Sequence[int], int], list[tuple]]:
+        return lambda strides, limit: walk_strides(strides, limit, **slips)
+
+    every = "The dilation grows at every block behind the limit. Only a block that loses a stride multiplies it."
+    mistakes = [
+        (
+            "The block that loses its stride is dilated itself. It still reads a map of the old density: which blocks "
+            "do not?",
+            wrong(own=True),
+        ),
+        ("The stem in front of the blocks has a stride already: the walk does not begin at 1.", wrong(reached=1)),
+        (every, wrong(every="behind")),
+        (every, wrong(every="behind", own=True)),
+        (every, wrong(every="at")),
+        (every, wrong(every="at", own=True)),
+        ("The stride is still there: where it becomes a dilation, it must go.", wrong(keep=True)),
+        ("The stride is still there: where it becomes a dilation, it must go.", wrong(keep=True, own=True)),
+        ("The limit itself may be reached; only what would go beyond it is changed.", wrong(beyond=operator.ge)),
+        ("Nothing is changed. Where does the running stride pass the limit?", lambda s, limit: [(x, 1) for x in s]),
+        ("The strides go, but no block is dilated in their place.", wrong(grow=lambda dilation, stride: 1)),
+        (
+            "A second lost stride adds to the first: the dilation is multiplied, not set anew.",
+            wrong(grow=lambda d, s: s),
+        ),
+        ("The dilation is multiplied by the lost stride; nothing is added to it.", wrong(grow=operator.add)),
+        ("The dilation is multiplied by the lost stride; nothing is added to it.", wrong(grow=lambda d, s: d + 1)),
+        ("The order in a pair is (stride, dilation).", lambda *a: [pair[::-1] for pair in walk_strides(*a)]),
+        (
+            "Only lost strides are in the list; every block has a pair.",
+            lambda *a: [x for x in walk_strides(*a) if x[1] > 1],
+        ),
+    ]
+    # each call has a list of its own: a walk may change the one it is given
+    got = [compare.call(function, ([*strides], limit), shown) for (strides, limit), shown in cases]
+    got = [compare.rows(rows, 2, "(stride, dilation)") for rows in got]
+    truths = [walk_strides(*args) for args, _ in cases]
+    if got != truths:
+        for hint, mistaken in mistakes:
+            if got == [mistaken(*args) for args, _ in cases]:
+                raise CheckFailed(hint)
+    for (args, shown), rows, truth in zip(cases, got, truths, strict=True):
+        if len(rows) != len(truth):
+            raise CheckFailed(f"For {shown} there are {len(args[0])} blocks, and your list has {len(rows)} pairs.")
+        for place, (pair, other) in enumerate(zip(rows, truth, strict=True)):
+            if pair != other:
+                before = f"up to block {place}, counted from 0, all is right" if place else "the first pair is wrong"
+                which = "stride" if pair[0] != other[0] else "dilation"
+                raise CheckFailed(f"For {shown} {before}; there your pair is {pair}. Look at its {which}.")
+    praise("V1 and V2 at output stride 32, 16 and 8, as timm builds them.")
+
+
+@exercise
+def check_hunt(answers: dict[str, object]) -> None:
+    """Check the ten answers of the treasure hunt; the right ones are looked up in the installed timm.
+
+    Parameters
+    ----------
+    answers : dict
+        With the keys ``padding``, ``shortcut``, ``norm``, ``linear``, ``v1_skip``, ``activation``, ``head``, ``depth``,
+        ``letters`` and ``eps``. What is still ``...`` is left out.
+
+    Raises
+    ------
+    CheckFailed
+        If some are wrong; the message says which, and in which function of timm to look.
+    CannotCheck
+        If timm is not installed, or has moved what is asked for.
+
+    Examples
+    --------
+    >>> check_hunt({"padding": ..., "shortcut": ...})
+    not yet: 0 of 10
+    """
+    if not isinstance(answers, Mapping):
+        raise CheckFailed(f"A dict of answers is expected here, and this is a {type(answers).__name__}.")
+    unknown = [key for key in answers if key not in WHERE_TO_LOOK]
+    if unknown:
+        raise CheckFailed(f"There is no question {unknown[0]!r}; the keys are {', '.join(WHERE_TO_LOOK)}.")
+    given = {key: answer for key, answer in answers.items() if answer is not None and answer is not ...}
+    if given:
+        truths = treasures()
+        wrong = [key for key in WHERE_TO_LOOK if key in given and not _found(given[key], truths[key])]
+        if wrong:
+            raise CheckFailed("; ".join(f"{key}: look in {WHERE_TO_LOOK[key]}" for key in wrong) + ".")
+    if len(given) < len(WHERE_TO_LOOK):
+        raise NotYet(f"{len(given)} of {len(WHERE_TO_LOOK)}")
+    praise("all ten. You can find your way in timm.")
+
+
+def _timm_module(module: str) -> ModuleType:
+    """Import timm.models.<module>, or say what is missing."""
+    try:
+        import timm
+    except ImportError:
+        raise CannotCheck("timm is not installed here, and this is about its source: run `pip install timm`.") from None
+    try:
+        return importlib.import_module(f"timm.models.{module}")
+    except ImportError:
+        raise CannotCheck(f"timm {timm.__version__} has no timm.models.{module}: {MOVED}") from None
+
+
+def _from_timm(module: str, name: str) -> Any:
+    """Return timm.models.<module>.<name>, or say that it has moved."""
+    home = _timm_module(module)
+    if not hasattr(home, name):
+        version = sys.modules["timm"].__version__
+        raise CannotCheck(f"timm {version} has no {name} in timm.models.{module}: {MOVED}")
+    return getattr(home, name)
+
+
+@contextmanager
+def _reading(what: str) -> Iterator[None]:
+    """Turn whatever goes wrong in reading timm into a sentence."""
+    try:
+        yield
+    except CannotCheck:
+        raise
+    except Exception as error:
+        version = sys.modules["timm"].__version__
+        raise CannotCheck(
+            f"{what} of timm {version} cannot be read as before, {sentence(error)[:-1]}: {MOVED}"
+        ) from None
+
+
+MOVED = "it has moved since this was written, and your answer cannot be compared. It may well be right."
+
+
+def _strings_of(generator: str) -> list[str]:
+    """Return the architecture strings in the source of a function of timm's efficientnet module, each once."""
+    source = inspect.getsource(_from_timm("efficientnet", generator))
+    strings = re.findall(r"""["']((?:ir|dsa?)_[a-z0-9_.]+)["']""", source)
+    if not strings:
+        version = sys.modules["timm"].__version__
+        raise CannotCheck(f"timm {version} has no architecture strings in {generator}: {MOVED}")
+    return list(dict.fromkeys(strings))
+
+
+def _decoded(string: str) -> dict[str, object]:
+    """Return what timm's decoder makes of a string, in the words of the exercise."""
+    decode = _from_timm("_efficientnet_builder", "_decode_block_str")
+    with _reading("_decode_block_str"):
+        arguments, repeats = decode(string)
+        return {
+            "block": arguments["block_type"],
+            "repeats": repeats,
+            "kernel_size": arguments["dw_kernel_size"],
+            "stride": arguments["stride"],
+            "expansion": arguments.get("exp_ratio", 1),
+            "channels": arguments["out_chs"],
+        }
+
+
+def _same_value(value: object, right: object) -> bool:
+    if isinstance(right, str) or isinstance(value, (str, bool)) or not isinstance(value, Real):
+        return type(value) is type(right) and value == right
+    return value == right
+
+
+def _without_e(string: str, key: str) -> str:
+    if key == "expansion" and "_e" not in string:
+        return "It has no e: what is the expansion of a block that does not expand?"
+    return ""
+
+
+def _decoder_hint(key: str, answer: Mapping, truth: Mapping, pairs: list[tuple[Mapping, Mapping]]) -> str:
+    """Return what is typically wrong when one value of a decoded string is wrong, or nothing."""
+    value, right = answer[key], truth[key]
+    if key == "block":
+        if isinstance(value, str) and value and right.startswith(value):
+            return "The name of the block is cut: it goes on up to the first underscore."
+        return "The block's name stands in front of the first underscore, and stays text."
+    if isinstance(value, str):
+        if value.isdigit():
+            return f"{key}: this is still text; make a number of it."
+        return f"{key}: this is still text, with its letter; make a number of what stands behind the letter."
+    for other in DECODED[1:]:
+        if other != key and all(_same_value(a[key], t[other]) for a, t in pairs):
+            return f"You give the {other} as {key}: which letter belongs to which?"
+    digits = str(right)
+    if (
+        isinstance(value, int)
+        and str(value) != digits
+        and (digits.startswith(str(value)) or digits.endswith(str(value)))
+    ):
+        return f"{key}: this is cut; a number can have more than one digit."
+    return ""
+
+
+def walk_strides(
+    strides: Sequence[int],
+    limit: int,
+    reached: int = 2,
+    own: bool = False,
+    keep: bool = False,
+    every: str = "",
+    beyond: Callable[[int, int], bool] = operator.gt,
+    grow: Callable[[int, int], int] = operator.mul,
+) -> list[tuple[int, int]]:
+    """Return (stride, dilation) by timm's rule, or with a typical slip in it."""
+    dilation, found = 1, []
+    for stride in strides:
+        full = every == "at" and reached >= limit
+        if full or (stride > 1 or every == "behind") and beyond(reached * stride, limit):
+            before, dilation = dilation, grow(dilation, 2 if every else stride)
+            found.append((stride if keep else 1, dilation if own else before))
+            if every == "behind":
+                reached *= stride
+        else:
+            found.append((stride, dilation))
+            reached *= stride
+    return found
+
+
+WHERE_TO_LOOK = {
+    "padding": "the signature of InvertedResidual.__init__, and what create_conv2d is given",
+    "shortcut": "the last lines of InvertedResidual.forward",
+    "norm": "InvertedResidual.__init__, at what get_norm_act_layer makes, or ask the object itself for its class",
+    "linear": "InvertedResidual.__init__, where bn3 is made",
+    "v1_skip": "_decode_block_str, at what it hands on for separable blocks, and DepthwiseSeparableConv.__init__",
+    "activation": "_decode_block_str, where an option begins with n",
+    "head": "_gen_mobilenet_v2, at what becomes of num_features when the width is below 1",
+    "depth": "_scale_stage_depth, and at what the function mobilenetv2_120d hands to it",
+    "letters": "EfficientNetBuilder._make_block",
+    "eps": "_gen_mobilenet_v2, at its norm_layer, and resolve_bn_args; then ask the object",
+}
+
+
+def treasures() -> dict[str, object]:
+    """Return the answers of the treasure hunt, each looked up in the installed timm."""
+    block_class = _from_timm("_efficientnet_blocks", "InvertedResidual")
+    edge_class = _from_timm("_efficientnet_blocks", "EdgeResidual")
+    builder_class = _from_timm("_efficientnet_builder", "EfficientNetBuilder")
+    decode = _from_timm("_efficientnet_builder", "_decode_block_str")
+    networks = {name: _from_timm("efficientnet", f"mobilenetv2_{name}") for name in ("050", "100", "120d")}
+    with torch.random.fork_rng(devices=[]), _reading("What the treasure hunt asks for in the MobileNets"):
+        source = inspect.getsource(block_class.__init__)
+        (padding,) = set(re.findall(r"padding=(\w+)", source)) & set(inspect.signature(block_class).parameters)
+        (linear,) = re.findall(r"(\w+)=False", re.search(r"self\.bn3 = .*", source)[0])
+
+        block = block_class(8, 8).eval()
+        block.drop_path = _Zero()
+        x = torch.randn(1, 8, 3, 3)
+        with torch.no_grad():
+            after = torch.equal(block(x.clone()), x)
+
+        asked = []  # a copy of the decoder that notes for which activation it asks
+        noting = {**decode.__globals__, "get_act_layer": asked.append}
+        type(decode)(decode.__code__, noting)("ir_r1_k3_s1_e1_c8_nhs")
+        (activation,) = asked
+
+        letters = []
+        for word in sorted(set(re.findall(r"'([a-z]{2,4})'", inspect.getsource(decode)))):
+            try:
+                arguments, _ = decode(f"{word}_r1_k3_s1_e1_c8")
+                with torch.device("meta"):
+                    build = builder_class(norm_layer=nn.BatchNorm2d)
+                    stages = build(8, [[{**arguments, "act_layer": nn.ReLU}]])
+            except Exception:
+                continue  # not a block's name, or a block that wants more
+            letters += [word] * isinstance(stages[0][0], edge_class)
+        (letter,) = letters
+
+        plain = networks["100"]()
+        return {
+            "padding": padding,
+            "shortcut": "after" if after else "before",
+            "norm": type(plain.blocks[1][1].bn1).__name__,
+            "linear": linear,
+            "v1_skip": not decode("dsa_r1_k3_s1_c8_skip")[0]["noskip"],
+            "activation": activation,
+            "head": networks["050"]().num_features,
+            "depth": len(networks["120d"]().blocks[3]),
+            "letters": letter,
+            "eps": plain.bn1.eps,
+        }
+
+
+class _Zero(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.zeros_like(x)
+
+
+def _found(answer: object, right: object) -> bool:
+    """Compare an answer of the hunt with the right one; how it is written does not matter."""
+    if isinstance(right, bool):
+        return str(answer) == str(right)
+    if isinstance(right, Real):
+        try:
+            return not isinstance(answer, bool) and math.isclose(float(answer), right, rel_tol=1e-6)
+        except (TypeError, ValueError):
+            return False
+    if isinstance(answer, (tuple, list)) and answer:
+        answer = answer[0]  # a name, and the default that goes with it
+    text = answer.__name__ if isinstance(answer, type) else str(answer)
+    return re.split(r"\s*=", text.strip(" '\"`()"))[0].casefold() == right.casefold()

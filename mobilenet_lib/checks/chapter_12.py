@@ -1,0 +1,198 @@
+"""Checks of the exercises in chapter 12: shipping."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from . import CheckFailed, compare
+from .verdicts import exercise, praise, unfinished
+
+
+@exercise
+def check_fold(function: Callable[[Tensor, nn.BatchNorm2d], tuple[Tensor, Tensor]]) -> None:
+    """Check a function that folds a BatchNorm into the convolution in front of it.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(weight, norm)`` takes the weight of a convolution without a bias, (C_out, C_in / groups, k, k), and
+        the BatchNorm behind it; it returns the new weight, and the bias.
+
+    Raises
+    ------
+    CheckFailed
+        If a convolution with them computes something else; the message says what to look at again.
+
+    Examples
+    --------
+    >>> check_fold(lambda weight, norm: (weight, norm.bias))
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: The weights are those of before. BatchNorm divides and multiplies each channel.
+    """
+    if not callable(function):
+        raise CheckFailed("Pass the function itself, without calling it: its name, and no brackets behind it.")
+
+    def pair(
+        weight: Tensor,
+        norm: nn.BatchNorm2d,
+        spread: Callable[[nn.BatchNorm2d], Tensor] = lambda norm: (norm.running_var + norm.eps).sqrt(),
+        gamma: bool = True,
+    ) -> tuple[Tensor, Tensor]:
+        scale = (norm.weight if gamma else 1) / spread(norm)
+        return weight * scale[:, None, None, None], norm.bias - scale * norm.running_mean
+
+    def scale(norm: nn.BatchNorm2d) -> Tensor:
+        return norm.weight / (norm.running_var + norm.eps).sqrt()
+
+    of_weights = [
+        ("The weights are those of before. BatchNorm divides and multiplies each channel.", lambda w, n: w),
+        ("The small number eps is forgotten.", lambda w, n: pair(w, n, lambda n: n.running_var.sqrt())[0]),
+        ("eps belongs under the root.", lambda w, n: pair(w, n, lambda n: n.running_var.sqrt() + n.eps)[0]),
+        (
+            "BatchNorm divides by a standard deviation, not by a variance.",
+            lambda w, n: pair(w, n, lambda n: n.running_var + n.eps)[0],
+        ),
+        ("The learned scale, norm.weight, is missing.", lambda w, n: pair(w, n, gamma=False)[0]),
+        (
+            "BatchNorm divides by the spread.",
+            lambda w, n: w * (n.weight * (n.running_var + n.eps).sqrt())[:, None, None, None],
+        ),
+        (
+            "The scale is put on the input channels. Which dimension of a weight counts the outputs?",
+            lambda w, n: w * scale(n)[None, :, None, None],
+        ),
+    ]
+    of_bias = [
+        ("The mean is forgotten: BatchNorm subtracts it.", lambda n: n.bias),
+        ("The learned shift, norm.bias, is missing.", lambda n: -scale(n) * n.running_mean),
+        ("The mean is added. BatchNorm subtracts it.", lambda n: n.bias + scale(n) * n.running_mean),
+        ("The mean is subtracted before the scale works. What becomes of it then?", lambda n: n.bias - n.running_mean),
+        ("The shift is scaled, too. BatchNorm adds it last.", lambda n: scale(n) * (n.bias - n.running_mean)),
+        ("The bias is zero. What does BatchNorm do to a map of zeros?", lambda n: torch.zeros_like(n.bias)),
+    ]
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(0)
+        cases = []
+        for shape in ((6, 6, 3, 3), (6, 1, 3, 3), (4, 6, 1, 1)):
+            norm = nn.BatchNorm2d(shape[0], eps=0.1).eval()
+            for tensor in (norm.weight, norm.bias, norm.running_mean):
+                tensor.uniform_(0.5, 2)
+            norm.running_var.uniform_(0.2, 4)
+            cases.append((torch.randn(shape), norm))
+        results = []
+        for weight, norm in cases:
+            shown = f"a weight of shape {tuple(weight.shape)}"
+            given = weight.clone()
+            result = compare.call(function, (given, norm), shown)
+            if not isinstance(result, tuple | list) or len(result) != 2:
+                raise CheckFailed("Two tensors are expected, the weight and the bias: return weight, bias.")
+            for each in result:
+                unfinished(each)
+                if not isinstance(each, Tensor):
+                    raise CheckFailed(f"Two tensors are expected, and one of them is a {type(each).__name__}.")
+            if not torch.equal(given, weight):
+                raise CheckFailed("Your function changes the weight that it is given. Make a new one.")
+            results.append([each.detach() for each in result])
+    right = [pair(*case) for case in cases]
+    for i, (name, mistakes) in enumerate((("weight", of_weights), ("bias", of_bias))):
+        mine, wanted = [result[i] for result in results], [each[i].detach() for each in right]
+        if all(compare.close(*each) for each in zip(mine, wanted, strict=True)):
+            continue
+        for hint, wrong in mistakes:
+            # Some mistakes need as many inputs as outputs, so the first layer is compared.
+            if compare.close(mine[0], wrong(*cases[0][i:]).detach()):
+                raise CheckFailed(hint)
+        for own, other in zip(mine, wanted, strict=True):
+            if own.shape != other.shape:
+                raise CheckFailed(f"The {name} has shape {tuple(own.shape)}, and {tuple(other.shape)} is needed.")
+        raise CheckFailed(f"The {name} is not right. Write BatchNorm down for one channel and put the convolution in.")
+    praise("one convolution does what the two layers did.")
+
+
+@exercise
+def check_rounding(function: Callable[[Tensor, int], Tensor]) -> None:
+    """Check a function that rounds weights to integers of some bits, with one scale for each output channel.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(weight, bits)`` returns a tensor of the same shape: in each output channel, whole multiples of a
+        scale. The largest absolute value of the channel is 2^(bits−1) − 1 times the scale.
+
+    Raises
+    ------
+    CheckFailed
+        If it rounds otherwise; the message says what to look at again.
+
+    Examples
+    --------
+    >>> check_rounding(lambda weight, bits: weight)
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: Nothing is rounded.
+    """
+    if not callable(function):
+        raise CheckFailed("Pass the function itself, without calling it: its name, and no brackets behind it.")
+
+    def rounded(
+        weight: Tensor,
+        bits: int,
+        dims: tuple[int, ...] = (1, 2, 3),
+        top: Callable[[int], int] = lambda bits: 2 ** (bits - 1) - 1,
+        size: Callable[[Tensor], Tensor] = torch.abs,
+        whole: Callable[[Tensor], Tensor] = torch.round,
+        back: bool = True,
+    ) -> Tensor:
+        scale = size(weight).amax(dims, keepdim=True) / top(bits)
+        return whole(weight / scale) * (scale if back else 1)
+
+    def wrong(**slips: Any) -> Callable[[Tensor, int], Tensor]:
+        return lambda weight, bits: rounded(weight, bits, **slips)
+
+    mistakes = [
+        ("Nothing is rounded.", lambda weight, bits: weight),
+        ("One scale serves the whole tensor. Each output channel should have its own.", wrong(dims=(0, 1, 2, 3))),
+        ("There is a scale for each input channel. Which dimension counts the outputs?", wrong(dims=(0, 2, 3))),
+        ("Each kernel has a scale of its own. One for each output channel is asked for.", wrong(dims=(2, 3))),
+        ("These are the integers. Bring them back to the size of the weights.", wrong(back=False)),
+        ("One bit is for the sign.", wrong(top=lambda bits: 2**bits - 1)),
+        ("This uses one level more on one side. The largest integer is one less.", wrong(top=lambda b: 2 ** (b - 1))),
+        ("The bits are not the levels: each bit doubles them.", wrong(top=lambda bits: bits)),
+        ("Your function is right for 8 bits only.", wrong(top=lambda bits: 127)),
+        ("A weight may be negative, and the most negative one may be the largest in size.", wrong(size=lambda w: w)),
+        ("The fraction is cut off. Take the nearest integer.", wrong(whole=torch.trunc)),
+        ("The fraction is cut off. Take the nearest integer.", wrong(whole=torch.floor)),
+        ("Always up is not to the nearest.", wrong(whole=torch.ceil)),
+    ]
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(0)
+        weight = torch.randn(6, 5, 3, 3) * torch.logspace(0, -2, 6)[:, None, None, None]
+        cases = [(weight, bits) for bits in (8, 4, 3)]
+        results = []
+        for weight, bits in cases:
+            result = compare.call(function, (weight.clone(), bits), f"{bits} bits")
+            if not isinstance(result, Tensor):
+                raise CheckFailed(f"Your function should return a tensor; it returns a {type(result).__name__}.")
+            if result.shape != weight.shape:
+                raise CheckFailed(f"The shape should stay; {tuple(weight.shape)} becomes {tuple(result.shape)}.")
+            results.append(result)
+
+        def all_close(one: Callable[[Tensor, int], Tensor]) -> bool:
+            pairs = zip(results, cases, strict=True)
+            return all(torch.allclose(result, one(*case), rtol=1e-3, atol=1e-5) for result, case in pairs)
+
+        if not all_close(rounded):
+            for hint, slip in mistakes:
+                if all_close(slip):
+                    raise CheckFailed(hint)
+            levels = [len(result[0].unique()) for result in results]
+            raise CheckFailed(
+                f"In one channel {levels[-1]} different values are left with 3 bits. Divide by the scale, round, "
+                "multiply by the scale."
+            )
+    praise("each channel uses its integers to the full.")

@@ -1,0 +1,77 @@
+"""Answers in chapter 2, counting: right, half written, and typically wrong."""
+
+from __future__ import annotations
+
+from mobilenet_lib import cost, measure, models
+
+
+def fvcore_total(layers):
+    normed = sum(layer.activations for layer in layers if layer.norm)
+    return cost.total(layers).macs + 2 * normed + layers[-2].activations
+
+
+def torchinfo_total(layers):
+    norms = sum(2 * layer.out_channels for layer in layers if layer.norm)
+    return cost.total(layers).macs + norms + layers[-1].out_channels
+
+
+def normed(layers):
+    return sum(layer.activations for layer in layers if layer.norm)
+
+
+def total(layers):
+    return cost.total(layers).macs
+
+
+RIGHT = [
+    ("check_fvcore_total", (fvcore_total,)),
+    ("check_torchinfo_total", (torchinfo_total,)),
+]
+HALF_WRITTEN = []
+WRONG = {
+    "check_fvcore_total": [
+        ((total,), "two kinds of layer more"),
+        ((lambda layers: 2 * total(layers),), "do not double"),
+        ((lambda layers: total(layers) + 2 * normed(layers),), "The pooling is missing"),
+        ((lambda layers: total(layers) + layers[-2].activations,), "The BatchNorms are missing"),
+        ((lambda layers: fvcore_total(layers) - normed(layers),), "How many operations"),
+        ((lambda layers: fvcore_total(layers) + 3 * normed(layers),), "training mode"),
+        ((lambda layers: fvcore_total(layers) + 2 * layers[-1].activations,), "behind the classifier"),
+        ((lambda layers: fvcore_total(layers) - layers[-2].activations + layers[-2].out_channels,), "by its outputs"),
+        (
+            (lambda layers: torchinfo_total(layers) - layers[-1].activations + layers[-2].activations,),
+            "torchinfo's way",
+        ),
+        ((lambda layers: 578875904,), "the same answer for different inputs"),
+        ((lambda layers: total(layers) + 3 * normed(layers),), "Take the parts one by one"),
+    ],
+    "check_torchinfo_total": [
+        ((total,), "These are the MACs"),
+        ((lambda layers: torchinfo_total(layers) - layers[-1].out_channels,), "bias is missing"),
+        ((lambda layers: total(layers) + layers[-1].out_channels,), "BatchNorm is missing"),
+        (
+            (lambda layers: (total(layers) + torchinfo_total(layers) + layers[-1].out_channels) // 2,),
+            "two numbers for each",
+        ),
+        ((lambda layers: torchinfo_total(layers) - layers[-1].out_channels + 1000,), "number of classes is fixed"),
+        ((lambda layers: total(layers) + cost.total(layers).params,), "All parameters are added"),
+        ((fvcore_total,), "fvcore's total"),
+        ((lambda layers: total(layers) + 2 * normed(layers) + layers[-1].out_channels,), "fvcore's way"),
+        ((lambda layers: 2 * torchinfo_total(layers),), "twice too much"),
+        ((lambda layers: layers.macs,), "AttributeError"),
+    ],
+}
+# No hint prints these numbers.
+NUMBERS = {
+    "check_fvcore_total": (578875904, 314193216),
+    "check_torchinfo_total": (568763240, 300809384),
+}
+# Words and pieces of code that would be the solution.
+GIVEN_AWAY = {}
+
+
+def test_what_the_checks_call_right_is_what_the_counters_say():
+    model, layers = models.MobileNetV2(num_classes=10, width_mult=0.35), cost.mobilenet_v2_layers(0.35, 96, 10)
+    shape = (1, 3, 96, 96)
+    assert sum(measure.macs_by_operator(model, shape).values()) == fvcore_total(layers)
+    assert measure.summary(model, shape).total_mult_adds == torchinfo_total(layers)

@@ -1,0 +1,47 @@
+"""Answers in chapter 5, ReLU6 and the linear bottleneck: right, half written, and typically wrong."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+
+def lost_share(n, d=2):
+    return sum(math.comb(n, i) for i in range(d)) / 2**n
+
+
+RIGHT = [
+    ("check_lost_share", (lost_share,)),
+    ("check_lost_share", (lambda n, d=2: Fraction(sum(math.comb(n, i) for i in range(d)), 2**n),)),
+    ("check_step", (lambda top, bits: top / (2**bits - 1),)),
+]
+HALF_WRITTEN = []
+WRONG = {
+    "check_lost_share": [
+        ((lambda n, d=2: (n + 1) / 2**n,), "does not look at d"),
+        ((lambda n, d=2: lost_share(n, d + 1),), "at most d"),
+        ((lambda n, d=2: 1 - lost_share(n, d),), "survives"),
+        ((lambda n, d=2: math.comb(n, d - 1) / 2**n,), "exactly one number"),
+        ((lambda n, d=2: math.comb(n, d) / 2**n,), "exactly d"),
+        ((lambda n, d=2: lost_share(n, d) * 2**n,), "These are counts"),
+        ((lambda n, d=2: 100 * lost_share(n, d),), "per cent"),
+        ((lambda n, d=2: lost_share(n, d) - 0.5**n,), "without any active channel is missing"),
+        ((lambda n, d=2: 1 / n,), "Count the patterns of signs"),
+        ((lambda n: 0.5,), "stops for n=5, d=2 with TypeError"),
+    ],
+    "check_step": [
+        ((lambda top, bits: top / 2**bits,), "Count the gaps"),
+        ((lambda top, bits: top / 255,), "8 bits only"),
+        ((lambda top, bits: 6 / (2**bits - 1),), "up to 6 only"),
+        ((lambda top, bits: top / bits,), "bits are not the levels"),
+        ((lambda top, bits: top / (2**bits - 1) / 2,), "largest error of rounding"),
+        ((lambda top, bits: (2**bits - 1) / top,), "Upside down"),
+        ((lambda top, bits: top / 2 ** (bits - 1),), "for a sign"),
+        ((lambda top, bits: 1.0,), "the same answer for different inputs"),
+        ((lambda top, bits: top,), "Draw the levels"),
+    ],
+}
+# No hint prints these numbers.
+NUMBERS = {}
+# Words and pieces of code that would be the solution.
+GIVEN_AWAY = {}
