@@ -77,6 +77,72 @@ def check_stem(params: int, macs: int) -> None:
     praise(f"{right.params:,} parameters and {right.macs:,} MACs.")
 
 
+def _with_sides(conv: nn.Conv2d, height: int, width: int, sides: Callable[..., int], weights: int = 0) -> int:
+    out = [
+        sides(size, conv.kernel_size[i], conv.stride[i], conv.padding[i], conv.dilation[i])
+        for i, size in enumerate((height, width))
+    ]
+    return (weights or conv.weight.numel()) * out[0] * out[1]
+
+
+def _side(size: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
+    return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+
+
+def _wrong_sides(sides: Callable[..., int]) -> Callable[..., int]:
+    return lambda conv, height, width: _with_sides(conv, height, width, sides)
+
+
+def _wrong_weights(weights: Callable[[nn.Conv2d], int]) -> Callable[..., int]:
+    return lambda conv, height, width: _with_sides(conv, height, width, _side, weights(conv))
+
+
+def _taps(conv: nn.Conv2d) -> int:
+    return conv.kernel_size[0] * conv.kernel_size[1]
+
+
+OF_INPUT = "Your function multiplies by the pixels of the input. A weight is used once for each pixel of the output."
+
+
+MACS_MISTAKES = [
+    (OF_INPUT, lambda conv, height, width: conv.weight.numel() * height * width),
+    ("The stride is forgotten.", _wrong_sides(lambda h, k, s, p, d: _side(h, k, 1, p, d))),
+    ("The padding is forgotten.", _wrong_sides(lambda h, k, s, p, d: _side(h, k, s, 0, d))),
+    (
+        "The padding is on both sides of the map.",
+        _wrong_sides(lambda h, k, s, p, d: (h + p - d * (k - 1) - 1) // s + 1),
+    ),
+    ("The dilation is forgotten.", _wrong_sides(lambda h, k, s, p, d: _side(h, k, s, p, 1))),
+    ("The sides are one pixel short; compare with the formula.", _wrong_sides(lambda *a: _side(*a) - 1)),
+    (
+        "The groups are forgotten: with groups, a filter reads in_channels / groups channels.",
+        _wrong_weights(lambda conv: _taps(conv) * conv.in_channels * conv.out_channels),
+    ),
+    (
+        "The channels are divided by the groups twice: only the channels that a filter **reads** get fewer.",
+        _wrong_weights(lambda conv: _taps(conv) * conv.in_channels * conv.out_channels // conv.groups**2),
+    ),
+    (
+        "The kernel is taken for a square; its two sides may differ.",
+        _wrong_weights(lambda conv: conv.weight.numel() // _taps(conv) * conv.kernel_size[0] ** 2),
+    ),
+    (
+        "Height and width are mixed up, or the second is taken for the first.",
+        lambda conv, height, width: _with_sides(conv, width, height, _side),
+    ),
+    (
+        "A bias is counted. It is added, and nothing is multiplied.",
+        _wrong_weights(lambda conv: sum(p.numel() for p in conv.parameters())),
+    ),
+    (PAIR, lambda conv, height, width: 2 * _with_sides(conv, height, width, _side)),
+    ("These are the parameters: multiply by the pixels.", lambda conv, height, width: conv.weight.numel()),
+    (
+        "This is for one output channel.",
+        lambda conv, height, width: _with_sides(conv, height, width, _side) // conv.out_channels,
+    ),
+]
+
+
 @exercise
 def check_macs_function(function: Callable[[nn.Conv2d, int, int], int]) -> None:
     """Check a function that counts the MACs of any ``nn.Conv2d``.
@@ -118,64 +184,5 @@ each pixel of the output.
         shown = str(conv).replace("Conv2d", "nn.Conv2d", 1)
         cases.append(Case((conv, height, width), conv.weight.numel() * pixels, f"{shown} on {height}x{width}", look))
 
-    def with_sides(conv: nn.Conv2d, height: int, width: int, sides: Callable[..., int], weights: int = 0) -> int:
-        out = [
-            sides(size, conv.kernel_size[i], conv.stride[i], conv.padding[i], conv.dilation[i])
-            for i, size in enumerate((height, width))
-        ]
-        return (weights or conv.weight.numel()) * out[0] * out[1]
-
-    def side(size: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
-        return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
-
-    def wrong_sides(sides: Callable[..., int]) -> Callable[..., int]:
-        return lambda conv, height, width: with_sides(conv, height, width, sides)
-
-    def wrong_weights(weights: Callable[[nn.Conv2d], int]) -> Callable[..., int]:
-        return lambda conv, height, width: with_sides(conv, height, width, side, weights(conv))
-
-    def taps(conv: nn.Conv2d) -> int:
-        return conv.kernel_size[0] * conv.kernel_size[1]
-
-    of_input = (
-        "Your function multiplies by the pixels of the input. A weight is used once for each pixel of the output."
-    )
-    mistakes = [
-        (of_input, lambda conv, height, width: conv.weight.numel() * height * width),
-        ("The stride is forgotten.", wrong_sides(lambda h, k, s, p, d: side(h, k, 1, p, d))),
-        ("The padding is forgotten.", wrong_sides(lambda h, k, s, p, d: side(h, k, s, 0, d))),
-        (
-            "The padding is on both sides of the map.",
-            wrong_sides(lambda h, k, s, p, d: (h + p - d * (k - 1) - 1) // s + 1),
-        ),
-        ("The dilation is forgotten.", wrong_sides(lambda h, k, s, p, d: side(h, k, s, p, 1))),
-        ("The sides are one pixel short; compare with the formula.", wrong_sides(lambda *a: side(*a) - 1)),
-        (
-            "The groups are forgotten: with groups, a filter reads in_channels / groups channels.",
-            wrong_weights(lambda conv: taps(conv) * conv.in_channels * conv.out_channels),
-        ),
-        (
-            "The channels are divided by the groups twice: only the channels that a filter **reads** get fewer.",
-            wrong_weights(lambda conv: taps(conv) * conv.in_channels * conv.out_channels // conv.groups**2),
-        ),
-        (
-            "The kernel is taken for a square; its two sides may differ.",
-            wrong_weights(lambda conv: conv.weight.numel() // taps(conv) * conv.kernel_size[0] ** 2),
-        ),
-        (
-            "Height and width are mixed up, or the second is taken for the first.",
-            lambda conv, height, width: with_sides(conv, width, height, side),
-        ),
-        (
-            "A bias is counted. It is added, and nothing is multiplied.",
-            wrong_weights(lambda conv: sum(p.numel() for p in conv.parameters())),
-        ),
-        (PAIR, lambda conv, height, width: 2 * with_sides(conv, height, width, side)),
-        ("These are the parameters: multiply by the pixels.", lambda conv, height, width: conv.weight.numel()),
-        (
-            "This is for one output channel.",
-            lambda conv, height, width: with_sides(conv, height, width, side) // conv.out_channels,
-        ),
-    ]
-    compare.function(function, cases, mistakes)
+    compare.function(function, cases, MACS_MISTAKES)
     praise("your function counts every layer it was tried on: stride, padding, dilation, groups and a bias.")

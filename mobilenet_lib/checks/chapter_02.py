@@ -38,6 +38,50 @@ def _norm_params(layers: list[Layer]) -> int:
     return sum(2 * layer.out_channels for layer in layers if layer.norm)
 
 
+WITHOUT_RELU6 = ("projection", "classifier")
+
+
+FVCORE_MISTAKES = [
+    ("These are the convolutions and the classifier. fvcore counts two kinds of layer more.", total_macs),
+    ("One of fvcore's flops is a whole multiply-accumulate: do not double them.", lambda L: 2 * total_macs(L)),
+    (
+        "The pooling is missing: the global average reads a map, and fvcore counts that.",
+        lambda L: total_macs(L) + 2 * _normed(L),
+    ),
+    ("The BatchNorms are missing.", lambda L: total_macs(L) + _pooled(L)),
+    (
+        "How many operations does fvcore book for each value that passes a BatchNorm?",
+        lambda L: total_macs(L) + _normed(L) + _pooled(L),
+    ),
+    (
+        "That is how fvcore counts BatchNorm in training mode.",
+        lambda L: total_macs(L) + 5 * _normed(L) + _pooled(L),
+    ),
+    (
+        "A BatchNorm is counted behind the classifier, and there is none.",
+        lambda L: total_macs(L) + 2 * sum(layer.activations for layer in L) + _pooled(L),
+    ),
+    (
+        "The pooling is counted by its outputs, one for each channel; fvcore counts what goes in.",
+        lambda L: total_macs(L) + 2 * _normed(L) + L[-2].out_channels,
+    ),
+    (
+        "BatchNorm is counted by its parameters. That is torchinfo's way; fvcore counts the values that pass.",
+        lambda L: total_macs(L) + _norm_params(L) + _pooled(L),
+    ),
+    (
+        "ReLU6 is counted, and fvcore leaves activations out.",
+        lambda L: (
+            total_macs(L) + 2 * _normed(L) + _pooled(L) + sum(x.activations for x in L if x.role not in WITHOUT_RELU6)
+        ),
+    ),
+    (
+        "BatchNorm stands behind the convolution: take the values that come out, not those that go in.",
+        lambda L: total_macs(L) + 2 * sum(math.prod(x.in_size) * x.in_channels for x in L if x.norm) + _pooled(L),
+    ),
+]
+
+
 @exercise
 def check_fvcore_total(function: Callable[[list[Layer]], int]) -> None:
     """Check a function that predicts what fvcore prints as the total of a whole MobileNet in eval mode.
@@ -66,48 +110,47 @@ of layer more.
         Case((layers,), total_macs(layers) + 2 * _normed(layers) + _pooled(layers), name)
         for name, layers in _networks()
     ]
-    relu6 = ("projection", "classifier")
-    mistakes = [
-        ("These are the convolutions and the classifier. fvcore counts two kinds of layer more.", total_macs),
-        ("One of fvcore's flops is a whole multiply-accumulate: do not double them.", lambda L: 2 * total_macs(L)),
-        (
-            "The pooling is missing: the global average reads a map, and fvcore counts that.",
-            lambda L: total_macs(L) + 2 * _normed(L),
-        ),
-        ("The BatchNorms are missing.", lambda L: total_macs(L) + _pooled(L)),
-        (
-            "How many operations does fvcore book for each value that passes a BatchNorm?",
-            lambda L: total_macs(L) + _normed(L) + _pooled(L),
-        ),
-        (
-            "That is how fvcore counts BatchNorm in training mode.",
-            lambda L: total_macs(L) + 5 * _normed(L) + _pooled(L),
-        ),
-        (
-            "A BatchNorm is counted behind the classifier, and there is none.",
-            lambda L: total_macs(L) + 2 * sum(layer.activations for layer in L) + _pooled(L),
-        ),
-        (
-            "The pooling is counted by its outputs, one for each channel; fvcore counts what goes in.",
-            lambda L: total_macs(L) + 2 * _normed(L) + L[-2].out_channels,
-        ),
-        (
-            "BatchNorm is counted by its parameters. That is torchinfo's way; fvcore counts the values that pass.",
-            lambda L: total_macs(L) + _norm_params(L) + _pooled(L),
-        ),
-        (
-            "ReLU6 is counted, and fvcore leaves activations out.",
-            lambda L: (
-                total_macs(L) + 2 * _normed(L) + _pooled(L) + sum(x.activations for x in L if x.role not in relu6)
-            ),
-        ),
-        (
-            "BatchNorm stands behind the convolution: take the values that come out, not those that go in.",
-            lambda L: total_macs(L) + 2 * sum(math.prod(x.in_size) * x.in_channels for x in L if x.norm) + _pooled(L),
-        ),
-    ]
-    compare.function(function, cases, mistakes, "Take the parts one by one: MACs, BatchNorm, pooling.")
+    compare.function(function, cases, FVCORE_MISTAKES, "Take the parts one by one: MACs, BatchNorm, pooling.")
     praise("M + 2C + G. You can predict fvcore's total of any MobileNet.")
+
+
+def _torchinfo(layers: list[Layer]) -> int:
+    return total_macs(layers) + _norm_params(layers) + layers[-1].out_channels
+
+
+TORCHINFO_MISTAKES = [
+    ("These are the MACs. torchinfo books something more for BatchNorm and for a bias.", total_macs),
+    (
+        "The classifier's bias is missing: torchinfo books one for each of its numbers.",
+        lambda L: total_macs(L) + _norm_params(L),
+    ),
+    (
+        "BatchNorm is missing: torchinfo books one for each of its parameters.",
+        lambda L: total_macs(L) + L[-1].out_channels,
+    ),
+    (
+        "A BatchNorm has two numbers for each channel, a scale and a shift.",
+        lambda L: total_macs(L) + _norm_params(L) // 2 + L[-1].out_channels,
+    ),
+    (
+        "The number of classes is fixed in your function; take it from the last layer.",
+        lambda L: total_macs(L) + _norm_params(L) + 1000,
+    ),
+    (
+        "All parameters are added, the weights too; those are in the MACs already.",
+        lambda L: total_macs(L) + cost.total(L).params,
+    ),
+    (
+        "BatchNorm is counted by the values that pass. That is fvcore's way; torchinfo takes its parameters.",
+        lambda L: total_macs(L) + 2 * _normed(L) + L[-1].out_channels,
+    ),
+    ("That is fvcore's total.", lambda L: total_macs(L) + 2 * _normed(L) + _pooled(L)),
+    (
+        "A BatchNorm is counted behind the classifier, and there is none.",
+        lambda L: _torchinfo(L) + 2 * L[-1].out_channels,
+    ),
+    (PAIR, lambda L: 2 * _torchinfo(L)),
+]
 
 
 @exercise
@@ -132,43 +175,8 @@ def check_torchinfo_total(function: Callable[[list[Layer]], int]) -> None:
         ...
     mobilenet_lib.checks.CheckFailed: These are the MACs. torchinfo books something more for BatchNorm and for a bias.
     """
-
-    def right(layers: list[Layer]) -> int:
-        return total_macs(layers) + _norm_params(layers) + layers[-1].out_channels
-
-    cases = [Case((layers,), right(layers), name) for name, layers in _networks()]
-    mistakes = [
-        ("These are the MACs. torchinfo books something more for BatchNorm and for a bias.", total_macs),
-        (
-            "The classifier's bias is missing: torchinfo books one for each of its numbers.",
-            lambda L: total_macs(L) + _norm_params(L),
-        ),
-        (
-            "BatchNorm is missing: torchinfo books one for each of its parameters.",
-            lambda L: total_macs(L) + L[-1].out_channels,
-        ),
-        (
-            "A BatchNorm has two numbers for each channel, a scale and a shift.",
-            lambda L: total_macs(L) + _norm_params(L) // 2 + L[-1].out_channels,
-        ),
-        (
-            "The number of classes is fixed in your function; take it from the last layer.",
-            lambda L: total_macs(L) + _norm_params(L) + 1000,
-        ),
-        (
-            "All parameters are added, the weights too; those are in the MACs already.",
-            lambda L: total_macs(L) + cost.total(L).params,
-        ),
-        (
-            "BatchNorm is counted by the values that pass. That is fvcore's way; torchinfo takes its parameters.",
-            lambda L: total_macs(L) + 2 * _normed(L) + L[-1].out_channels,
-        ),
-        ("That is fvcore's total.", lambda L: total_macs(L) + 2 * _normed(L) + _pooled(L)),
-        (
-            "A BatchNorm is counted behind the classifier, and there is none.",
-            lambda L: right(L) + 2 * L[-1].out_channels,
-        ),
-        (PAIR, lambda L: 2 * right(L)),
-    ]
-    compare.function(function, cases, mistakes, "Take the parts one by one: MACs, BatchNorm, the classifier's bias.")
+    cases = [Case((layers,), _torchinfo(layers), name) for name, layers in _networks()]
+    compare.function(
+        function, cases, TORCHINFO_MISTAKES, "Take the parts one by one: MACs, BatchNorm, the classifier's bias."
+    )
     praise("MACs, plus the parameters of BatchNorm and the classifier's bias, each booked once.")

@@ -78,6 +78,16 @@ one channel only.
     praise(f"{first:,} and {second:,} MACs. The mixing is {second / first:.1f} times as much as the filtering.")
 
 
+EIGHTH_MISTAKES = [
+    ("1/N alone would be an eighth, but the kernel's 1/9 comes on top of it.", 8),
+    ("That is the kernel's part. Solve 1/N + 1/9 = 1/8 for N.", 9),
+    ("Fractions do not add up like that: 1/8 − 1/9 needs a common denominator.", 1),
+    ("Fractions do not add up like that: the denominators are not added.", 17),
+    ("Nearly. This is 1/N; the question is for N.", 1 / 72),
+    ("The sign: what is left for 1/N is 1/8 − 1/9, not their sum.", 72 / 17),
+]
+
+
 @exercise
 def check_exact_eighth(n: int) -> None:
     """Check for which N a 3x3 separable convolution costs exactly an eighth of the standard one.
@@ -100,15 +110,7 @@ def check_exact_eighth(n: int) -> None:
     mobilenet_lib.checks.CheckFailed: 1/N alone would be an eighth, but the kernel's 1/9 comes on top of it.
     """
     value = compare.real("N", n)
-    hints = [
-        ("1/N alone would be an eighth, but the kernel's 1/9 comes on top of it.", 8),
-        ("That is the kernel's part. Solve 1/N + 1/9 = 1/8 for N.", 9),
-        ("Fractions do not add up like that: 1/8 − 1/9 needs a common denominator.", 1),
-        ("Fractions do not add up like that: the denominators are not added.", 17),
-        ("Nearly. This is 1/N; the question is for N.", 1 / 72),
-        ("The sign: what is left for 1/N is 1/8 − 1/9, not their sum.", 72 / 17),
-    ]
-    for hint, wrong in hints:
+    for hint, wrong in EIGHTH_MISTAKES:
         if math.isclose(value, wrong, rel_tol=1e-3):
             raise CheckFailed(hint)
     if value <= 0 or value != int(value):

@@ -60,6 +60,15 @@ def check_width_for_budget(alpha: float) -> None:
     praise(f"{cost.mobilenet_v1(value).macs:,} MACs, and the next step would be over the budget.")
 
 
+def _walk(rows: Iterable[tuple[int, int, int]], first: int, alpha: float, all_strided: bool = False) -> list[tuple]:
+    found, before = [], first
+    for c, n, s in rows:
+        for i in range(n):
+            found.append((before, int(c * alpha), s if i == 0 or all_strided else 1))
+            before = int(c * alpha)
+    return found
+
+
 @exercise
 def check_v1_blocks(blocks: Callable[[], Iterable] | Iterable) -> None:
     """Check the 13 blocks of a MobileNetV1 of width 0.5.
@@ -87,24 +96,16 @@ def check_v1_blocks(blocks: Callable[[], Iterable] | Iterable) -> None:
     )
     right = [tuple(block) for block in specs.v1_blocks(0.5)]
 
-    def walk(rows: Iterable[tuple[int, int, int]], first: int, alpha: float, all_strided: bool = False) -> list[tuple]:
-        found, before = [], first
-        for c, n, s in rows:
-            for i in range(n):
-                found.append((before, int(c * alpha), s if i == 0 or all_strided else 1))
-                before = int(c * alpha)
-        return found
-
     spec = [tuple(row) for row in specs.V1_SPEC]
     mistakes = [
-        ("This is width 1. At 0.5 every layer has half the channels.", walk(spec, 32, 1.0)),
-        ("The stem is scaled too: what does the first block read?", walk(spec, 32, 0.5)),
-        ("The first block reads what the stem writes, not the image's channels.", walk(spec, 3, 0.5)),
+        ("This is width 1. At 0.5 every layer has half the channels.", _walk(spec, 32, 1.0)),
+        ("The stem is scaled too: what does the first block read?", _walk(spec, 32, 0.5)),
+        ("The first block reads what the stem writes, not the image's channels.", _walk(spec, 3, 0.5)),
         (
             "You trusted table 1's last stride. What is its output size, and what does the next layer read?",
             [*right[:-1], (*right[-1][:2], 2)],
         ),
-        ("A row comes only once where the table says five times.", walk([(c, 1, s) for c, n, s in spec], 16, 0.5)),
+        ("A row comes only once where the table says five times.", _walk([(c, 1, s) for c, n, s in spec], 16, 0.5)),
         ("The first number of a row is what comes in, the second what goes out.", [(b, a, s) for a, b, s in right]),
         ("The stem is among the rows; the question is for the separable blocks.", [(3, 16, 2), *right]),
         (

@@ -10,6 +10,27 @@ from .compare import Case
 from .verdicts import exercise, praise
 
 
+def _upto(n: int, d: int) -> float:
+    return sum(math.comb(n, i) for i in range(d)) / 2**n
+
+
+LOST_SHARE_MISTAKES = [
+    ("Your function is right for d = 2 and does not look at d.", lambda n, d=2: (n + 1) / 2**n),
+    ('This is "at most d". Fewer than d stops one earlier.', lambda n, d=2: _upto(n, d + 1)),
+    (
+        "This is for exactly one number of active channels; add up all that are fewer than d.",
+        lambda n, d=2: math.comb(n, d - 1) / 2**n,
+    ),
+    ("This is for exactly d active channels.", lambda n, d=2: math.comb(n, d) / 2**n),
+    ("This is the share that survives.", lambda n, d=2: 1 - _upto(n, d)),
+    ("This is the share where no channel is active at all.", lambda n, d=2: 1 / 2**n),
+    ("The case without any active channel is missing.", lambda n, d=2: _upto(n, d) - 1 / 2**n),
+    ("These are counts. Of how many patterns of signs altogether?", lambda n, d=2: _upto(n, d) * 2**n),
+    ("Which channels are active matters: one of n can be chosen in n ways.", lambda n, d=2: d / 2**n),
+    ("Give a share from 0 to 1, not per cent.", lambda n, d=2: 100 * _upto(n, d)),
+]
+
+
 @exercise
 def check_lost_share(function: Callable[..., float]) -> None:
     """Check a function for the share of points that ReLU leaves with fewer than d active channels of n.
@@ -32,29 +53,26 @@ def check_lost_share(function: Callable[..., float]) -> None:
         ...
     mobilenet_lib.checks.CheckFailed: Your function is right for d = 2 and does not look at d.
     """
-
-    def upto(n: int, d: int) -> float:
-        return sum(math.comb(n, i) for i in range(d)) / 2**n
-
-    cases = [Case((n,), upto(n, 2), f"n={n}") for n in (2, 3, 10)]
-    cases += [Case((n, d), upto(n, d), f"n={n}, d={d}") for n, d in ((5, 2), (5, 1), (5, 3), (3, 4), (12, 4))]
-    mistakes = [
-        ("Your function is right for d = 2 and does not look at d.", lambda n, d=2: (n + 1) / 2**n),
-        ('This is "at most d". Fewer than d stops one earlier.', lambda n, d=2: upto(n, d + 1)),
-        (
-            "This is for exactly one number of active channels; add up all that are fewer than d.",
-            lambda n, d=2: math.comb(n, d - 1) / 2**n,
-        ),
-        ("This is for exactly d active channels.", lambda n, d=2: math.comb(n, d) / 2**n),
-        ("This is the share that survives.", lambda n, d=2: 1 - upto(n, d)),
-        ("This is the share where no channel is active at all.", lambda n, d=2: 1 / 2**n),
-        ("The case without any active channel is missing.", lambda n, d=2: upto(n, d) - 1 / 2**n),
-        ("These are counts. Of how many patterns of signs altogether?", lambda n, d=2: upto(n, d) * 2**n),
-        ("Which channels are active matters: one of n can be chosen in n ways.", lambda n, d=2: d / 2**n),
-        ("Give a share from 0 to 1, not per cent.", lambda n, d=2: 100 * upto(n, d)),
-    ]
-    compare.function(function, cases, mistakes, "Count the patterns of signs with 0, 1, ... active channels.")
+    cases = [Case((n,), _upto(n, 2), f"n={n}") for n in (2, 3, 10)]
+    cases += [Case((n, d), _upto(n, d), f"n={n}, d={d}") for n, d in ((5, 2), (5, 1), (5, 3), (3, 4), (12, 4))]
+    compare.function(
+        function, cases, LOST_SHARE_MISTAKES, "Count the patterns of signs with 0, 1, ... active channels."
+    )
     praise("the share of points that ReLU makes unrecoverable, for any n and d.")
+
+
+STEP_MISTAKES = [
+    ("Count the gaps, not the levels: five fence posts have four gaps between them.", lambda t, b: t / 2**b),
+    ("Your function is for 8 bits only.", lambda t, b: t / 255),
+    ("Your function is for a range up to 6 only.", lambda t, b: 6 / (2**b - 1)),
+    ("The bits are not the levels: each bit doubles their number.", lambda t, b: t / b),
+    ("This is the largest error of rounding. The step is twice that.", lambda t, b: t / (2**b - 1) / 2),
+    ("Upside down: more levels make a smaller step.", lambda t, b: (2**b - 1) / t),
+    ("No bit is needed for a sign: nothing is below 0.", lambda t, b: t / (2 ** (b - 1) - 1) if b > 1 else t),
+    ("No bit is needed for a sign: nothing is below 0.", lambda t, b: t / 2 ** (b - 1)),
+    ("Two levels have one gap between them: one fewer, not one more.", lambda t, b: t / (2**b + 1)),
+    ("That is the number of gaps. How wide is one?", lambda t, b: 2**b - 1),
+]
 
 
 @exercise
@@ -83,17 +101,5 @@ def check_step(function: Callable[[float, int], float]) -> None:
         Case((top, bits), top / (2**bits - 1), f"top={top}, bits={bits}")
         for top, bits in ((6.0, 8), (60.0, 8), (6.0, 4), (1.0, 1))
     ]
-    mistakes = [
-        ("Count the gaps, not the levels: five fence posts have four gaps between them.", lambda t, b: t / 2**b),
-        ("Your function is for 8 bits only.", lambda t, b: t / 255),
-        ("Your function is for a range up to 6 only.", lambda t, b: 6 / (2**b - 1)),
-        ("The bits are not the levels: each bit doubles their number.", lambda t, b: t / b),
-        ("This is the largest error of rounding. The step is twice that.", lambda t, b: t / (2**b - 1) / 2),
-        ("Upside down: more levels make a smaller step.", lambda t, b: (2**b - 1) / t),
-        ("No bit is needed for a sign: nothing is below 0.", lambda t, b: t / (2 ** (b - 1) - 1) if b > 1 else t),
-        ("No bit is needed for a sign: nothing is below 0.", lambda t, b: t / 2 ** (b - 1)),
-        ("Two levels have one gap between them: one fewer, not one more.", lambda t, b: t / (2**b + 1)),
-        ("That is the number of gaps. How wide is one?", lambda t, b: 2**b - 1),
-    ]
-    compare.function(function, cases, mistakes, "Draw the levels for 1 and for 2 bits.")
+    compare.function(function, cases, STEP_MISTAKES, "Draw the levels for 1 and for 2 bits.")
     praise("the range, divided by the number of gaps.")

@@ -18,6 +18,32 @@ def _break_even(channels: int, kernel_size: int) -> float:
     return kernel_size**2 * channels / (2 * channels + kernel_size**2)
 
 
+def _with_standard_middle(c: int, k: int) -> float:
+    return (math.sqrt(1 + k**4) - 1) / k**2  # t·2C² + (tC)²k² = k²C²
+
+
+BREAK_EVEN_MISTAKES = [
+    (
+        "The depthwise layer is left out. It matters least in wide layers: this is the limit for very many channels.",
+        lambda c, k: k**2 / 2,
+    ),
+    ("One of the two pointwise layers is left out.", lambda c, k: k**2 * c / (c + k**2)),
+    ("Both pointwise layers are left out, and they are most of the block.", lambda c, k: c),
+    ("The kernel has two sides: square it.", lambda c, k: k * c / (2 * c + k)),
+    (
+        "Upside down: divide the standard convolution by what the block costs for t = 1.",
+        lambda c, k: 1 / _break_even(c, k),
+    ),
+    ("The middle is taken for a standard convolution; its filters read one channel each.", _with_standard_middle),
+    ("Your function is for a 3x3 kernel only.", lambda c, k: _break_even(c, 3)),
+    ("Your function is for 24 channels only.", lambda c, k: _break_even(24, k)),
+    (
+        "These are the channels of the middle. t says how many times the input that is.",
+        lambda c, k: c * _break_even(c, k),
+    ),
+]
+
+
 @exercise
 def check_break_even(answer: Callable[[int, int], float] | float) -> None:
     """Check at which expansion an inverted residual costs as much as the standard convolution with the same ends.
@@ -41,31 +67,6 @@ def check_break_even(answer: Callable[[int, int], float] | float) -> None:
     mobilenet_lib.checks.CheckFailed: The depthwise layer is left out. It matters least in wide layers: this is the \
 limit for very many channels.
     """
-
-    def with_standard_middle(c: int, k: int) -> float:
-        return (math.sqrt(1 + k**4) - 1) / k**2  # t·2C² + (tC)²k² = k²C²
-
-    mistakes = [
-        (
-            "The depthwise layer is left out. It matters least in wide layers: this is the limit for very many "
-            "channels.",
-            lambda c, k: k**2 / 2,
-        ),
-        ("One of the two pointwise layers is left out.", lambda c, k: k**2 * c / (c + k**2)),
-        ("Both pointwise layers are left out, and they are most of the block.", lambda c, k: c),
-        ("The kernel has two sides: square it.", lambda c, k: k * c / (2 * c + k)),
-        (
-            "Upside down: divide the standard convolution by what the block costs for t = 1.",
-            lambda c, k: 1 / _break_even(c, k),
-        ),
-        ("The middle is taken for a standard convolution; its filters read one channel each.", with_standard_middle),
-        ("Your function is for a 3x3 kernel only.", lambda c, k: _break_even(c, 3)),
-        ("Your function is for 24 channels only.", lambda c, k: _break_even(24, k)),
-        (
-            "These are the channels of the middle. t says how many times the input that is.",
-            lambda c, k: c * _break_even(c, k),
-        ),
-    ]
     if callable(answer):
         cases = [
             Case((c, k), _break_even(c, k), f"channels={c}, kernel_size={k}")
@@ -76,11 +77,11 @@ limit for very many channels.
         look = (
             "Write down the block's MACs for one pixel, set them equal to the standard convolution's, and solve for t."
         )
-        compare.function(answer, cases, [*mistakes, *rounded], look)
+        compare.function(answer, cases, [*BREAK_EVEN_MISTAKES, *rounded], look)
     else:
         value, right = compare.real("t", answer), _break_even(24, 3)
         if not math.isclose(value, right, rel_tol=5e-3):
-            for hint, wrong in mistakes:
+            for hint, wrong in BREAK_EVEN_MISTAKES:
                 if math.isclose(value, wrong(24, 3), rel_tol=5e-3):
                     raise CheckFailed(hint)
             if value in (math.floor(right), math.ceil(right)):
@@ -88,6 +89,29 @@ limit for very many channels.
             dearer = "more" if value > right else "less"
             raise CheckFailed(f"With this t the block costs {dearer} than the standard convolution.")
     praise("above it the block is the dearer one. With a 3x3 kernel, MobileNetV2's 6 always lies above it.")
+
+
+def _rule(i: int, o: int, s: int) -> bool:
+    return s == 1 and i == o
+
+
+RULE_MISTAKES = [
+    ("The stride is one condition. What else must agree before two tensors can be added?", lambda i, o, s: s == 1),
+    ("The channels are one condition. What does the stride do to the map?", lambda i, o, s: i == o),
+    ("Either condition alone is not enough: both must hold.", lambda i, o, s: s == 1 or i == o),
+    ("The sum does not exist in every block: look at the shapes.", lambda i, o, s: True),
+    ("Some blocks do have it.", lambda i, o, s: False),
+    ("The wrong way round: your function says when there is none.", lambda i, o, s: not _rule(i, o, s)),
+    (
+        "A narrower input cannot be added either: the channels must agree exactly.",
+        lambda i, o, s: s == 1 and i <= o,
+    ),
+    ("A wider input cannot be added either: the channels must agree exactly.", lambda i, o, s: s == 1 and i >= o),
+    (
+        "With stride 2 the map is halved, with stride 1 it is not. Which fits the input?",
+        lambda i, o, s: s == 2 and i == o,
+    ),
+]
 
 
 @exercise
@@ -111,36 +135,17 @@ def check_residual_rule(function: Callable[[int, int, int], bool]) -> None:
         ...
     mobilenet_lib.checks.CheckFailed: The stride is one condition. What else must agree before two tensors can be added?
     """
-
-    def rule(i: int, o: int, s: int) -> bool:
-        return s == 1 and i == o
-
     cases = [
-        Case((i, o, s), rule(i, o, s), f"{i} channels in, {o} out, stride {s}")
+        Case((i, o, s), _rule(i, o, s), f"{i} channels in, {o} out, stride {s}")
         for i, o, s in itertools.product((16, 24, 32), (16, 24, 32), (1, 2))
-    ]
-    mistakes = [
-        ("The stride is one condition. What else must agree before two tensors can be added?", lambda i, o, s: s == 1),
-        ("The channels are one condition. What does the stride do to the map?", lambda i, o, s: i == o),
-        ("Either condition alone is not enough: both must hold.", lambda i, o, s: s == 1 or i == o),
-        ("The sum does not exist in every block: look at the shapes.", lambda i, o, s: True),
-        ("Some blocks do have it.", lambda i, o, s: False),
-        ("The wrong way round: your function says when there is none.", lambda i, o, s: not rule(i, o, s)),
-        (
-            "A narrower input cannot be added either: the channels must agree exactly.",
-            lambda i, o, s: s == 1 and i <= o,
-        ),
-        ("A wider input cannot be added either: the channels must agree exactly.", lambda i, o, s: s == 1 and i >= o),
-        (
-            "With stride 2 the map is halved, with stride 1 it is not. Which fits the input?",
-            lambda i, o, s: s == 2 and i == o,
-        ),
     ]
     for case in cases:
         result = compare.call(function, case.args, case.shown)
         if not isinstance(result, (bool, int)) and type(result).__name__ not in ("bool_", "bool"):
             raise CheckFailed(f"Your function should return True or False; for {case.shown} it returns {result!r}.")
-    compare.function(lambda *args: int(bool(function(*args))), cases, mistakes, "Compare the two shapes.", given=False)
+    compare.function(
+        lambda *args: int(bool(function(*args))), cases, RULE_MISTAKES, "Compare the two shapes.", given=False
+    )
     praise("the residual exists exactly where both tensors have one shape.")
 
 

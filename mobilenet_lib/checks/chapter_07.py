@@ -13,6 +13,52 @@ from .compare import Case
 from .verdicts import exercise, praise, unfinished
 
 
+def _walk(rows: Iterable, first: int = 32, strides: str = "first", inputs: str = "chain") -> list[tuple]:
+    found, before = [], first
+    for t, c, n, s in rows:
+        entering = before
+        for i in range(n):
+            stride = s if strides == "all" or (i == 0 if strides == "first" else i == n - 1) else 1
+            found.append((entering if inputs == "row" else before, t, c, stride))
+            before = c
+    return found
+
+
+OTHER_TABLE = [specs.V2Row(1, 16, 1, 1), specs.V2Row(6, 24, 3, 2), specs.V2Row(4, 40, 2, 1)]
+
+
+TABLE2_MISTAKES = [
+    (
+        "Every block of a row has its stride. Only the first one halves the map.",
+        lambda rows: _walk(rows, strides="all"),
+    ),
+    ("The stride belongs to the first block of a row, not to the last.", lambda rows: _walk(rows, strides="last")),
+    ("The blocks of a row after its first one read the row's own channels.", lambda rows: _walk(rows, inputs="row")),
+    ("The first block reads the stem's channels, not the image's.", lambda rows: _walk(rows, first=3)),
+    (
+        "The first block reads the stem's channels, and those are more than it writes.",
+        lambda rows: _walk(rows, first=16),
+    ),
+    (
+        "The first row has an expansion of its own: read t from each row.",
+        lambda rows: [(i, 6, o, s) for i, _, o, s in _walk(rows)],
+    ),
+    (
+        "The second number is t itself, not the width of the middle.",
+        lambda rows: [(i, t * i, o, s) for i, t, o, s in _walk(rows)],
+    ),
+    (
+        "The order is (in_channels, expansion, out_channels, stride).",
+        lambda rows: [(t, i, o, s) for i, t, o, s in _walk(rows)],
+    ),
+    (
+        "The order is (in_channels, expansion, out_channels, stride).",
+        lambda rows: [(i, o, t, s) for i, t, o, s in _walk(rows)],
+    ),
+    ("The strides are missing.", lambda rows: [(i, t, o, 1) for i, t, o, _ in _walk(rows)]),
+]
+
+
 @exercise
 def check_table2(function: Callable[[Sequence[tuple[int, int, int, int]]], Iterable]) -> None:
     """Check a function that expands the rows of the V2 paper's table 2 into single blocks.
@@ -36,60 +82,51 @@ def check_table2(function: Callable[[Sequence[tuple[int, int, int, int]]], Itera
         ...
     mobilenet_lib.checks.CheckFailed: There are too few rows. Does each row of the table come as often as it says?
     """
-
-    def walk(rows: Iterable, first: int = 32, strides: str = "first", inputs: str = "chain") -> list[tuple]:
-        found, before = [], first
-        for t, c, n, s in rows:
-            entering = before
-            for i in range(n):
-                stride = s if strides == "all" or (i == 0 if strides == "first" else i == n - 1) else 1
-                found.append((entering if inputs == "row" else before, t, c, stride))
-                before = c
-        return found
-
-    other = [specs.V2Row(1, 16, 1, 1), specs.V2Row(6, 24, 3, 2), specs.V2Row(4, 40, 2, 1)]
-    mistakes = [
-        (
-            "Every block of a row has its stride. Only the first one halves the map.",
-            lambda rows: walk(rows, strides="all"),
-        ),
-        ("The stride belongs to the first block of a row, not to the last.", lambda rows: walk(rows, strides="last")),
-        ("The blocks of a row after its first one read the row's own channels.", lambda rows: walk(rows, inputs="row")),
-        ("The first block reads the stem's channels, not the image's.", lambda rows: walk(rows, first=3)),
-        (
-            "The first block reads the stem's channels, and those are more than it writes.",
-            lambda rows: walk(rows, first=16),
-        ),
-        (
-            "The first row has an expansion of its own: read t from each row.",
-            lambda rows: [(i, 6, o, s) for i, _, o, s in walk(rows)],
-        ),
-        (
-            "The second number is t itself, not the width of the middle.",
-            lambda rows: [(i, t * i, o, s) for i, t, o, s in walk(rows)],
-        ),
-        (
-            "The order is (in_channels, expansion, out_channels, stride).",
-            lambda rows: [(t, i, o, s) for i, t, o, s in walk(rows)],
-        ),
-        (
-            "The order is (in_channels, expansion, out_channels, stride).",
-            lambda rows: [(i, o, t, s) for i, t, o, s in walk(rows)],
-        ),
-        ("The strides are missing.", lambda rows: [(i, t, o, 1) for i, t, o, _ in walk(rows)]),
-    ]
-    tables = [("table 2", specs.V2_SPEC), ("another table", other)]
+    tables = [("table 2", specs.V2_SPEC), ("another table", OTHER_TABLE)]
     got = [
         compare.rows(compare.call(function, (rows,), name), 4, "(in, expansion, out, stride)") for name, rows in tables
     ]
-    for hint, wrong in mistakes:
-        if got == [wrong(rows) for _, rows in tables] != [walk(rows) for _, rows in tables]:
+    for hint, wrong in TABLE2_MISTAKES:
+        if got == [wrong(rows) for _, rows in tables] != [_walk(rows) for _, rows in tables]:
             raise CheckFailed(hint)
     for (name, rows), found in zip(tables, got, strict=True):
-        if name != "table 2" and found == walk(specs.V2_SPEC):
+        if name != "table 2" and found == _walk(specs.V2_SPEC):
             raise CheckFailed("Your function gives table 2's blocks for any table. Use the rows that it is given.")
-        compare.table(found, walk(rows), [(hint, wrong(rows)) for hint, wrong in mistakes])
+        compare.table(found, _walk(rows), [(hint, wrong(rows)) for hint, wrong in TABLE2_MISTAKES])
     praise("each block reads what the one before it wrote.")
+
+
+def _read(layer: Layer) -> int:
+    return layer.in_channels * math.prod(layer.in_size)
+
+
+def _both(layer: Layer) -> int:
+    return _read(layer) + layer.activations
+
+
+def _over(value: Callable[[Layer], float], factor: float = 2, join: Callable = max) -> Callable[[list[Layer]], float]:
+    return lambda layers: factor * join(value(layer) for layer in layers)
+
+
+ALONE = "This is one tensor alone, the largest. A convolution needs its input and its output at once."
+
+
+UNIT = "Give bytes, not kB or MB."
+
+
+PEAK_MISTAKES = [
+    (ALONE, _over(lambda layer: layer.activations)),
+    (ALONE, _over(_read)),
+    ("These are numbers, not bytes: each takes 16 bits.", _over(_both, 1)),
+    ("This is for 32 bits a number; here each takes 16.", _over(_both, 4)),
+    ("These are bits. How many are in a byte?", _over(_both, 16)),
+    ("Two slips: one tensor alone, and numbers instead of bytes.", _over(lambda layer: layer.activations, 1)),
+    ("Two slips: one tensor alone, and 32 bits a number.", _over(lambda layer: layer.activations, 4)),
+    ("The weights are in it; count the maps only.", _over(lambda layer: _both(layer) + layer.weights)),
+    ("This is the sum over all layers. What must be there at one moment?", _over(_both, join=sum)),
+    ("This is the sum over all layers. What must be there at one moment?", _over(lambda x: x.activations, join=sum)),
+    *((UNIT, _over(_both, 2 / size)) for size in (10**3, 2**10, 10**6, 2**20)),
+]
 
 
 @exercise
@@ -120,33 +157,6 @@ def check_peak(answer: object) -> None:
     mobilenet_lib.checks.CheckFailed: This is one tensor alone, the largest. A convolution needs its input and its \
 output at once.
     """
-
-    def read(layer: Layer) -> int:
-        return layer.in_channels * math.prod(layer.in_size)
-
-    def both(layer: Layer) -> int:
-        return read(layer) + layer.activations
-
-    def over(
-        value: Callable[[Layer], float], factor: float = 2, join: Callable = max
-    ) -> Callable[[list[Layer]], float]:
-        return lambda layers: factor * join(value(layer) for layer in layers)
-
-    alone = "This is one tensor alone, the largest. A convolution needs its input and its output at once."
-    unit = "Give bytes, not kB or MB."
-    mistakes = [
-        (alone, over(lambda layer: layer.activations)),
-        (alone, over(read)),
-        ("These are numbers, not bytes: each takes 16 bits.", over(both, 1)),
-        ("This is for 32 bits a number; here each takes 16.", over(both, 4)),
-        ("These are bits. How many are in a byte?", over(both, 16)),
-        ("Two slips: one tensor alone, and numbers instead of bytes.", over(lambda layer: layer.activations, 1)),
-        ("Two slips: one tensor alone, and 32 bits a number.", over(lambda layer: layer.activations, 4)),
-        ("The weights are in it; count the maps only.", over(lambda layer: both(layer) + layer.weights)),
-        ("This is the sum over all layers. What must be there at one moment?", over(both, join=sum)),
-        ("This is the sum over all layers. What must be there at one moment?", over(lambda x: x.activations, join=sum)),
-        *((unit, over(both, 2 / size)) for size in (10**3, 2**10, 10**6, 2**20)),
-    ]
     networks = [
         ("MobileNetV2", cost.mobilenet_v2_layers()),
         ("MobileNetV2 of width 0.35 at 96x96", cost.mobilenet_v2_layers(0.35, 96)),
@@ -162,11 +172,11 @@ output at once.
             raise CheckFailed("Swapped: give the block first, then the bytes.")
         unfinished(size)
         peaks.append(compare.real("The size", size))
-        cases.append(Case((layers,), over(both)(layers), name))
-        places.append((place, max(layers, key=both).name))
+        cases.append(Case((layers,), _over(_both)(layers), name))
+        places.append((place, max(layers, key=_both).name))
     known = iter(peaks)
     look = "For each convolution, add up the numbers that go in and come out, and take the largest sum."
-    compare.function(lambda layers: next(known), cases, mistakes, look, tolerance=1e-4)
+    compare.function(lambda layers: next(known), cases, PEAK_MISTAKES, look, tolerance=1e-4)
     for place, name in places:
         _check_place(place, name)
     praise(f"the peak is in {places[0][1]}: {int(cases[0].right):,} bytes.")

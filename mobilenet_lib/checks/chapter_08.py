@@ -24,6 +24,9 @@ from .verdicts import NotYet, exercise, joined, praise, sentence, unfinished
 DECODED = ("block", "repeats", "kernel_size", "stride", "expansion", "channels")
 
 
+OTHER_ORDER = "Here the parts stand in another order: go by the letter, not by the place."
+
+
 @exercise
 def check_decoder(function: Callable[[str], dict]) -> None:
     """Check a function that decodes timm's architecture strings; timm's own decoder says what is right.
@@ -52,15 +55,14 @@ def check_decoder(function: Callable[[str], dict]) -> None:
     """
     if not callable(function):
         raise CheckFailed("Pass the function itself, without calling it: its name, and no brackets behind it.")
-    order = "Here the parts stand in another order: go by the letter, not by the place."
     cases = [
         *((string, "") for string in _strings_of("_gen_mobilenet_v2")),
         *((string, "") for string in _strings_of("_gen_mobilenet_v1")),
         ("ir_r12_k5_s1_e4_c1280", "This one is made up, and its numbers are long."),
         ("ir_r3_k5_s2_e6_c40_se0.25", "This one has a part more, and se is not the stride."),
         ("ir_r2_k3_s1_e3_c40_nsw_noskip", "This one has parts that are no numbers; go on to the next part there."),
-        ("ir_c96_e6_s2_k7_r4", order),
-        ("dsa_c48_s2_r2_k5", order),
+        ("ir_c96_e6_s2_k7_r4", OTHER_ORDER),
+        ("dsa_c48_s2_r2_k5", OTHER_ORDER),
     ]
     answers = []
     for string, look in cases:
@@ -86,6 +88,43 @@ def check_decoder(function: Callable[[str], dict]) -> None:
                 why = why or _without_e(string, key) or look or f"Look at {key} again."
                 raise CheckFailed(f"{why} For {string!r} you give {key}={answer[key]!r}.")
     praise(f"you read {len(cases)} strings as timm's own decoder does.")
+
+
+def _wrong_walk(**slips: Any) -> Callable[[Sequence[int], int], list[tuple]]:
+    return lambda strides, limit: walk_strides(strides, limit, **slips)
+
+
+EVERY = "The dilation grows at every block behind the limit. Only a block that loses a stride multiplies it."
+
+
+WALK_MISTAKES = [
+    (
+        "The block that loses its stride is dilated itself. It still reads a map of the old density: which blocks "
+        "do not?",
+        _wrong_walk(own=True),
+    ),
+    ("The stem in front of the blocks has a stride already: the walk does not begin at 1.", _wrong_walk(reached=1)),
+    (EVERY, _wrong_walk(every="behind")),
+    (EVERY, _wrong_walk(every="behind", own=True)),
+    (EVERY, _wrong_walk(every="at")),
+    (EVERY, _wrong_walk(every="at", own=True)),
+    ("The stride is still there: where it becomes a dilation, it must go.", _wrong_walk(keep=True)),
+    ("The stride is still there: where it becomes a dilation, it must go.", _wrong_walk(keep=True, own=True)),
+    ("The limit itself may be reached; only what would go beyond it is changed.", _wrong_walk(beyond=operator.ge)),
+    ("Nothing is changed. Where does the running stride pass the limit?", lambda s, limit: [(x, 1) for x in s]),
+    ("The strides go, but no block is dilated in their place.", _wrong_walk(grow=lambda dilation, stride: 1)),
+    (
+        "A second lost stride adds to the first: the dilation is multiplied, not set anew.",
+        _wrong_walk(grow=lambda d, s: s),
+    ),
+    ("The dilation is multiplied by the lost stride; nothing is added to it.", _wrong_walk(grow=operator.add)),
+    ("The dilation is multiplied by the lost stride; nothing is added to it.", _wrong_walk(grow=lambda d, s: d + 1)),
+    ("The order in a pair is (stride, dilation).", lambda *a: [pair[::-1] for pair in walk_strides(*a)]),
+    (
+        "Only lost strides are in the list; every block has a pair.",
+        lambda *a: [x for x in walk_strides(*a) if x[1] > 1],
+    ),
+]
 
 
 @exercise
@@ -119,44 +158,12 @@ def check_stride_walk(function: Callable[[Sequence[int], int], Iterable]) -> Non
     cases = [((s, limit), f"{name} at output stride {limit}") for limit in (32, 16, 8) for name, s in networks.items()]
     cases.append((([2, 1, 2, 2, 1, 2, 1], 4), "the strides 2, 1, 2, 2, 1, 2, 1 at output stride 4"))
 
-    def wrong(**slips: Any) -> Callable[[Sequence[int], int], list[tuple]]:
-        return lambda strides, limit: walk_strides(strides, limit, **slips)
-
-    every = "The dilation grows at every block behind the limit. Only a block that loses a stride multiplies it."
-    mistakes = [
-        (
-            "The block that loses its stride is dilated itself. It still reads a map of the old density: which blocks "
-            "do not?",
-            wrong(own=True),
-        ),
-        ("The stem in front of the blocks has a stride already: the walk does not begin at 1.", wrong(reached=1)),
-        (every, wrong(every="behind")),
-        (every, wrong(every="behind", own=True)),
-        (every, wrong(every="at")),
-        (every, wrong(every="at", own=True)),
-        ("The stride is still there: where it becomes a dilation, it must go.", wrong(keep=True)),
-        ("The stride is still there: where it becomes a dilation, it must go.", wrong(keep=True, own=True)),
-        ("The limit itself may be reached; only what would go beyond it is changed.", wrong(beyond=operator.ge)),
-        ("Nothing is changed. Where does the running stride pass the limit?", lambda s, limit: [(x, 1) for x in s]),
-        ("The strides go, but no block is dilated in their place.", wrong(grow=lambda dilation, stride: 1)),
-        (
-            "A second lost stride adds to the first: the dilation is multiplied, not set anew.",
-            wrong(grow=lambda d, s: s),
-        ),
-        ("The dilation is multiplied by the lost stride; nothing is added to it.", wrong(grow=operator.add)),
-        ("The dilation is multiplied by the lost stride; nothing is added to it.", wrong(grow=lambda d, s: d + 1)),
-        ("The order in a pair is (stride, dilation).", lambda *a: [pair[::-1] for pair in walk_strides(*a)]),
-        (
-            "Only lost strides are in the list; every block has a pair.",
-            lambda *a: [x for x in walk_strides(*a) if x[1] > 1],
-        ),
-    ]
     # each call has a list of its own: a walk may change the one it is given
     got = [compare.call(function, ([*strides], limit), shown) for (strides, limit), shown in cases]
     got = [compare.rows(rows, 2, "(stride, dilation)") for rows in got]
     truths = [walk_strides(*args) for args, _ in cases]
     if got != truths:
-        for hint, mistaken in mistakes:
+        for hint, mistaken in WALK_MISTAKES:
             if got == [mistaken(*args) for args, _ in cases]:
                 raise CheckFailed(hint)
     for (args, shown), rows, truth in zip(cases, got, truths, strict=True):

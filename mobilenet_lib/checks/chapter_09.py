@@ -13,6 +13,57 @@ from .compare import Case
 from .verdicts import exercise, praise
 
 
+def _moved(layer: Layer, batch: int, read: int = 1, weights: int = 1, written: int = 1) -> int:
+    maps = read * layer.in_channels * math.prod(layer.in_size) + written * layer.activations
+    return 4 * (batch * maps + weights * layer.weights)
+
+
+def _without(**parts: int) -> Callable[[Layer, int], float]:
+    return lambda layer, batch: batch * layer.macs / _moved(layer, batch, **parts)
+
+
+def _times(factor: float) -> Callable[[Layer, int], float]:
+    return lambda layer, batch: factor * roofline.intensity(layer, batch)
+
+
+def _at_output_size(layer: Layer, batch: int) -> float:
+    return roofline.intensity(layer._replace(in_size=layer.out_size), batch)
+
+
+def _with_norm(layer: Layer, batch: int) -> float:
+    return batch * layer.macs / (_moved(layer, batch, weights=0) + 4 * layer.params)
+
+
+INTENSITY_MISTAKES = [
+    ("These are MACs for each number. How many bytes has a float32?", _times(4)),
+    ("These are MACs for each bit. Divide by bytes.", _times(1 / 8)),
+    ("This counts operations, two for a MAC. The book counts MACs.", _times(2)),
+    ("Only the output is counted. The input and the weights have to be read.", _without(read=0, weights=0)),
+    (
+        "Only the output is counted. The input and the weights have to be read.",
+        lambda layer, batch: layer.macs / (4 * layer.activations),
+    ),
+    ("The output is missing: it has to be written.", _without(written=0)),
+    ("The input is missing: it has to be read.", _without(read=0)),
+    ("The weights are missing: they have to be read, too.", _without(weights=0)),
+    (
+        "The batch cancels in your function. The maps grow with it. Do the weights?",
+        lambda layer, batch: layer.macs / _moved(layer, 1),
+    ),
+    (
+        "The bytes grow with the batch in your function, and the MACs do not.",
+        lambda layer, batch: layer.macs / _moved(layer, batch),
+    ),
+    (
+        "The MACs grow with the batch in your function, and the bytes do not.",
+        lambda layer, batch: batch * layer.macs / _moved(layer, 1),
+    ),
+    ("Upside down: these are bytes for each MAC.", lambda layer, batch: 1 / roofline.intensity(layer, batch)),
+    ("With a stride the input is larger than the output.", _at_output_size),
+    ("BatchNorm's numbers are in it. The convolution alone has layer.weights.", _with_norm),
+]
+
+
 @exercise
 def check_intensity(function: Callable[[Layer, int], float]) -> None:
     """Check a function for the arithmetic intensity of a layer: MACs for each byte that has to move.
@@ -46,52 +97,40 @@ def check_intensity(function: Callable[[Layer, int], float]) -> None:
         for row in rows
     ]
 
-    def moved(layer: Layer, batch: int, read: int = 1, weights: int = 1, written: int = 1) -> int:
-        maps = read * layer.in_channels * math.prod(layer.in_size) + written * layer.activations
-        return 4 * (batch * maps + weights * layer.weights)
-
-    def without(**parts: int) -> Callable[[Layer, int], float]:
-        return lambda layer, batch: batch * layer.macs / moved(layer, batch, **parts)
-
-    def times(factor: float) -> Callable[[Layer, int], float]:
-        return lambda layer, batch: factor * roofline.intensity(layer, batch)
-
-    def at_output_size(layer: Layer, batch: int) -> float:
-        return roofline.intensity(layer._replace(in_size=layer.out_size), batch)
-
-    def with_norm(layer: Layer, batch: int) -> float:
-        return batch * layer.macs / (moved(layer, batch, weights=0) + 4 * layer.params)
-
-    mistakes = [
-        ("These are MACs for each number. How many bytes has a float32?", times(4)),
-        ("These are MACs for each bit. Divide by bytes.", times(1 / 8)),
-        ("This counts operations, two for a MAC. The book counts MACs.", times(2)),
-        ("Only the output is counted. The input and the weights have to be read.", without(read=0, weights=0)),
-        (
-            "Only the output is counted. The input and the weights have to be read.",
-            lambda layer, batch: layer.macs / (4 * layer.activations),
-        ),
-        ("The output is missing: it has to be written.", without(written=0)),
-        ("The input is missing: it has to be read.", without(read=0)),
-        ("The weights are missing: they have to be read, too.", without(weights=0)),
-        (
-            "The batch cancels in your function. The maps grow with it. Do the weights?",
-            lambda layer, batch: layer.macs / moved(layer, 1),
-        ),
-        (
-            "The bytes grow with the batch in your function, and the MACs do not.",
-            lambda layer, batch: layer.macs / moved(layer, batch),
-        ),
-        (
-            "The MACs grow with the batch in your function, and the bytes do not.",
-            lambda layer, batch: batch * layer.macs / moved(layer, 1),
-        ),
-        ("Upside down: these are bytes for each MAC.", lambda layer, batch: 1 / roofline.intensity(layer, batch)),
-        ("With a stride the input is larger than the output.", at_output_size),
-        ("BatchNorm's numbers are in it. The convolution alone has layer.weights.", with_norm),
-    ]
-    compare.function(function, cases, mistakes, "Count the numbers in three tensors: input, weights, output.")
+    compare.function(function, cases, INTENSITY_MISTAKES, "Count the numbers in three tensors: input, weights, output.")
     praise("a depthwise layer has little work for each byte, and a larger batch changes almost nothing about it.")
+
+
+def _least(macs: float, moved: float, peak: float, bandwidth: float) -> float:
+    return 1000 * max(macs / peak, moved / bandwidth)
+
+
+LEAST_TIME_MISTAKES = [
+    (
+        "The two times are added. A machine computes while it moves, so one of them hides behind the other.",
+        lambda macs, moved, peak, bandwidth: 1000 * (macs / peak + moved / bandwidth),
+    ),
+    (
+        "This is the shorter of the two times. The layer is done when both are over.",
+        lambda macs, moved, peak, bandwidth: 1000 * min(macs / peak, moved / bandwidth),
+    ),
+    ("Only the arithmetic is counted; the bytes take time, too.", lambda macs, moved, peak, b: 1000 * macs / peak),
+    ("Only the bytes are counted; the arithmetic takes time, too.", lambda macs, moved, p, b: 1000 * moved / b),
+    ("These are seconds, and milliseconds are asked for.", lambda *all_: _least(*all_) / 1000),
+    ("These are microseconds, and milliseconds are asked for.", lambda *all_: _least(*all_) * 1000),
+    (
+        "The seconds are divided where they should be multiplied: a second has a thousand milliseconds.",
+        lambda *all_: _least(*all_) / 1e6,
+    ),
+    (
+        "Bytes a second and MACs a second are compared as they are. They have different units.",
+        lambda macs, moved, peak, bandwidth: 1000 * macs / min(peak, bandwidth),
+    ),
+    (
+        "This is the ceiling, in MACs a second. How long do all the MACs take at that speed?",
+        lambda macs, moved, peak, bandwidth: min(peak, macs / moved * bandwidth),
+    ),
+]
 
 
 @exercise
@@ -117,42 +156,12 @@ def check_least_time(function: Callable[[float, float, float, float], float]) ->
     mobilenet_lib.checks.CheckFailed: The two times are added. A machine computes while it moves, so one of them hides \
 behind the other.
     """
-
-    def least(macs: float, moved: float, peak: float, bandwidth: float) -> float:
-        return 1000 * max(macs / peak, moved / bandwidth)
-
     machines = [(100e9, 20e9), (2e12, 300e9), (4e9, 8e9)]
     layers = [(115_605_504, 1_753_088), (7_225_344, 6_459_648), (1_806_336, 1_607_936)]
     cases = [
-        Case((*layer, *machine), least(*layer, *machine), "{:,} MACs and {:,} bytes".format(*layer))
+        Case((*layer, *machine), _least(*layer, *machine), "{:,} MACs and {:,} bytes".format(*layer))
         for machine in machines
         for layer in layers
     ]
-    mistakes = [
-        (
-            "The two times are added. A machine computes while it moves, so one of them hides behind the other.",
-            lambda macs, moved, peak, bandwidth: 1000 * (macs / peak + moved / bandwidth),
-        ),
-        (
-            "This is the shorter of the two times. The layer is done when both are over.",
-            lambda macs, moved, peak, bandwidth: 1000 * min(macs / peak, moved / bandwidth),
-        ),
-        ("Only the arithmetic is counted; the bytes take time, too.", lambda macs, moved, peak, b: 1000 * macs / peak),
-        ("Only the bytes are counted; the arithmetic takes time, too.", lambda macs, moved, p, b: 1000 * moved / b),
-        ("These are seconds, and milliseconds are asked for.", lambda *all_: least(*all_) / 1000),
-        ("These are microseconds, and milliseconds are asked for.", lambda *all_: least(*all_) * 1000),
-        (
-            "The seconds are divided where they should be multiplied: a second has a thousand milliseconds.",
-            lambda *all_: least(*all_) / 1e6,
-        ),
-        (
-            "Bytes a second and MACs a second are compared as they are. They have different units.",
-            lambda macs, moved, peak, bandwidth: 1000 * macs / min(peak, bandwidth),
-        ),
-        (
-            "This is the ceiling, in MACs a second. How long do all the MACs take at that speed?",
-            lambda macs, moved, peak, bandwidth: min(peak, macs / moved * bandwidth),
-        ),
-    ]
-    compare.function(function, cases, mistakes, "How long would the arithmetic take alone? And the bytes?")
+    compare.function(function, cases, LEAST_TIME_MISTAKES, "How long would the arithmetic take alone? And the bytes?")
     praise("the slower of the two decides, and that is all that a roofline says.")

@@ -18,6 +18,28 @@ from .chapter_08 import walk_strides
 from .compare import Case
 from .verdicts import exercise, joined, praise, sentence, unfinished
 
+PADDING_MISTAKES = [
+    ("The dilation is forgotten: it pulls the taps of the kernel apart.", lambda k, d: k // 2),
+    ("The dilation is forgotten: it pulls the taps of the kernel apart.", lambda k, d: k - 1),
+    ("Your function is right for a 3x3 kernel only.", lambda k, d: d),
+    ("Your function gives one pixel for every kernel, and that is right for a plain 3x3 only.", lambda k, d: 1),
+    ("Between k taps there are k − 1 gaps, and only the gaps are stretched.", lambda k, d: d * k // 2),
+    ("Between k taps there are k − 1 gaps, and only the gaps are stretched.", lambda k, d: d * k / 2),
+    (
+        "This is for both sides together; the argument padding is what stands on each.",
+        lambda k, d: d * (k - 1),
+    ),
+    (
+        "This is how far the kernel reaches. How many zeros does that need on each side?",
+        lambda k, d: d * (k - 1) + 1,
+    ),
+    ("The dilation is added; it multiplies each of the gaps.", lambda k, d: (k - 1) // 2 + d),
+    ("The dilation is added; it multiplies each of the gaps.", lambda k, d: (k - 1) // 2 + d - 1),
+    ("The dilation is added; it multiplies each of the gaps.", lambda k, d: (k + d - 1) // 2),
+    ("Divided instead of multiplied: a dilation makes the kernel reach further.", lambda k, d: (k - 1) // 2 // d),
+    ("The middle of the kernel needs no zero of its own.", lambda k, d: d * (k - 1) // 2 + 1),
+]
+
 
 @exercise
 def check_padding(function: Callable[[int, int], int]) -> None:
@@ -44,35 +66,78 @@ def check_padding(function: Callable[[int, int], int]) -> None:
         Case((k, d), d * (k - 1) // 2, f"kernel_size={k}, dilation={d}")
         for k, d in ((3, 1), (5, 1), (3, 2), (3, 4), (5, 2), (7, 3), (1, 2))
     ]
-    mistakes = [
-        ("The dilation is forgotten: it pulls the taps of the kernel apart.", lambda k, d: k // 2),
-        ("The dilation is forgotten: it pulls the taps of the kernel apart.", lambda k, d: k - 1),
-        ("Your function is right for a 3x3 kernel only.", lambda k, d: d),
-        ("Your function gives one pixel for every kernel, and that is right for a plain 3x3 only.", lambda k, d: 1),
-        ("Between k taps there are k − 1 gaps, and only the gaps are stretched.", lambda k, d: d * k // 2),
-        ("Between k taps there are k − 1 gaps, and only the gaps are stretched.", lambda k, d: d * k / 2),
-        (
-            "This is for both sides together; the argument padding is what stands on each.",
-            lambda k, d: d * (k - 1),
-        ),
-        (
-            "This is how far the kernel reaches. How many zeros does that need on each side?",
-            lambda k, d: d * (k - 1) + 1,
-        ),
-        ("The dilation is added; it multiplies each of the gaps.", lambda k, d: (k - 1) // 2 + d),
-        ("The dilation is added; it multiplies each of the gaps.", lambda k, d: (k - 1) // 2 + d - 1),
-        ("The dilation is added; it multiplies each of the gaps.", lambda k, d: (k + d - 1) // 2),
-        ("Divided instead of multiplied: a dilation makes the kernel reach further.", lambda k, d: (k - 1) // 2 // d),
-        ("The middle of the kernel needs no zero of its own.", lambda k, d: d * (k - 1) // 2 + 1),
-    ]
     compare.function(
-        function, cases, mistakes, "Draw the kernel on its first pixel: how far does it hang over the edge?"
+        function, cases, PADDING_MISTAKES, "Draw the kernel on its first pixel: how far does it hang over the edge?"
     )
     if any(isinstance(function(*case.args), float) for case in cases):
         raise CheckFailed(
             "The values are right, but they are floats, and nn.Conv2d wants whole numbers: divide with //."
         )
     praise("the map keeps its size, for any odd kernel and any dilation.")
+
+
+def _field(
+    layers: list[tuple[int, int, int]],
+    reach: Callable[[int, int], int] = lambda k, d: d * (k - 1),
+    jump_of: Callable[[int, int], int] = operator.mul,
+    first: int = 1,
+    early: bool = False,
+) -> int:
+    pixels, jump = first, 1
+    for k, s, d in layers:
+        after = jump_of(jump, s)
+        pixels += reach(k, d) * (after if early else jump)
+        jump = after
+    return pixels
+
+
+def _wrong_field(**slips: Any) -> Callable[[list], int]:
+    return lambda layers: _field(layers, **slips)
+
+
+def _backwards(layers: list[tuple[int, int, int]]) -> int:
+    return functools.reduce(lambda r, layer: (r - 1) * layer[1] + layer[2] * (layer[0] - 1) + 1, layers, 1)
+
+
+def _network(strides: Iterable[tuple[int, int]], pointwise_first: bool) -> list[tuple[int, int, int]]:
+    chain = [(3, 2, 1)]
+    for stride, dilation in strides:
+        chain += [(1, 1, 1)] * pointwise_first + [(3, stride, dilation), (1, 1, 1)]
+    return chain
+
+
+APART = "neighbours on the map are two pixels of the image apart."
+
+
+GAPS = "A kernel of k taps has k − 1 gaps, and each layer adds its gaps, not its taps."
+
+
+FIELD_MISTAKES = [
+    (f"The strides are forgotten: behind a stride of 2, {APART}", _wrong_field(jump_of=lambda jump, s: 1)),
+    (GAPS, _wrong_field(reach=lambda k, d: d * k)),
+    (GAPS, _wrong_field(reach=lambda k, d: d * k, first=0)),
+    (GAPS, _wrong_field(reach=lambda k, d: d * (k - 1) + 1)),
+    (GAPS, _wrong_field(reach=lambda k, d: d * (k - 1) + 1, first=0)),
+    (GAPS, _wrong_field(reach=lambda k, d: d * k - 1)),
+    (
+        "A layer's own stride comes too early: it moves apart what the layers behind it read, not what it reads "
+        "itself.",
+        _wrong_field(early=True),
+    ),
+    ("The dilation is forgotten: it pulls the taps of a kernel apart.", _wrong_field(reach=lambda k, d: k - 1)),
+    (
+        "Only the stride of the layer before is used. The strides of all the layers before a layer work together.",
+        _wrong_field(jump_of=lambda jump, s: s),
+    ),
+    ("The strides are added; two in a row multiply.", _wrong_field(jump_of=operator.add)),
+    ("Without any layer a value sees one pixel, itself; begin there.", _wrong_field(first=0)),
+    ("The kernels are multiplied; each layer adds something.", lambda layers: math.prod(k for k, _, _ in layers)),
+    ("This recipe begins at the last layer and goes to the first.", _backwards),
+    (
+        "These are half of the pixels: a kernel reaches to both sides.",
+        _wrong_field(reach=lambda k, d: d * (k - 1) // 2),
+    ),
+]
 
 
 @exercise
@@ -98,36 +163,9 @@ def check_receptive_field(function: Callable[[list[tuple[int, int, int]]], int])
     mobilenet_lib.checks.CheckFailed: The strides are forgotten: behind a stride of 2, neighbours on the map are two \
 pixels of the image apart.
     """
-
-    def field(
-        layers: list[tuple[int, int, int]],
-        reach: Callable[[int, int], int] = lambda k, d: d * (k - 1),
-        jump_of: Callable[[int, int], int] = operator.mul,
-        first: int = 1,
-        early: bool = False,
-    ) -> int:
-        pixels, jump = first, 1
-        for k, s, d in layers:
-            after = jump_of(jump, s)
-            pixels += reach(k, d) * (after if early else jump)
-            jump = after
-        return pixels
-
-    def wrong(**slips: Any) -> Callable[[list], int]:
-        return lambda layers: field(layers, **slips)
-
-    def backwards(layers: list[tuple[int, int, int]]) -> int:
-        return functools.reduce(lambda r, layer: (r - 1) * layer[1] + layer[2] * (layer[0] - 1) + 1, layers, 1)
-
-    def network(strides: Iterable[tuple[int, int]], pointwise_first: bool) -> list[tuple[int, int, int]]:
-        chain = [(3, 2, 1)]
-        for stride, dilation in strides:
-            chain += [(1, 1, 1)] * pointwise_first + [(3, stride, dilation), (1, 1, 1)]
-        return chain
-
     v1, v2 = ([block.stride for block in blocks] for blocks in (specs.v1_blocks(), specs.v2_blocks()))
     cases = [
-        Case((layers,), field(layers), shown or str(layers), look)
+        Case((layers,), _field(layers), shown or str(layers), look)
         for layers, shown, look in [
             ([(3, 1, 1)], "", "Begin with a single layer: it sees as far as its kernel reaches."),
             ([(3, 1, 1), (5, 1, 1)], "", "The second layer widens what the first one sees."),
@@ -135,39 +173,37 @@ pixels of the image apart.
             ([(3, 2, 1), (3, 1, 1)], "", "A stride moves apart what the layers **behind** it read."),
             ([(3, 2, 1), (3, 2, 1), (5, 1, 1)], "", "Two strides in a row work together."),
             ([(7, 1, 1), (1, 2, 1), (3, 1, 2)], "", "A kernel of a single pixel sees no more, but its stride counts."),
-            ([*network([(s, 1) for s in v1], False)], "MobileNetV1", ""),
-            ([*network([(s, 1) for s in v2], True)], "MobileNetV2", ""),
-            ([*network(walk_strides(v2, 16), True)], "MobileNetV2 at output stride 16", ""),
+            ([*_network([(s, 1) for s in v1], False)], "MobileNetV1", ""),
+            ([*_network([(s, 1) for s in v2], True)], "MobileNetV2", ""),
+            ([*_network(walk_strides(v2, 16), True)], "MobileNetV2 at output stride 16", ""),
         ]
     ]
-    apart = "neighbours on the map are two pixels of the image apart."
-    gaps = "A kernel of k taps has k − 1 gaps, and each layer adds its gaps, not its taps."
-    mistakes = [
-        (f"The strides are forgotten: behind a stride of 2, {apart}", wrong(jump_of=lambda jump, s: 1)),
-        (gaps, wrong(reach=lambda k, d: d * k)),
-        (gaps, wrong(reach=lambda k, d: d * k, first=0)),
-        (gaps, wrong(reach=lambda k, d: d * (k - 1) + 1)),
-        (gaps, wrong(reach=lambda k, d: d * (k - 1) + 1, first=0)),
-        (gaps, wrong(reach=lambda k, d: d * k - 1)),
-        (
-            "A layer's own stride comes too early: it moves apart what the layers behind it read, not what it reads "
-            "itself.",
-            wrong(early=True),
-        ),
-        ("The dilation is forgotten: it pulls the taps of a kernel apart.", wrong(reach=lambda k, d: k - 1)),
-        (
-            "Only the stride of the layer before is used. The strides of all the layers before a layer work together.",
-            wrong(jump_of=lambda jump, s: s),
-        ),
-        ("The strides are added; two in a row multiply.", wrong(jump_of=operator.add)),
-        ("Without any layer a value sees one pixel, itself; begin there.", wrong(first=0)),
-        ("The kernels are multiplied; each layer adds something.", lambda layers: math.prod(k for k, _, _ in layers)),
-        ("This recipe begins at the last layer and goes to the first.", backwards),
-        ("These are half of the pixels: a kernel reaches to both sides.", wrong(reach=lambda k, d: d * (k - 1) // 2)),
-    ]
-    compare.function(function, cases, mistakes)
+    compare.function(function, cases, FIELD_MISTAKES)
     unchanged = "as much at output stride 16 as at 32" if cases[-1].right == cases[-2].right else "more when dilated"
     praise(f"the last map of MobileNetV2 sees {cases[-2].right} pixels a side, {unchanged}.")
+
+
+SCALE = "Between the two ends the line climbs by 1 over a length of 6."
+
+
+HARD_SIGMOID_MISTAKES = [
+    ("This is the smooth sigmoid. The hard one is made of three straight pieces.", torch.sigmoid),
+    ("Nothing stops the line: what keeps the value between 0 and 1?", lambda x: (x + 3) / 6),
+    ("The value can pass 1.", lambda x: functional.relu(x + 3) / 6),
+    ("The value can fall below 0.", lambda x: (x + 3).clamp(max=6) / 6),
+    ("The value runs from 0 to 6. Scale it.", lambda x: functional.relu6(x + 3)),
+    ("At 0 the value should be one half: shift the line before you cut it.", lambda x: functional.relu6(x) / 6),
+    ("This is h-swish. The gate is the factor in it that x is multiplied with.", functional.hardswish),
+    (SCALE, lambda x: x.clamp(0, 1)),
+    (SCALE, lambda x: (x + 0.5).clamp(0, 1)),
+    (SCALE, lambda x: ((x + 1) / 2).clamp(0, 1)),
+    (f"{SCALE} A fifth is the slope of another library's hard sigmoid.", lambda x: (x / 5 + 0.5).clamp(0, 1)),
+    (f"{SCALE} A quarter is too steep.", lambda x: (x / 4 + 0.5).clamp(0, 1)),
+    ("The sign: large values of x open the gate.", lambda x: functional.hardsigmoid(-x)),
+    ("It should end at 0, not at −1.", functional.hardtanh),
+    ("This is a step; between −3 and 3 there is a slope.", lambda x: (x > 0).float()),
+    ("This is a step; between −3 and 3 there is a slope.", lambda x: (x >= 0).float()),
+]
 
 
 @exercise
@@ -193,25 +229,6 @@ def check_hard_sigmoid(function: Callable[[Tensor], Tensor]) -> None:
     """
     if not callable(function):
         raise CheckFailed("Pass the function itself, without calling it: its name, and no brackets behind it.")
-    scale = "Between the two ends the line climbs by 1 over a length of 6."
-    mistakes = [
-        ("This is the smooth sigmoid. The hard one is made of three straight pieces.", torch.sigmoid),
-        ("Nothing stops the line: what keeps the value between 0 and 1?", lambda x: (x + 3) / 6),
-        ("The value can pass 1.", lambda x: functional.relu(x + 3) / 6),
-        ("The value can fall below 0.", lambda x: (x + 3).clamp(max=6) / 6),
-        ("The value runs from 0 to 6. Scale it.", lambda x: functional.relu6(x + 3)),
-        ("At 0 the value should be one half: shift the line before you cut it.", lambda x: functional.relu6(x) / 6),
-        ("This is h-swish. The gate is the factor in it that x is multiplied with.", functional.hardswish),
-        (scale, lambda x: x.clamp(0, 1)),
-        (scale, lambda x: (x + 0.5).clamp(0, 1)),
-        (scale, lambda x: ((x + 1) / 2).clamp(0, 1)),
-        (f"{scale} A fifth is the slope of another library's hard sigmoid.", lambda x: (x / 5 + 0.5).clamp(0, 1)),
-        (f"{scale} A quarter is too steep.", lambda x: (x / 4 + 0.5).clamp(0, 1)),
-        ("The sign: large values of x open the gate.", lambda x: functional.hardsigmoid(-x)),
-        ("It should end at 0, not at −1.", functional.hardtanh),
-        ("This is a step; between −3 and 3 there is a slope.", lambda x: (x > 0).float()),
-        ("This is a step; between −3 and 3 there is a slope.", lambda x: (x >= 0).float()),
-    ]
     tensors = [torch.linspace(-6, 6, 49).reshape(7, 7), torch.tensor([[-3.0, 0.0, 3.0]]), torch.tensor(1.5)]
     results = []
     for x in tensors:
@@ -230,7 +247,7 @@ def check_hard_sigmoid(function: Callable[[Tensor], Tensor]) -> None:
             raise CheckFailed("Your function changes the tensor that it is given. Who calls it may still need that.")
         results.append(result.detach().to(x.dtype))
     if not all(compare.close(result, functional.hardsigmoid(x)) for result, x in zip(results, tensors, strict=True)):
-        for hint, wrong in mistakes:
+        for hint, wrong in HARD_SIGMOID_MISTAKES:
             if all(compare.close(result, wrong(x)) for result, x in zip(results, tensors, strict=True)):
                 raise CheckFailed(hint)
         x, y, right = (

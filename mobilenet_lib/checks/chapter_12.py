@@ -12,6 +12,50 @@ from . import CheckFailed, compare
 from .verdicts import exercise, praise, unfinished
 
 
+def _folded(
+    weight: Tensor,
+    norm: nn.BatchNorm2d,
+    spread: Callable[[nn.BatchNorm2d], Tensor] = lambda norm: (norm.running_var + norm.eps).sqrt(),
+    gamma: bool = True,
+) -> tuple[Tensor, Tensor]:
+    _scale = (norm.weight if gamma else 1) / spread(norm)
+    return weight * _scale[:, None, None, None], norm.bias - _scale * norm.running_mean
+
+
+def _scale(norm: nn.BatchNorm2d) -> Tensor:
+    return norm.weight / (norm.running_var + norm.eps).sqrt()
+
+
+OF_WEIGHTS = [
+    ("The weights are those of before. BatchNorm divides and multiplies each channel.", lambda w, n: w),
+    ("The small number eps is forgotten.", lambda w, n: _folded(w, n, lambda n: n.running_var.sqrt())[0]),
+    ("eps belongs under the root.", lambda w, n: _folded(w, n, lambda n: n.running_var.sqrt() + n.eps)[0]),
+    (
+        "BatchNorm divides by a standard deviation, not by a variance.",
+        lambda w, n: _folded(w, n, lambda n: n.running_var + n.eps)[0],
+    ),
+    ("The learned scale, norm.weight, is missing.", lambda w, n: _folded(w, n, gamma=False)[0]),
+    (
+        "BatchNorm divides by the spread.",
+        lambda w, n: w * (n.weight * (n.running_var + n.eps).sqrt())[:, None, None, None],
+    ),
+    (
+        "The scale is put on the input channels. Which dimension of a weight counts the outputs?",
+        lambda w, n: w * _scale(n)[None, :, None, None],
+    ),
+]
+
+
+OF_BIAS = [
+    ("The mean is forgotten: BatchNorm subtracts it.", lambda n: n.bias),
+    ("The learned shift, norm.bias, is missing.", lambda n: -_scale(n) * n.running_mean),
+    ("The mean is added. BatchNorm subtracts it.", lambda n: n.bias + _scale(n) * n.running_mean),
+    ("The mean is subtracted before the scale works. What becomes of it then?", lambda n: n.bias - n.running_mean),
+    ("The shift is scaled, too. BatchNorm adds it last.", lambda n: _scale(n) * (n.bias - n.running_mean)),
+    ("The bias is zero. What does BatchNorm do to a map of zeros?", lambda n: torch.zeros_like(n.bias)),
+]
+
+
 @exercise
 def check_fold(function: Callable[[Tensor, nn.BatchNorm2d], tuple[Tensor, Tensor]]) -> None:
     """Check a function that folds a BatchNorm into the convolution in front of it.
@@ -37,44 +81,6 @@ def check_fold(function: Callable[[Tensor, nn.BatchNorm2d], tuple[Tensor, Tensor
     if not callable(function):
         raise CheckFailed("Pass the function itself, without calling it: its name, and no brackets behind it.")
 
-    def pair(
-        weight: Tensor,
-        norm: nn.BatchNorm2d,
-        spread: Callable[[nn.BatchNorm2d], Tensor] = lambda norm: (norm.running_var + norm.eps).sqrt(),
-        gamma: bool = True,
-    ) -> tuple[Tensor, Tensor]:
-        scale = (norm.weight if gamma else 1) / spread(norm)
-        return weight * scale[:, None, None, None], norm.bias - scale * norm.running_mean
-
-    def scale(norm: nn.BatchNorm2d) -> Tensor:
-        return norm.weight / (norm.running_var + norm.eps).sqrt()
-
-    of_weights = [
-        ("The weights are those of before. BatchNorm divides and multiplies each channel.", lambda w, n: w),
-        ("The small number eps is forgotten.", lambda w, n: pair(w, n, lambda n: n.running_var.sqrt())[0]),
-        ("eps belongs under the root.", lambda w, n: pair(w, n, lambda n: n.running_var.sqrt() + n.eps)[0]),
-        (
-            "BatchNorm divides by a standard deviation, not by a variance.",
-            lambda w, n: pair(w, n, lambda n: n.running_var + n.eps)[0],
-        ),
-        ("The learned scale, norm.weight, is missing.", lambda w, n: pair(w, n, gamma=False)[0]),
-        (
-            "BatchNorm divides by the spread.",
-            lambda w, n: w * (n.weight * (n.running_var + n.eps).sqrt())[:, None, None, None],
-        ),
-        (
-            "The scale is put on the input channels. Which dimension of a weight counts the outputs?",
-            lambda w, n: w * scale(n)[None, :, None, None],
-        ),
-    ]
-    of_bias = [
-        ("The mean is forgotten: BatchNorm subtracts it.", lambda n: n.bias),
-        ("The learned shift, norm.bias, is missing.", lambda n: -scale(n) * n.running_mean),
-        ("The mean is added. BatchNorm subtracts it.", lambda n: n.bias + scale(n) * n.running_mean),
-        ("The mean is subtracted before the scale works. What becomes of it then?", lambda n: n.bias - n.running_mean),
-        ("The shift is scaled, too. BatchNorm adds it last.", lambda n: scale(n) * (n.bias - n.running_mean)),
-        ("The bias is zero. What does BatchNorm do to a map of zeros?", lambda n: torch.zeros_like(n.bias)),
-    ]
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(0)
         cases = []
@@ -98,8 +104,8 @@ def check_fold(function: Callable[[Tensor, nn.BatchNorm2d], tuple[Tensor, Tensor
             if not torch.equal(given, weight):
                 raise CheckFailed("Your function changes the weight that it is given. Make a new one.")
             results.append([each.detach() for each in result])
-    right = [pair(*case) for case in cases]
-    for i, (name, mistakes) in enumerate((("weight", of_weights), ("bias", of_bias))):
+    right = [_folded(*case) for case in cases]
+    for i, (name, mistakes) in enumerate((("weight", OF_WEIGHTS), ("bias", OF_BIAS))):
         mine, wanted = [result[i] for result in results], [each[i].detach() for each in right]
         if all(compare.close(*each) for each in zip(mine, wanted, strict=True)):
             continue
@@ -112,6 +118,46 @@ def check_fold(function: Callable[[Tensor, nn.BatchNorm2d], tuple[Tensor, Tensor
                 raise CheckFailed(f"The {name} has shape {tuple(own.shape)}, and {tuple(other.shape)} is needed.")
         raise CheckFailed(f"The {name} is not right. Write BatchNorm down for one channel and put the convolution in.")
     praise("one convolution does what the two layers did.")
+
+
+def _rounded(
+    weight: Tensor,
+    bits: int,
+    dims: tuple[int, ...] = (1, 2, 3),
+    top: Callable[[int], int] = lambda bits: 2 ** (bits - 1) - 1,
+    size: Callable[[Tensor], Tensor] = torch.abs,
+    whole: Callable[[Tensor], Tensor] = torch.round,
+    back: bool = True,
+) -> Tensor:
+    scale = size(weight).amax(dims, keepdim=True) / top(bits)
+    return whole(weight / scale) * (scale if back else 1)
+
+
+def _wrong_rounding(**slips: Any) -> Callable[[Tensor, int], Tensor]:
+    return lambda weight, bits: _rounded(weight, bits, **slips)
+
+
+ROUNDING_MISTAKES = [
+    ("Nothing is rounded.", lambda weight, bits: weight),
+    ("One scale serves the whole tensor. Each output channel should have its own.", _wrong_rounding(dims=(0, 1, 2, 3))),
+    ("There is a scale for each input channel. Which dimension counts the outputs?", _wrong_rounding(dims=(0, 2, 3))),
+    ("Each kernel has a scale of its own. One for each output channel is asked for.", _wrong_rounding(dims=(2, 3))),
+    ("These are the integers. Bring them back to the size of the weights.", _wrong_rounding(back=False)),
+    ("One bit is for the sign.", _wrong_rounding(top=lambda bits: 2**bits - 1)),
+    (
+        "This uses one level more on one side. The largest integer is one less.",
+        _wrong_rounding(top=lambda b: 2 ** (b - 1)),
+    ),
+    ("The bits are not the levels: each bit doubles them.", _wrong_rounding(top=lambda bits: bits)),
+    ("Your function is right for 8 bits only.", _wrong_rounding(top=lambda bits: 127)),
+    (
+        "A weight may be negative, and the most negative one may be the largest in size.",
+        _wrong_rounding(size=lambda w: w),
+    ),
+    ("The fraction is cut off. Take the nearest integer.", _wrong_rounding(whole=torch.trunc)),
+    ("The fraction is cut off. Take the nearest integer.", _wrong_rounding(whole=torch.floor)),
+    ("Always up is not to the nearest.", _wrong_rounding(whole=torch.ceil)),
+]
 
 
 @exercise
@@ -139,36 +185,6 @@ def check_rounding(function: Callable[[Tensor, int], Tensor]) -> None:
     if not callable(function):
         raise CheckFailed("Pass the function itself, without calling it: its name, and no brackets behind it.")
 
-    def rounded(
-        weight: Tensor,
-        bits: int,
-        dims: tuple[int, ...] = (1, 2, 3),
-        top: Callable[[int], int] = lambda bits: 2 ** (bits - 1) - 1,
-        size: Callable[[Tensor], Tensor] = torch.abs,
-        whole: Callable[[Tensor], Tensor] = torch.round,
-        back: bool = True,
-    ) -> Tensor:
-        scale = size(weight).amax(dims, keepdim=True) / top(bits)
-        return whole(weight / scale) * (scale if back else 1)
-
-    def wrong(**slips: Any) -> Callable[[Tensor, int], Tensor]:
-        return lambda weight, bits: rounded(weight, bits, **slips)
-
-    mistakes = [
-        ("Nothing is rounded.", lambda weight, bits: weight),
-        ("One scale serves the whole tensor. Each output channel should have its own.", wrong(dims=(0, 1, 2, 3))),
-        ("There is a scale for each input channel. Which dimension counts the outputs?", wrong(dims=(0, 2, 3))),
-        ("Each kernel has a scale of its own. One for each output channel is asked for.", wrong(dims=(2, 3))),
-        ("These are the integers. Bring them back to the size of the weights.", wrong(back=False)),
-        ("One bit is for the sign.", wrong(top=lambda bits: 2**bits - 1)),
-        ("This uses one level more on one side. The largest integer is one less.", wrong(top=lambda b: 2 ** (b - 1))),
-        ("The bits are not the levels: each bit doubles them.", wrong(top=lambda bits: bits)),
-        ("Your function is right for 8 bits only.", wrong(top=lambda bits: 127)),
-        ("A weight may be negative, and the most negative one may be the largest in size.", wrong(size=lambda w: w)),
-        ("The fraction is cut off. Take the nearest integer.", wrong(whole=torch.trunc)),
-        ("The fraction is cut off. Take the nearest integer.", wrong(whole=torch.floor)),
-        ("Always up is not to the nearest.", wrong(whole=torch.ceil)),
-    ]
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(0)
         weight = torch.randn(6, 5, 3, 3) * torch.logspace(0, -2, 6)[:, None, None, None]
@@ -186,8 +202,8 @@ def check_rounding(function: Callable[[Tensor, int], Tensor]) -> None:
             pairs = zip(results, cases, strict=True)
             return all(torch.allclose(result, one(*case), rtol=1e-3, atol=1e-5) for result, case in pairs)
 
-        if not all_close(rounded):
-            for hint, slip in mistakes:
+        if not all_close(_rounded):
+            for hint, slip in ROUNDING_MISTAKES:
                 if all_close(slip):
                     raise CheckFailed(hint)
             levels = [len(result[0].unique()) for result in results]
