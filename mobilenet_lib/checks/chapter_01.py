@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import nn
@@ -11,6 +12,29 @@ from .. import cost
 from . import compare
 from .compare import BIAS, PAIR, Case
 from .verdicts import exercise, praise
+
+STEM = cost.conv(3, 32, kernel_size=3, out_size=112)
+STEM_PARAMS_MISTAKES = [
+    (BIAS, STEM.params + 32),
+    ("BatchNorm's two numbers for each channel are in it. The question is about the convolution alone.", 928),
+    ("a filter is as deep as its input. How many channels has the image?", 9 * 32),
+    ("this is one filter. There is one for each output channel.", 9 * 3),
+    ("the kernel has two sides.", 3 * 3 * 32),
+    ("they do not depend on the size of the map: the same weights serve every pixel.", STEM.macs),
+]
+STEM_MACS_MISTAKES = [
+    ("the stride is forgotten. How many pixels a side has the **output**?", STEM.params * 224 * 224),
+    (
+        "twice too much. The stride acts on both sides of the map; and one MAC is a multiplication with its addition.",
+        STEM.params * 224 * 112,
+    ),
+    ("this is for a single pixel of the output.", STEM.params),
+    ("the filter is as deep as its input. How many channels has the image?", 9 * 32 * 112**2),
+    ("this is for one output channel.", 27 * 112**2),
+    ("with padding 1, a stride of 2 halves the side exactly.", STEM.params * 111 * 111),
+    (BIAS, (STEM.params + 32) * 112**2),
+    ("the output is a square: its side counts twice.", STEM.params * 112),
+]
 
 
 @exercise
@@ -37,44 +61,12 @@ def check_stem(params: int, macs: int) -> None:
         ...
     mobilenet_lib.checks.CheckFailed: Parameters: a filter is as deep as its input. How many channels has the image?
     """
-    right = cost.conv(3, 32, kernel_size=3, out_size=112)
-    compare.not_swapped((params, macs), (right.params, right.macs), "parameters first, then MACs")
-    compare.number(
-        "Parameters",
-        params,
-        right.params,
-        [
-            (BIAS, right.params + 32),
-            ("BatchNorm's two numbers for each channel are in it. The question is about the convolution alone.", 928),
-            ("a filter is as deep as its input. How many channels has the image?", 9 * 32),
-            ("this is one filter. There is one for each output channel.", 9 * 3),
-            ("the kernel has two sides.", 3 * 3 * 32),
-            ("they do not depend on the size of the map: the same weights serve every pixel.", right.macs),
-        ],
-        "multiply the numbers that make up one filter, and then by how many filters there are.",
-    )
-    weights = right.params
-    compare.number(
-        "MACs",
-        macs,
-        right.macs,
-        [
-            ("the stride is forgotten. How many pixels a side has the **output**?", weights * 224 * 224),
-            (
-                "twice too much. The stride acts on both sides of the map; and one MAC is a multiplication with its "
-                "addition.",
-                weights * 224 * 112,
-            ),
-            ("this is for a single pixel of the output.", weights),
-            ("the filter is as deep as its input. How many channels has the image?", 9 * 32 * 112**2),
-            ("this is for one output channel.", 27 * 112**2),
-            ("with padding 1, a stride of 2 halves the side exactly.", weights * 111 * 111),
-            (BIAS, (weights + 32) * 112**2),
-            ("the output is a square: its side counts twice.", weights * 112),
-        ],
-        "every weight is used once for each pixel of the output. How many pixels has it?",
-    )
-    praise(f"{right.params:,} parameters and {right.macs:,} MACs.")
+    compare.expect_order((params, macs), (STEM.params, STEM.macs), "parameters first, then MACs")
+    look = "multiply the numbers that make up one filter, and then by how many filters there are."
+    compare.expect_number("Parameters", params, STEM.params, STEM_PARAMS_MISTAKES, look)
+    look = "every weight is used once for each pixel of the output. How many pixels has it?"
+    compare.expect_number("MACs", macs, STEM.macs, STEM_MACS_MISTAKES, look)
+    praise(f"{STEM.params:,} parameters and {STEM.macs:,} MACs.")
 
 
 def _with_sides(conv: nn.Conv2d, height: int, width: int, sides: Callable[..., int], weights: int = 0) -> int:
@@ -143,6 +135,29 @@ MACS_MISTAKES = [
 ]
 
 
+def _macs_cases() -> Iterator[Case]:
+    plain = "Begin with the plainest of layers."
+    settings: list[tuple[dict[str, Any], int, int, str]] = [
+        # (the layer's settings, height, width, what to look at when this is the first that fails)
+        ({"kernel_size": 3, "padding": 1}, 20, 30, plain),
+        ({"kernel_size": 1}, 20, 30, plain),
+        ({"kernel_size": 3}, 20, 30, "Without padding the map shrinks."),
+        ({"kernel_size": 3, "stride": 2, "padding": 1}, 31, 40, "The stride changes the output's size."),
+        ({"kernel_size": (1, 5), "padding": (0, 1)}, 31, 40, "Kernel and padding may differ by side."),
+        ({"kernel_size": 3, "stride": (1, 2)}, 31, 40, "The stride may differ by side."),
+        ({"kernel_size": 3, "dilation": 3}, 31, 40, "Dilation makes the kernel reach further."),
+        ({"kernel_size": 3, "padding": 1, "groups": 4}, 31, 40, "With groups a filter reads fewer channels."),
+        ({"kernel_size": 3, "padding": 1, "bias": True}, 31, 40, "This one has a bias, and that is no multiplication."),
+    ]
+    for setting, height, width, look in settings:
+        named: dict[str, Any] = {"bias": False, **setting}
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            conv = nn.Conv2d(8, 16, **named)
+            pixels = conv(torch.zeros(1, 8, height, width))[0, 0].numel()
+        shown = str(conv).replace("Conv2d", "nn.Conv2d", 1)
+        yield Case((conv, height, width), conv.weight.numel() * pixels, f"{shown} on {height}x{width}", look)
+
+
 @exercise
 def check_macs_function(function: Callable[[nn.Conv2d, int, int], int]) -> None:
     """Check a function that counts the MACs of any ``nn.Conv2d``.
@@ -165,24 +180,5 @@ def check_macs_function(function: Callable[[nn.Conv2d, int, int], int]) -> None:
     mobilenet_lib.checks.CheckFailed: Your function multiplies by the pixels of the input. A weight is used once for \
 each pixel of the output.
     """
-    layers = [
-        # (layer, height, width, what to look at when this is the first that fails)
-        (nn.Conv2d(8, 16, 3, padding=1, bias=False), 20, 30, "Begin with the plainest of layers."),
-        (nn.Conv2d(8, 16, 1, bias=False), 20, 30, "Begin with the plainest of layers."),
-        (nn.Conv2d(8, 16, 3, bias=False), 20, 30, "Without padding the map shrinks."),
-        (nn.Conv2d(8, 16, 3, stride=2, padding=1, bias=False), 31, 40, "The stride changes the output's size."),
-        (nn.Conv2d(8, 16, (1, 5), padding=(0, 1), bias=False), 31, 40, "Kernel and padding may differ by side."),
-        (nn.Conv2d(8, 16, 3, stride=(1, 2), bias=False), 31, 40, "The stride may differ by side."),
-        (nn.Conv2d(8, 16, 3, dilation=3, bias=False), 31, 40, "Dilation makes the kernel reach further."),
-        (nn.Conv2d(8, 16, 3, padding=1, groups=4, bias=False), 31, 40, "With groups a filter reads fewer channels."),
-        (nn.Conv2d(8, 16, 3, padding=1), 31, 40, "This one has a bias, and that is no multiplication."),
-    ]
-    cases = []
-    for conv, height, width, look in layers:
-        with torch.no_grad():
-            pixels = conv(torch.zeros(1, conv.in_channels, height, width))[0, 0].numel()
-        shown = str(conv).replace("Conv2d", "nn.Conv2d", 1)
-        cases.append(Case((conv, height, width), conv.weight.numel() * pixels, f"{shown} on {height}x{width}", look))
-
-    compare.function(function, cases, MACS_MISTAKES)
+    compare.expect_function(function, list(_macs_cases()), MACS_MISTAKES)
     praise("your function counts every layer it was tried on: stride, padding, dilation, groups and a bias.")

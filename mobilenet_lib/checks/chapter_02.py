@@ -110,7 +110,7 @@ of layer more.
         Case((layers,), total_macs(layers) + 2 * _normed(layers) + _pooled(layers), name)
         for name, layers in _networks()
     ]
-    compare.function(function, cases, FVCORE_MISTAKES, "Take the parts one by one: MACs, BatchNorm, pooling.")
+    compare.expect_function(function, cases, FVCORE_MISTAKES, "Take the parts one by one: MACs, BatchNorm, pooling.")
     praise("M + 2C + G. You can predict fvcore's total of any MobileNet.")
 
 
@@ -176,7 +176,7 @@ def check_torchinfo_total(function: Callable[[list[Layer]], int]) -> None:
     mobilenet_lib.checks.CheckFailed: These are the MACs. torchinfo books something more for BatchNorm and for a bias.
     """
     cases = [Case((layers,), _torchinfo(layers), name) for name, layers in _networks()]
-    compare.function(
+    compare.expect_function(
         function, cases, TORCHINFO_MISTAKES, "Take the parts one by one: MACs, BatchNorm, the classifier's bias."
     )
     praise("MACs, plus the parameters of BatchNorm and the classifier's bias, each booked once.")

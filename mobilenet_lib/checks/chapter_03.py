@@ -12,6 +12,33 @@ from . import CheckFailed, compare, modules
 from .compare import PAIR
 from .verdicts import exercise, praise
 
+PIXELS = 112 * 112
+DEPTHWISE, POINTWISE = (layer.macs for layer in cost.depthwise_separable_layers(32, 64, size=112))
+DEPTHWISE_MISTAKES = [
+    ("this is a standard convolution. Here each filter reads one channel only.", 9 * 32 * 64 * PIXELS),
+    ("the groups are forgotten: each filter reads one channel, not all of them.", 9 * 32 * 32 * PIXELS),
+    (
+        "twice too much. It filters the 32 channels that come in; and one MAC is a multiplication with its addition.",
+        9 * 64 * PIXELS,
+    ),
+    ("this is for a single pixel of the output.", 9 * 32),
+    ("the kernel has two sides.", 3 * 32 * PIXELS),
+    ("this is one filter. There is one for each input channel.", 9 * PIXELS),
+    ("the block works on a map of 112 pixels a side.", 9 * 32 * 224 * 224),
+    ("the block has stride 1: the map keeps its size.", 9 * 32 * 56 * 56),
+]
+POINTWISE_MISTAKES = [
+    ("its kernel is a single pixel; the 3x3 filter is in the layer before it.", 9 * 32 * 64 * PIXELS),
+    ("this is for a single pixel of the output.", 32 * 64),
+    ("each of the 64 outputs reads all the channels that come in.", 64 * PIXELS),
+    ("how many channels come out?", 32 * 32 * PIXELS),
+    ("there are several outputs, and each reads all the channels.", 32 * PIXELS),
+    ("this is the sum of the two layers. What is the second one alone?", DEPTHWISE + POINTWISE),
+    ("the block works on a map of 112 pixels a side.", 32 * 64 * 224 * 224),
+    ("the block has stride 1: the map keeps its size.", 32 * 64 * 56 * 56),
+    (PAIR, 2 * POINTWISE),
+]
+
 
 @exercise
 def check_block_cost(depthwise: int, pointwise: int) -> None:
@@ -35,47 +62,14 @@ def check_block_cost(depthwise: int, pointwise: int) -> None:
     mobilenet_lib.checks.CheckFailed: Depthwise: this is a standard convolution. Here each filter reads \
 one channel only.
     """
-    first, second = (layer.macs for layer in cost.depthwise_separable_layers(32, 64, size=112))
-    pixels = 112 * 112
-    compare.not_swapped((depthwise, pointwise), (first, second), "the depthwise layer first, then the pointwise one")
-    compare.number(
-        "Depthwise",
-        depthwise,
-        first,
-        [
-            ("this is a standard convolution. Here each filter reads one channel only.", 9 * 32 * 64 * pixels),
-            ("the groups are forgotten: each filter reads one channel, not all of them.", 9 * 32 * 32 * pixels),
-            (
-                "twice too much. It filters the 32 channels that come in; and one MAC is a multiplication with its "
-                "addition.",
-                9 * 64 * pixels,
-            ),
-            ("this is for a single pixel of the output.", 9 * 32),
-            ("the kernel has two sides.", 3 * 32 * pixels),
-            ("this is one filter. There is one for each input channel.", 9 * pixels),
-            ("the block works on a map of 112 pixels a side.", 9 * 32 * 224 * 224),
-            ("the block has stride 1: the map keeps its size.", 9 * 32 * 56 * 56),
-        ],
-        "for each pixel and each channel, how many weights lie on the map?",
-    )
-    compare.number(
-        "Pointwise",
-        pointwise,
-        second,
-        [
-            ("its kernel is a single pixel; the 3x3 filter is in the layer before it.", 9 * 32 * 64 * pixels),
-            ("this is for a single pixel of the output.", 32 * 64),
-            ("each of the 64 outputs reads all the channels that come in.", 64 * pixels),
-            ("how many channels come out?", 32 * 32 * pixels),
-            ("there are several outputs, and each reads all the channels.", 32 * pixels),
-            ("this is the sum of the two layers. What is the second one alone?", first + second),
-            ("the block works on a map of 112 pixels a side.", 32 * 64 * 224 * 224),
-            ("the block has stride 1: the map keeps its size.", 32 * 64 * 56 * 56),
-            (PAIR, 2 * second),
-        ],
-        "at each pixel, every output channel is a weighted sum of the input channels.",
-    )
-    praise(f"{first:,} and {second:,} MACs. The mixing is {second / first:.1f} times as much as the filtering.")
+    macs = (DEPTHWISE, POINTWISE)
+    compare.expect_order((depthwise, pointwise), macs, "the depthwise layer first, then the pointwise one")
+    look = "for each pixel and each channel, how many weights lie on the map?"
+    compare.expect_number("Depthwise", depthwise, DEPTHWISE, DEPTHWISE_MISTAKES, look)
+    look = "at each pixel, every output channel is a weighted sum of the input channels."
+    compare.expect_number("Pointwise", pointwise, POINTWISE, POINTWISE_MISTAKES, look)
+    times = POINTWISE / DEPTHWISE
+    praise(f"{DEPTHWISE:,} and {POINTWISE:,} MACs. The mixing is {times:.1f} times as much as the filtering.")
 
 
 EIGHTH_MISTAKES = [
@@ -109,16 +103,18 @@ def check_exact_eighth(n: int) -> None:
         ...
     mobilenet_lib.checks.CheckFailed: 1/N alone would be an eighth, but the kernel's 1/9 comes on top of it.
     """
-    value = compare.real("N", n)
+    number = compare.real("N", n)
     for hint, wrong in EIGHTH_MISTAKES:
-        if math.isclose(value, wrong, rel_tol=1e-3):
+        if compare.same(number, wrong, 1e-3):
             raise CheckFailed(hint)
+    value = compare.whole(number)
     if value <= 0 or value != int(value):
         raise CheckFailed("N counts channels, so it is a positive whole number.")
     share = 1 / value + 1 / 9
     if not math.isclose(share, 1 / 8, rel_tol=1e-12):
         more = "more" if share > 1 / 8 else "less"
-        raise CheckFailed(f"With N = {int(value)} it costs {share:.2%} of the standard one, {more} than an eighth.")
+        given = compare.amount(value).replace(",", "")
+        raise CheckFailed(f"With N = {given} it costs {share:.2%} of the standard one, {more} than an eighth.")
     praise("an eighth exactly, whatever the input channels and the map.")
 
 

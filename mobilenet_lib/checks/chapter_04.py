@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from .. import cost, specs
 from . import CheckFailed, compare
-from .compare import PAIR
+from .compare import PAIR, Mistakes
 from .verdicts import exercise, praise
 
 
@@ -32,18 +31,23 @@ def check_width_for_budget(alpha: float) -> None:
         ...
     mobilenet_lib.checks.CheckFailed: At this width the network takes 568.7 million MACs: over the budget.
     """
-    value = compare.real("alpha", alpha)
-    budget = 300_000_000
-    if not 0 < value <= 2:
+    number = compare.real("alpha", alpha)
+    if not 0 < number.value <= 2:
         raise CheckFailed(
             "alpha multiplies the channels: 1.0 is the network of the paper, and here it lies below that."
         )
-    steps = round(value * 20)
-    if not math.isclose(steps, value * 20, abs_tol=1e-6):
+    steps = round(number.value * 20)
+    if not compare.same(number, steps / 20):
         raise CheckFailed(
             "alpha goes in steps of 0.05. Is this where the parabola α² meets the budget? Channels come in whole "
             "multiples of 8, so try the steps beside it with the real network."
         )
+    _compare_widths(steps, 300_000_000)
+    praise(f"{cost.mobilenet_v1(steps / 20).macs:,} MACs, and the next step would be over the budget.")
+
+
+def _compare_widths(steps: int, budget: int) -> None:
+    """Compare a width, in steps of 0.05, with the widest that stays under the budget."""
     widest = max(s for s in range(1, 41) if cost.mobilenet_v1(s / 20).macs < budget)
     in_proportion = 20 * budget / cost.mobilenet_v1().macs
     if abs(steps - in_proportion) < 1:
@@ -54,19 +58,43 @@ def check_width_for_budget(alpha: float) -> None:
     if steps < widest:
         raise CheckFailed("It fits, but a wider one fits too.")
     if steps > widest:
-        macs = cost.mobilenet_v1(value).macs / 1e6
+        macs = cost.mobilenet_v1(steps / 20).macs / 1e6
         close = " Just over is over." if steps == widest + 1 else ""
         raise CheckFailed(f"At this width the network takes {macs:.1f} million MACs: over the budget.{close}")
-    praise(f"{cost.mobilenet_v1(value).macs:,} MACs, and the next step would be over the budget.")
 
 
-def _walk(rows: Iterable[tuple[int, int, int]], first: int, alpha: float, all_strided: bool = False) -> list[tuple]:
+def _walk(rows: Iterable[Sequence[int]], first: int, alpha: float, all_strided: bool = False) -> list[tuple]:
     found, before = [], first
     for c, n, s in rows:
         for i in range(n):
             found.append((before, int(c * alpha), s if i == 0 or all_strided else 1))
             before = int(c * alpha)
     return found
+
+
+def _v1_mistakes(right: list[tuple]) -> Mistakes:
+    spec = specs.V1_SPEC
+    return [
+        ("This is width 1. At 0.5 every layer has half the channels.", _walk(spec, 32, 1.0)),
+        ("The stem is scaled too: what does the first block read?", _walk(spec, 32, 0.5)),
+        ("The first block reads what the stem writes, not the image's channels.", _walk(spec, 3, 0.5)),
+        (
+            "You trusted table 1's last stride. What is its output size, and what does the next layer read?",
+            [*right[:-1], (*right[-1][:2], 2)],
+        ),
+        ("A row comes only once where the table says five times.", _walk([(c, 1, s) for c, n, s in spec], 16, 0.5)),
+        ("The first number of a row is what comes in, the second what goes out.", [(b, a, s) for a, b, s in right]),
+        ("The stem is among the rows; the question is for the separable blocks.", [(3, 16, 2), *right]),
+        (
+            "Only what goes out is scaled; what comes in is what the block before gave out.",
+            [(a * 2, b, s) for a, b, s in right],
+        ),
+        (
+            "Where a block halves the map, that is its own stride, not that of the block before.",
+            [(a, b, s) for (a, b, _), s in zip(right, [*(s for _, _, s in right[1:]), 1], strict=True)],
+        ),
+        ("The strides are missing: four blocks halve the map.", [(a, b, 1) for a, b, _ in right]),
+    ]
 
 
 @exercise
@@ -91,34 +119,10 @@ def check_v1_blocks(blocks: Callable[[], Iterable] | Iterable) -> None:
         ...
     mobilenet_lib.checks.CheckFailed: There are too few rows. Does each row of the table come as often as it says?
     """
-    rows = compare.rows(
-        compare.call(blocks, (), "") if callable(blocks) else blocks, 3, "(in_channels, out_channels, stride)"
-    )
+    given = compare.call(blocks, (), "") if callable(blocks) else blocks
+    rows = compare.read_rows(given, 3, "(in_channels, out_channels, stride)")
     right = [tuple(block) for block in specs.v1_blocks(0.5)]
-
-    spec = [tuple(row) for row in specs.V1_SPEC]
-    mistakes = [
-        ("This is width 1. At 0.5 every layer has half the channels.", _walk(spec, 32, 1.0)),
-        ("The stem is scaled too: what does the first block read?", _walk(spec, 32, 0.5)),
-        ("The first block reads what the stem writes, not the image's channels.", _walk(spec, 3, 0.5)),
-        (
-            "You trusted table 1's last stride. What is its output size, and what does the next layer read?",
-            [*right[:-1], (*right[-1][:2], 2)],
-        ),
-        ("A row comes only once where the table says five times.", _walk([(c, 1, s) for c, n, s in spec], 16, 0.5)),
-        ("The first number of a row is what comes in, the second what goes out.", [(b, a, s) for a, b, s in right]),
-        ("The stem is among the rows; the question is for the separable blocks.", [(3, 16, 2), *right]),
-        (
-            "Only what goes out is scaled; what comes in is what the block before gave out.",
-            [(a * 2, b, s) for a, b, s in right],
-        ),
-        (
-            "Where a block halves the map, that is its own stride, not that of the block before.",
-            [(a, b, s) for (a, b, _), s in zip(right, [*(s for _, _, s in right[1:]), 1], strict=True)],
-        ),
-        ("The strides are missing: four blocks halve the map.", [(a, b, 1) for a, b, _ in right]),
-    ]
-    compare.table(rows, right, mistakes)
+    compare.expect_rows(rows, right, _v1_mistakes(right))
     praise("13 blocks, each reading what the one before it wrote.")
 
 
@@ -144,32 +148,28 @@ def check_printed_stride(macs: int) -> None:
         ...
     mobilenet_lib.checks.CheckFailed: MACs: this is the network with stride 1 in that place. What does stride 2 change?
     """
-    layers = cost.mobilenet_v1_layers()
-    *rest, depthwise, pointwise, classifier = layers
+    *rest, _, _, classifier = cost.mobilenet_v1_layers()
+    whole = cost.mobilenet_v1().macs
     outside = cost.total([*rest, classifier]).macs
 
     def with_maps(first: float, second: float) -> int:
         return int(outside + 9 * 1024 * first + 1024 * 1024 * second)
 
     right = with_maps(16, 16)
-    compare.number(
-        "MACs",
-        macs,
-        right,
-        [
-            ("this is the network with stride 1 in that place. What does stride 2 change?", cost.total(layers).macs),
-            ('half of 7 is not whole. With "same" padding the side is rounded up.', with_maps(49 / 4, 49 / 4)),
-            ('with "same" padding the side is rounded up, not down.', with_maps(9, 9)),
-            ("the layer behind it works on the small map as well.", with_maps(16, 49)),
-            ("the depthwise layer itself does less: count its output's pixels.", with_maps(49, 16)),
-            ("the classifier is left out.", right - classifier.macs),
-            ("this is what is saved. What remains of the whole?", cost.total(layers).macs - right),
-            ("this is for the last block alone. What does the whole network take?", right - outside),
-            ("the last block is gone altogether.", outside),
-            ("the side is halved, so the area is not.", with_maps(28, 28)),
-            (PAIR, 2 * right),
-            ("give the number itself, not millions.", right / 1e6),
-        ],
-        "only the last depthwise layer and the pointwise layer behind it change. On which maps do they work?",
-    )
-    praise(f"{right:,} MACs, {cost.total(layers).macs - right:,} fewer than the network that everybody built.")
+    mistakes = [
+        ("this is the network with stride 1 in that place. What does stride 2 change?", whole),
+        ('half of 7 is not whole. With "same" padding the side is rounded up.', with_maps(49 / 4, 49 / 4)),
+        ('with "same" padding the side is rounded up, not down.', with_maps(9, 9)),
+        ("the layer behind it works on the small map as well.", with_maps(16, 49)),
+        ("the depthwise layer itself does less: count its output's pixels.", with_maps(49, 16)),
+        ("the classifier is left out.", right - classifier.macs),
+        ("this is what is saved. What remains of the whole?", whole - right),
+        ("this is for the last block alone. What does the whole network take?", right - outside),
+        ("the last block is gone altogether.", outside),
+        ("the side is halved, so the area is not.", with_maps(28, 28)),
+        (PAIR, 2 * right),
+        ("give the number itself, not millions.", right / 1e6),
+    ]
+    look = "only the last depthwise layer and the pointwise layer behind it change. On which maps do they work?"
+    compare.expect_number("MACs", macs, right, mistakes, look)
+    praise(f"{right:,} MACs, {whole - right:,} fewer than the network that everybody built.")

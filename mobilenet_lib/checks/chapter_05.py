@@ -55,7 +55,7 @@ def check_lost_share(function: Callable[..., float]) -> None:
     """
     cases = [Case((n,), _upto(n, 2), f"n={n}") for n in (2, 3, 10)]
     cases += [Case((n, d), _upto(n, d), f"n={n}, d={d}") for n, d in ((5, 2), (5, 1), (5, 3), (3, 4), (12, 4))]
-    compare.function(
+    compare.expect_function(
         function, cases, LOST_SHARE_MISTAKES, "Count the patterns of signs with 0, 1, ... active channels."
     )
     praise("the share of points that ReLU makes unrecoverable, for any n and d.")
@@ -101,5 +101,5 @@ def check_step(function: Callable[[float, int], float]) -> None:
         Case((top, bits), top / (2**bits - 1), f"top={top}, bits={bits}")
         for top, bits in ((6.0, 8), (60.0, 8), (6.0, 4), (1.0, 1))
     ]
-    compare.function(function, cases, STEP_MISTAKES, "Draw the levels for 1 and for 2 bits.")
+    compare.expect_function(function, cases, STEP_MISTAKES, "Draw the levels for 1 and for 2 bits.")
     praise("the range, divided by the number of gaps.")

@@ -11,7 +11,7 @@ from torch import nn
 from ..blocks import ConvDepthwiseConv
 from . import CheckFailed, compare, modules
 from .compare import Case
-from .verdicts import exercise, praise
+from .verdicts import exercise, praise, shown
 
 
 def _break_even(channels: int, kernel_size: int) -> float:
@@ -44,6 +44,14 @@ BREAK_EVEN_MISTAKES = [
 ]
 
 
+WHOLE = "Do not round: t need not be a whole number for the two to balance."
+ROUNDED = [(WHOLE, lambda c, k, f=f: f(_break_even(c, k))) for f in (math.floor, math.ceil, round)]
+BREAK_EVEN_CASES = [
+    Case((c, k), _break_even(c, k), f"channels={c}, kernel_size={k}") for c, k in ((24, 3), (96, 3), (24, 5), (320, 7))
+]
+BALANCE = "Write down the block's MACs for one pixel, set them equal to the standard convolution's, and solve for t."
+
+
 @exercise
 def check_break_even(answer: Callable[[int, int], float] | float) -> None:
     """Check at which expansion an inverted residual costs as much as the standard convolution with the same ends.
@@ -68,27 +76,24 @@ def check_break_even(answer: Callable[[int, int], float] | float) -> None:
 limit for very many channels.
     """
     if callable(answer):
-        cases = [
-            Case((c, k), _break_even(c, k), f"channels={c}, kernel_size={k}")
-            for c, k in ((24, 3), (96, 3), (24, 5), (320, 7))
-        ]
-        whole = "Do not round: t need not be a whole number for the two to balance."
-        rounded = [(whole, lambda c, k, f=f: f(_break_even(c, k))) for f in (math.floor, math.ceil, round)]
-        look = (
-            "Write down the block's MACs for one pixel, set them equal to the standard convolution's, and solve for t."
-        )
-        compare.function(answer, cases, [*BREAK_EVEN_MISTAKES, *rounded], look)
+        compare.expect_function(answer, BREAK_EVEN_CASES, [*BREAK_EVEN_MISTAKES, *ROUNDED], BALANCE)
     else:
-        value, right = compare.real("t", answer), _break_even(24, 3)
-        if not math.isclose(value, right, rel_tol=5e-3):
-            for hint, wrong in BREAK_EVEN_MISTAKES:
-                if math.isclose(value, wrong(24, 3), rel_tol=5e-3):
-                    raise CheckFailed(hint)
-            if value in (math.floor(right), math.ceil(right)):
-                raise CheckFailed("Near. But do not round: t need not be a whole number for the two to balance.")
-            dearer = "more" if value > right else "less"
-            raise CheckFailed(f"With this t the block costs {dearer} than the standard convolution.")
+        _compare_break_even(compare.real("t", answer))
     praise("above it the block is the dearer one. With a 3x3 kernel, MobileNetV2's 6 always lies above it.")
+
+
+def _compare_break_even(number: compare.Number) -> None:
+    """Compare t for 24 channels and a 3x3 kernel, of which people give two or three digits."""
+    right, digits = _break_even(24, 3), 5e-3
+    if compare.same(number, right, digits):
+        return
+    for hint, wrong in BREAK_EVEN_MISTAKES:
+        if compare.same(number, wrong(24, 3), digits):
+            raise CheckFailed(hint)
+    if number.value in (math.floor(right), math.ceil(right)):
+        raise CheckFailed("Near. But do not round: t need not be a whole number for the two to balance.")
+    dearer = "more" if number.value > right else "less"
+    raise CheckFailed(f"With this t the block costs {dearer} than the standard convolution.")
 
 
 def _rule(i: int, o: int, s: int) -> bool:
@@ -139,14 +144,26 @@ def check_residual_rule(function: Callable[[int, int, int], bool]) -> None:
         Case((i, o, s), _rule(i, o, s), f"{i} channels in, {o} out, stride {s}")
         for i, o, s in itertools.product((16, 24, 32), (16, 24, 32), (1, 2))
     ]
-    for case in cases:
-        result = compare.call(function, case.args, case.shown)
-        if not isinstance(result, (bool, int)) and type(result).__name__ not in ("bool_", "bool"):
-            raise CheckFailed(f"Your function should return True or False; for {case.shown} it returns {result!r}.")
-    compare.function(
-        lambda *args: int(bool(function(*args))), cases, RULE_MISTAKES, "Compare the two shapes.", given=False
-    )
+    results = [
+        compare.Number(int(_truth(result, case.shown)))
+        for result, case in zip(compare.results_of(function, cases), cases, strict=True)
+    ]
+    compare.expect_results(results, cases, RULE_MISTAKES, "Compare the two shapes.", given=False)
     praise("the residual exists exactly where both tensors have one shape.")
+
+
+def _truth(result: object, where: str) -> bool:
+    """Return True or False, whatever it came as; integers count as Python counts them."""
+    held, _ = compare.single(result)
+    number = compare.read(held)
+    if isinstance(held, bool):
+        return held
+    if number is not None and (isinstance(number.value, int) or number.value in (0, 1)):
+        return bool(number.value)
+    for truth in (True, False):  # another library's own
+        if not isinstance(held, str) and (held == truth) is True:
+            return truth
+    raise CheckFailed(f"Your function should return True or False; for {where} it returns {shown(result)}.")
 
 
 @exercise

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from numbers import Real
 
 from .. import cost, specs
 from ..cost import Layer
 from . import CheckFailed, compare
 from .compare import Case
-from .verdicts import exercise, praise, unfinished
+from .verdicts import exercise, praise
 
 
 def _walk(rows: Iterable, first: int = 32, strides: str = "first", inputs: str = "chain") -> list[tuple]:
@@ -25,6 +24,10 @@ def _walk(rows: Iterable, first: int = 32, strides: str = "first", inputs: str =
 
 
 OTHER_TABLE = [specs.V2Row(1, 16, 1, 1), specs.V2Row(6, 24, 3, 2), specs.V2Row(4, 40, 2, 1)]
+TABLES = [
+    Case((specs.V2_SPEC,), _walk(specs.V2_SPEC), "table 2"),
+    Case((OTHER_TABLE,), _walk(OTHER_TABLE), "another table"),
+]
 
 
 TABLE2_MISTAKES = [
@@ -82,17 +85,17 @@ def check_table2(function: Callable[[Sequence[tuple[int, int, int, int]]], Itera
         ...
     mobilenet_lib.checks.CheckFailed: There are too few rows. Does each row of the table come as often as it says?
     """
-    tables = [("table 2", specs.V2_SPEC), ("another table", OTHER_TABLE)]
-    got = [
-        compare.rows(compare.call(function, (rows,), name), 4, "(in, expansion, out, stride)") for name, rows in tables
-    ]
-    for hint, wrong in TABLE2_MISTAKES:
-        if got == [wrong(rows) for _, rows in tables] != [_walk(rows) for _, rows in tables]:
+    columns = "(in, expansion, out, stride)"
+    got = [compare.read_rows(result, 4, columns) for result in compare.results_of(function, TABLES)]
+    right = [case.right for case in TABLES]
+    mistaken = [(hint, [wrong(*case.args) for case in TABLES]) for hint, wrong in TABLE2_MISTAKES]
+    for hint, wrong in mistaken:
+        if got == wrong != right:
             raise CheckFailed(hint)
-    for (name, rows), found in zip(tables, got, strict=True):
-        if name != "table 2" and found == _walk(specs.V2_SPEC):
+    for place, (found, case) in enumerate(zip(got, TABLES, strict=True)):
+        if place and found == right[0]:
             raise CheckFailed("Your function gives table 2's blocks for any table. Use the rows that it is given.")
-        compare.table(found, _walk(rows), [(hint, wrong(rows)) for hint, wrong in TABLE2_MISTAKES])
+        compare.expect_rows(found, case.right, [(hint, wrong[place]) for hint, wrong in mistaken])
     praise("each block reads what the one before it wrote.")
 
 
@@ -162,39 +165,43 @@ output at once.
         ("MobileNetV2 of width 0.35 at 96x96", cost.mobilenet_v2_layers(0.35, 96)),
         ("MobileNetV1", cost.mobilenet_v1_layers()),
     ]
-    if not callable(answer):
-        networks = networks[:1]
-    peaks, cases, places = [], [], []
-    for name, layers in networks:
-        given = compare.call(answer, (layers,), name) if callable(answer) else answer
-        place, size = given if isinstance(given, (tuple, list)) and len(given) == 2 else (None, given)
-        if isinstance(place, Real) and not isinstance(place, bool) and isinstance(size, Real) and place > 1000 > size:
-            raise CheckFailed("Swapped: give the block first, then the bytes.")
-        unfinished(size)
-        peaks.append(compare.real("The size", size))
-        cases.append(Case((layers,), _over(_both)(layers), name))
-        places.append((place, max(layers, key=_both).name))
-    known = iter(peaks)
+    cases = [Case((layers,), _over(_both)(layers), name) for name, layers in networks]
+    if callable(answer):
+        given = map(_place_and_size, compare.results_of(answer, cases))
+    else:
+        cases = cases[:1]
+        given = [_place_and_size(answer)]
+    places, sizes = zip(*given, strict=True)
     look = "For each convolution, add up the numbers that go in and come out, and take the largest sum."
-    compare.function(lambda layers: next(known), cases, PEAK_MISTAKES, look, tolerance=1e-4)
-    for place, name in places:
+    compare.expect_results(sizes, cases, PEAK_MISTAKES, look, tolerance=1e-4)
+    names = [max(*case.args, key=_both).name for case in cases]
+    for place, name in zip(places, names, strict=True):
         _check_place(place, name)
-    praise(f"the peak is in {places[0][1]}: {int(cases[0].right):,} bytes.")
+    praise(f"the peak is in {names[0]}: {int(cases[0].right):,} bytes.")
+
+
+def _place_and_size(answer: object) -> tuple[object, compare.Number]:
+    """Return the two parts of an answer, or None and its only one."""
+    place, size = answer if isinstance(answer, (tuple, list)) and len(answer) == 2 else (None, answer)
+    first, second = compare.read(place), compare.read(size)
+    if first and second and first.value > 1000 > second.value:
+        raise CheckFailed("Swapped: give the block first, then the bytes.")
+    return place, compare.real("The size", size)
 
 
 def _check_place(place: object, name: str) -> None:
     """Compare a block's place (2, "blocks.2") or a layer's name ("blocks.2.depthwise") with the name of the layer."""
     if place is None:
         return
-    number = int(name.split(".")[1])
+    block, given = int(name.split(".")[1]), compare.read(place)
     if isinstance(place, str):
         if place == name or (place.startswith("blocks.") and place == name.rpartition(".")[0]):
             return
         if place.rpartition(".")[0] == name.rpartition(".")[0]:
             raise CheckFailed("The bytes are right and so is the block, but another of its layers holds more at once.")
-    elif place == number:
+    elif given and given.value == block:
         return
-    elif place == number + 1:
+    elif given and given.value == block + 1:
         raise CheckFailed("The bytes are right. For the block, count as Python does, from 0: see the layer's name.")
     raise CheckFailed(
         "The bytes are right, but they belong to another block: see the name of the layer that needs them."

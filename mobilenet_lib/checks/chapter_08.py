@@ -4,27 +4,35 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import math
 import operator
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from numbers import Real
+from contextlib import contextmanager, suppress
 from types import ModuleType
 from typing import Any
+from unittest import mock
 
 import torch
 from torch import Tensor, nn
 
 from .. import specs
 from . import CannotCheck, CheckFailed, compare
-from .verdicts import NotYet, exercise, joined, praise, sentence, unfinished
+from .compare import Case
+from .verdicts import NotYet, exercise, joined, kind, praise, sentence, shown, unfinished
 
+MOVED = "it has moved since this was written, and your answer cannot be compared. It may well be right."
 DECODED = ("block", "repeats", "kernel_size", "stride", "expansion", "channels")
 
 
 OTHER_ORDER = "Here the parts stand in another order: go by the letter, not by the place."
+MADE_UP = [
+    ("ir_r12_k5_s1_e4_c1280", "This one is made up, and its numbers are long."),
+    ("ir_r3_k5_s2_e6_c40_se0.25", "This one has a part more, and se is not the stride."),
+    ("ir_r2_k3_s1_e3_c40_nsw_noskip", "This one has parts that are no numbers; go on to the next part there."),
+    ("ir_c96_e6_s2_k7_r4", OTHER_ORDER),
+    ("dsa_c48_s2_r2_k5", OTHER_ORDER),
+]
 
 
 @exercise
@@ -53,41 +61,36 @@ def check_decoder(function: Callable[[str], dict]) -> None:
         ...
     mobilenet_lib.checks.CheckFailed: Your function should return a dict; for 'ds_r1_k3_s1_c16' it returns a list.
     """
-    if not callable(function):
-        raise CheckFailed("Pass the function itself, without calling it: its name, and no brackets behind it.")
-    cases = [
-        *((string, "") for string in _strings_of("_gen_mobilenet_v2")),
-        *((string, "") for string in _strings_of("_gen_mobilenet_v1")),
-        ("ir_r12_k5_s1_e4_c1280", "This one is made up, and its numbers are long."),
-        ("ir_r3_k5_s2_e6_c40_se0.25", "This one has a part more, and se is not the stride."),
-        ("ir_r2_k3_s1_e3_c40_nsw_noskip", "This one has parts that are no numbers; go on to the next part there."),
-        ("ir_c96_e6_s2_k7_r4", OTHER_ORDER),
-        ("dsa_c48_s2_r2_k5", OTHER_ORDER),
-    ]
-    answers = []
-    for string, look in cases:
+    compare.is_function(function)
+    strings = [*_strings_of("_gen_mobilenet_v2"), *_strings_of("_gen_mobilenet_v1")]
+    cases = [Case((string,), None, repr(string)) for string in strings]
+    cases += [Case((string,), None, repr(string), look) for string, look in MADE_UP]
+    results, answers = compare.results_of(function, cases), []
+    for case in cases:
         try:
-            answer = compare.call(function, (string,), repr(string))
+            answers.append(next(results))
         except CheckFailed as failed:
-            without = _without_e(string, "expansion") if str(failed).endswith("KeyError: 'e'.") else ""
-            raise CheckFailed(joined(str(failed), without or look)) from None
-        if not isinstance(answer, Mapping):
-            kind = type(answer).__name__
-            raise CheckFailed(f"Your function should return a dict; for {string!r} it returns a {kind}.")
-        for key in DECODED:
-            if key not in answer:
-                raise CheckFailed(joined(f"For {string!r} the dict has no key {key!r}.", _without_e(string, key)))
-            if answer[key] is ...:
-                unfinished(answer[key])
-        answers.append(answer)
-    truths = [_decoded(string) for string, _ in cases]
-    for (string, look), answer, truth in zip(cases, answers, truths, strict=True):
+            without = _without_e(case.shown, "expansion") if str(failed).endswith("KeyError: 'e'.") else ""
+            raise CheckFailed(joined(str(failed), without or case.look)) from None
+        _has_all_keys(answers[-1], case.shown)
+    truths = [_decoded(*case.args) for case in cases]
+    for case, answer, truth in zip(cases, answers, truths, strict=True):
         for key in DECODED:
             if not _same_value(answer[key], truth[key]):
                 why = _decoder_hint(key, answer, truth, list(zip(answers, truths, strict=True)))
-                why = why or _without_e(string, key) or look or f"Look at {key} again."
-                raise CheckFailed(f"{why} For {string!r} you give {key}={answer[key]!r}.")
+                why = why or _without_e(case.shown, key) or case.look or f"Look at {key} again."
+                raise CheckFailed(f"{why} For {case.shown} you give {key}={shown(answer[key])}.")
     praise(f"you read {len(cases)} strings as timm's own decoder does.")
+
+
+def _has_all_keys(answer: object, string: str) -> None:
+    if not isinstance(answer, Mapping):
+        raise CheckFailed(f"Your function should return a dict; for {string} it returns a {kind(answer)}.")
+    for key in DECODED:
+        if key not in answer:
+            raise CheckFailed(joined(f"For {string} the dict has no key {key!r}.", _without_e(string, key)))
+        if answer[key] is ...:
+            unfinished(answer[key])
 
 
 def _wrong_walk(**slips: Any) -> Callable[[Sequence[int], int], list[tuple]]:
@@ -127,6 +130,27 @@ WALK_MISTAKES = [
 ]
 
 
+def _walk_cases() -> list[Case]:
+    networks = {
+        "MobileNetV1": [block.stride for block in specs.v1_blocks()],
+        "MobileNetV2": [block.stride for block in specs.v2_blocks()],
+    }
+    cases = [((s, limit), f"{name} at output stride {limit}") for limit in (32, 16, 8) for name, s in networks.items()]
+    cases.append((([2, 1, 2, 2, 1, 2, 1], 4), "the strides 2, 1, 2, 2, 1, 2, 1 at output stride 4"))
+    return [Case(args, walk_strides(*args), name) for args, name in cases]
+
+
+def _compare_walk(rows: list[tuple], case: Case) -> None:
+    if len(rows) != len(case.right):
+        blocks = len(case.args[0])
+        raise CheckFailed(f"For {case.shown} there are {blocks} blocks, and your list has {len(rows)} pairs.")
+    for place, (pair, other) in enumerate(zip(rows, case.right, strict=True)):
+        if pair != other:
+            before = f"up to block {place}, counted from 0, all is right" if place else "the first pair is wrong"
+            which = "stride" if pair[0] != other[0] else "dilation"
+            raise CheckFailed(f"For {case.shown} {before}; there your pair is {shown(pair)}. Look at its {which}.")
+
+
 @exercise
 def check_stride_walk(function: Callable[[Sequence[int], int], Iterable]) -> None:
     """Check a function that turns strides into dilations where a limit is reached, by timm's rule.
@@ -151,29 +175,15 @@ def check_stride_walk(function: Callable[[Sequence[int], int], Iterable]) -> Non
         ...
     mobilenet_lib.checks.CheckFailed: Nothing is changed. Where does the running stride pass the limit?
     """
-    networks = {
-        "MobileNetV1": [block.stride for block in specs.v1_blocks()],
-        "MobileNetV2": [block.stride for block in specs.v2_blocks()],
-    }
-    cases = [((s, limit), f"{name} at output stride {limit}") for limit in (32, 16, 8) for name, s in networks.items()]
-    cases.append((([2, 1, 2, 2, 1, 2, 1], 4), "the strides 2, 1, 2, 2, 1, 2, 1 at output stride 4"))
-
-    # each call has a list of its own: a walk may change the one it is given
-    got = [compare.call(function, ([*strides], limit), shown) for (strides, limit), shown in cases]
-    got = [compare.rows(rows, 2, "(stride, dilation)") for rows in got]
-    truths = [walk_strides(*args) for args, _ in cases]
+    cases = _walk_cases()
+    got = [compare.read_rows(rows, 2, "(stride, dilation)") for rows in compare.results_of(function, cases)]
+    truths = [case.right for case in cases]
     if got != truths:
         for hint, mistaken in WALK_MISTAKES:
-            if got == [mistaken(*args) for args, _ in cases]:
+            if got == [mistaken(*case.args) for case in cases]:
                 raise CheckFailed(hint)
-    for (args, shown), rows, truth in zip(cases, got, truths, strict=True):
-        if len(rows) != len(truth):
-            raise CheckFailed(f"For {shown} there are {len(args[0])} blocks, and your list has {len(rows)} pairs.")
-        for place, (pair, other) in enumerate(zip(rows, truth, strict=True)):
-            if pair != other:
-                before = f"up to block {place}, counted from 0, all is right" if place else "the first pair is wrong"
-                which = "stride" if pair[0] != other[0] else "dilation"
-                raise CheckFailed(f"For {shown} {before}; there your pair is {pair}. Look at its {which}.")
+    for case, rows in zip(cases, got, strict=True):
+        _compare_walk(rows, case)
     praise("V1 and V2 at output stride 32, 16 and 8, as timm builds them.")
 
 
@@ -200,10 +210,10 @@ def check_hunt(answers: dict[str, object]) -> None:
     not yet: 0 of 10
     """
     if not isinstance(answers, Mapping):
-        raise CheckFailed(f"A dict of answers is expected here, and this is a {type(answers).__name__}.")
+        raise CheckFailed(f"A dict of answers is expected here, and this is a {kind(answers)}.")
     unknown = [key for key in answers if key not in WHERE_TO_LOOK]
     if unknown:
-        raise CheckFailed(f"There is no question {unknown[0]!r}; the keys are {', '.join(WHERE_TO_LOOK)}.")
+        raise CheckFailed(f"There is no question {shown(unknown[0])}; the keys are {', '.join(WHERE_TO_LOOK)}.")
     given = {key: answer for key, answer in answers.items() if answer is not None and answer is not ...}
     if given:
         truths = treasures()
@@ -250,9 +260,6 @@ def _reading(what: str) -> Iterator[None]:
         ) from None
 
 
-MOVED = "it has moved since this was written, and your answer cannot be compared. It may well be right."
-
-
 def _strings_of(generator: str) -> list[str]:
     """Return the architecture strings in the source of a function of timm's efficientnet module, each once."""
     source = inspect.getsource(_from_timm("efficientnet", generator))
@@ -278,10 +285,11 @@ def _decoded(string: str) -> dict[str, object]:
         }
 
 
-def _same_value(value: object, right: object) -> bool:
-    if isinstance(right, str) or isinstance(value, (str, bool)) or not isinstance(value, Real):
-        return type(value) is type(right) and value == right
-    return value == right
+def _same_value(value: object, right: Any) -> bool:
+    if isinstance(right, str):
+        return isinstance(value, str) and value == right
+    number = compare.read(value)
+    return number is not None and compare.same(number, right)
 
 
 def _without_e(string: str, key: str) -> str:
@@ -304,12 +312,9 @@ def _decoder_hint(key: str, answer: Mapping, truth: Mapping, pairs: list[tuple[M
     for other in DECODED[1:]:
         if other != key and all(_same_value(a[key], t[other]) for a, t in pairs):
             return f"You give the {other} as {key}: which letter belongs to which?"
-    digits = str(right)
-    if (
-        isinstance(value, int)
-        and str(value) != digits
-        and (digits.startswith(str(value)) or digits.endswith(str(value)))
-    ):
+    digits, number = str(right), compare.read(value)
+    given = str(number.value) if number and isinstance(number.value, int) and abs(number.value) < 10**9 else ""
+    if given and given != digits and (digits.startswith(given) or digits.endswith(given)):
         return f"{key}: this is cut; a number can have more than one digit."
     return ""
 
@@ -361,46 +366,61 @@ def treasures() -> dict[str, object]:
     decode = _from_timm("_efficientnet_builder", "_decode_block_str")
     networks = {name: _from_timm("efficientnet", f"mobilenetv2_{name}") for name in ("050", "100", "120d")}
     with torch.random.fork_rng(devices=[]), _reading("What the treasure hunt asks for in the MobileNets"):
-        source = inspect.getsource(block_class.__init__)
-        (padding,) = set(re.findall(r"padding=(\w+)", source)) & set(inspect.signature(block_class).parameters)
-        (linear,) = re.findall(r"(\w+)=False", re.search(r"self\.bn3 = .*", source)[0])
-
-        block = block_class(8, 8).eval()
-        block.drop_path = _Zero()
-        x = torch.randn(1, 8, 3, 3)
-        with torch.no_grad():
-            after = torch.equal(block(x.clone()), x)
-
-        asked = []  # a copy of the decoder that notes for which activation it asks
-        noting = {**decode.__globals__, "get_act_layer": asked.append}
-        type(decode)(decode.__code__, noting)("ir_r1_k3_s1_e1_c8_nhs")
-        (activation,) = asked
-
-        letters = []
-        for word in sorted(set(re.findall(r"'([a-z]{2,4})'", inspect.getsource(decode)))):
-            try:
-                arguments, _ = decode(f"{word}_r1_k3_s1_e1_c8")
-                with torch.device("meta"):
-                    build = builder_class(norm_layer=nn.BatchNorm2d)
-                    stages = build(8, [[{**arguments, "act_layer": nn.ReLU}]])
-            except Exception:
-                continue  # not a block's name, or a block that wants more
-            letters += [word] * isinstance(stages[0][0], edge_class)
-        (letter,) = letters
-
+        padding, linear = _arguments(block_class)
         plain = networks["100"]()
         return {
             "padding": padding,
-            "shortcut": "after" if after else "before",
+            "shortcut": "after" if _drops_before_it_adds(block_class) else "before",
             "norm": type(plain.blocks[1][1].bn1).__name__,
             "linear": linear,
             "v1_skip": not decode("dsa_r1_k3_s1_c8_skip")[0]["noskip"],
-            "activation": activation,
+            "activation": _activation(decode),
             "head": networks["050"]().num_features,
             "depth": len(networks["120d"]().blocks[3]),
-            "letters": letter,
+            "letters": _edge_letters(decode, builder_class, edge_class),
             "eps": plain.bn1.eps,
         }
+
+
+def _arguments(block_class: type[nn.Module]) -> tuple[str, str]:
+    """Return the argument that the padding comes from, and the one that makes the projection linear."""
+    source = inspect.getsource(block_class.__init__)
+    (padding,) = set(re.findall(r"padding=(\w+)", source)) & set(inspect.signature(block_class).parameters)
+    (last,) = re.findall(r"self\.bn3 = .*", source)
+    (linear,) = re.findall(r"(\w+)=False", last)
+    return padding, linear
+
+
+def _drops_before_it_adds(block_class: type[nn.Module]) -> bool:
+    block = block_class(8, 8).eval()
+    block.drop_path = _Zero()
+    x = torch.randn(1, 8, 3, 3)
+    with torch.no_grad():
+        return torch.equal(block(x.clone()), x)
+
+
+def _activation(decode: Callable[[str], Any]) -> str:
+    """Return the name by which the decoder asks for the activation that it writes as hs."""
+    with mock.patch.object(_timm_module("_efficientnet_builder"), "get_act_layer") as asked:
+        decode("ir_r1_k3_s1_e1_c8_nhs")
+    (name,) = asked.call_args.args
+    return name
+
+
+def _edge_letters(decode: Callable[[str], Any], builder_class: Callable, edge_class: type) -> str:
+    """Return the word for which the builder makes the block whose first convolution is a standard one."""
+    letters = []
+    for word in sorted(set(re.findall(r"'([a-z]{2,4})'", inspect.getsource(decode)))):
+        try:
+            arguments, _ = decode(f"{word}_r1_k3_s1_e1_c8")
+            with torch.device("meta"):
+                build = builder_class(norm_layer=nn.BatchNorm2d)
+                stages = build(8, [[{**arguments, "act_layer": nn.ReLU}]])
+        except Exception:
+            continue  # not a block's name, or a block that wants more
+        letters += [word] * isinstance(stages[0][0], edge_class)
+    (letter,) = letters
+    return letter
 
 
 class _Zero(nn.Module):
@@ -408,16 +428,17 @@ class _Zero(nn.Module):
         return torch.zeros_like(x)
 
 
-def _found(answer: object, right: object) -> bool:
+def _found(answer: object, right: Any) -> bool:
     """Compare an answer of the hunt with the right one; how it is written does not matter."""
+    held, _ = compare.single(answer)
     if isinstance(right, bool):
-        return str(answer) == str(right)
-    if isinstance(right, Real):
-        try:
-            return not isinstance(answer, bool) and math.isclose(float(answer), right, rel_tol=1e-6)
-        except (TypeError, ValueError):
-            return False
-    if isinstance(answer, (tuple, list)) and answer:
-        answer = answer[0]  # a name, and the default that goes with it
-    text = answer.__name__ if isinstance(answer, type) else str(answer)
+        return str(held) == str(right)
+    if not isinstance(right, str):
+        with suppress(ValueError):
+            held = float(held) if isinstance(held, str) else held
+        number = compare.read(held)
+        return number is not None and compare.same(number, right)
+    if isinstance(held, (tuple, list)) and held:
+        held = held[0]  # a name, and the default that goes with it
+    text = held.__name__ if isinstance(held, type) else str(held)
     return re.split(r"\s*=", text.strip(" '\"`()"))[0].casefold() == right.casefold()

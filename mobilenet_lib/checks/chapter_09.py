@@ -97,7 +97,9 @@ def check_intensity(function: Callable[[Layer, int], float]) -> None:
         for row in rows
     ]
 
-    compare.function(function, cases, INTENSITY_MISTAKES, "Count the numbers in three tensors: input, weights, output.")
+    compare.expect_function(
+        function, cases, INTENSITY_MISTAKES, "Count the numbers in three tensors: input, weights, output."
+    )
     praise("a depthwise layer has little work for each byte, and a larger batch changes almost nothing about it.")
 
 
@@ -163,5 +165,7 @@ behind the other.
         for machine in machines
         for layer in layers
     ]
-    compare.function(function, cases, LEAST_TIME_MISTAKES, "How long would the arithmetic take alone? And the bytes?")
+    compare.expect_function(
+        function, cases, LEAST_TIME_MISTAKES, "How long would the arithmetic take alone? And the bytes?"
+    )
     praise("the slower of the two decides, and that is all that a roofline says.")

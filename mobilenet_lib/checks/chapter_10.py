@@ -82,7 +82,7 @@ def check_half_width(function: Callable[[Sequence[float], Sequence[float], float
     mobilenet_lib.checks.CheckFailed: This is the spread of the first network alone. It is the differences that vary.
     """
     cases = [Case(case, _half_width(*case), f"a={case[0]}, b={case[1]}, t={case[2]}") for case in RUNS]
-    compare.function(
+    compare.expect_function(
         function, cases, HALF_WIDTH_MISTAKES, "First the differences, then their spread, then the spread of their mean."
     )
     praise("what the runs of a pair share has gone with the difference.")
@@ -131,7 +131,7 @@ def check_seeds(function: Callable[[float, float, float], int]) -> None:
     """
     numbers = [(1.0, 0.5, 2.0), (0.9, 0.31, 2.0), (3.0, 0.7, 2.0), (0.5, 1.5, 2.0), (1.1, 0.4, 3.0)]
     cases = [Case(case, math.ceil(_exactly(*case)), "spread={}, half_width={}, t={}".format(*case)) for case in numbers]
-    compare.function(
+    compare.expect_function(
         function, cases, SEEDS_MISTAKES, "Set the half width equal to t times the spread of the mean, and solve for n."
     )
     praise("and the number of pairs grows with the square of what you want to see.")

@@ -16,7 +16,7 @@ from .. import specs
 from . import CheckFailed, compare, modules
 from .chapter_08 import walk_strides
 from .compare import Case
-from .verdicts import exercise, joined, praise, sentence, unfinished
+from .verdicts import exercise, joined, praise, sentence
 
 PADDING_MISTAKES = [
     ("The dilation is forgotten: it pulls the taps of the kernel apart.", lambda k, d: k // 2),
@@ -66,10 +66,9 @@ def check_padding(function: Callable[[int, int], int]) -> None:
         Case((k, d), d * (k - 1) // 2, f"kernel_size={k}, dilation={d}")
         for k, d in ((3, 1), (5, 1), (3, 2), (3, 4), (5, 2), (7, 3), (1, 2))
     ]
-    compare.function(
-        function, cases, PADDING_MISTAKES, "Draw the kernel on its first pixel: how far does it hang over the edge?"
-    )
-    if any(isinstance(function(*case.args), float) for case in cases):
+    look = "Draw the kernel on its first pixel: how far does it hang over the edge?"
+    answers = compare.expect_function(function, cases, PADDING_MISTAKES, look)
+    if any(isinstance(answer, float) for answer in answers):
         raise CheckFailed(
             "The values are right, but they are floats, and nn.Conv2d wants whole numbers: divide with //."
         )
@@ -178,7 +177,7 @@ pixels of the image apart.
             ([*_network(walk_strides(v2, 16), True)], "MobileNetV2 at output stride 16", ""),
         ]
     ]
-    compare.function(function, cases, FIELD_MISTAKES)
+    compare.expect_function(function, cases, FIELD_MISTAKES)
     unchanged = "as much at output stride 16 as at 32" if cases[-1].right == cases[-2].right else "more when dilated"
     praise(f"the last map of MobileNetV2 sees {cases[-2].right} pixels a side, {unchanged}.")
 
@@ -227,35 +226,35 @@ def check_hard_sigmoid(function: Callable[[Tensor], Tensor]) -> None:
         ...
     mobilenet_lib.checks.CheckFailed: This is the smooth sigmoid. The hard one is made of three straight pieces.
     """
-    if not callable(function):
-        raise CheckFailed("Pass the function itself, without calling it: its name, and no brackets behind it.")
+    compare.is_function(function)
     tensors = [torch.linspace(-6, 6, 49).reshape(7, 7), torch.tensor([[-3.0, 0.0, 3.0]]), torch.tensor(1.5)]
-    results = []
-    for x in tensors:
-        shown = f"a tensor of shape {tuple(x.shape)}"
-        given = x.clone()
-        try:
-            result = compare.call(function, (given,), shown)
-        except CheckFailed as failed:
-            many = "A tensor holds many values, so no if can choose between them." if "ambiguous" in str(failed) else ""
-            raise CheckFailed(joined(str(failed), many)) from None
-        if not isinstance(result, Tensor):
-            raise CheckFailed(f"Your function should return a tensor; it returns a {type(result).__name__}.")
-        if result.shape != x.shape:
-            raise CheckFailed(f"The shape should stay; {tuple(x.shape)} becomes {tuple(result.shape)}.")
-        if not torch.equal(given, x):
-            raise CheckFailed("Your function changes the tensor that it is given. Who calls it may still need that.")
-        results.append(result.detach().to(x.dtype))
-    if not all(compare.close(result, functional.hardsigmoid(x)) for result, x in zip(results, tensors, strict=True)):
+    results = [_of_tensor(function, x) for x in tensors]
+
+    def gives(other: Callable[[Tensor], Tensor]) -> bool:
+        return all(compare.close(result, other(x)) for result, x in zip(results, tensors, strict=True))
+
+    if not gives(functional.hardsigmoid):
         for hint, wrong in HARD_SIGMOID_MISTAKES:
-            if all(compare.close(result, wrong(x)) for result, x in zip(results, tensors, strict=True)):
+            if gives(wrong):
                 raise CheckFailed(hint)
-        x, y, right = (
-            torch.cat([t.flatten() for t in each]) for each in (tensors, results, map(functional.hardsigmoid, tensors))
-        )
-        place = int((y - right).abs().argmax())
+        x, y = (torch.cat([compare.plain(each).flatten() for each in every]) for every in (tensors, results))
+        place = int((y - functional.hardsigmoid(x)).abs().argmax())
         raise CheckFailed(f"At x = {x[place]:g} your function gives {y[place]:.4g}. Draw it from −6 to 6.")
     praise("three straight pieces, and no exponential to compute.")
+
+
+def _of_tensor(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Return what a function makes of a tensor, of the same shape; it has to leave the tensor alone."""
+    given = x.clone()
+    try:
+        result = compare.call(function, (given,), f"a tensor of shape {tuple(x.shape)}")
+    except CheckFailed as failed:
+        many = "A tensor holds many values, so no if can choose between them." if "ambiguous" in str(failed) else ""
+        raise CheckFailed(joined(str(failed), many)) from None
+    compare.is_tensor(result, x)
+    if not torch.equal(given, x):
+        raise CheckFailed("Your function changes the tensor that it is given. Who calls it may still need that.")
+    return result
 
 
 @exercise
@@ -299,40 +298,41 @@ channel.
 
 def _compare_gate(block: type[nn.Module], channels: int, squeeze: int, shown: str) -> None:
     mine = modules.built(block, shown, channels, squeeze)
-    for module in mine.modules():
-        if isinstance(module, (nn.Conv2d, nn.Linear)):
-            module.weight.normal_(std=2 / math.sqrt(module.weight[0].numel()))
-            if module.bias is not None:
-                module.bias.normal_()
+    _randomise(mine)
     x = torch.randn(2, channels, 9, 7) + 3 * torch.randn(2, channels, 1, 1)
-    run = modules.run_once(mine.eval(), x)
-    if run.error is None:
-        unfinished(run.output)
+    run = modules.run_once(mine, "eval", x)
     hint = next(iter(_gate_structure(run, channels, squeeze)), "")
     if run.error is not None:
         raise CheckFailed(joined(hint, f"{shown} stops with {sentence(run.error)}"))
-    if not isinstance(run.output, Tensor):
-        raise CheckFailed(f"forward should return a tensor; {shown} returns a {type(run.output).__name__}.")
+    output = modules.output(run, shown)
     if hint:
         raise CheckFailed(hint)
-    if run.output.shape != x.shape:
-        at = f"{shown} turns {tuple(x.shape)} into {tuple(run.output.shape)}."
-        only = "The factors themselves are returned; what are they for?" if run.output.numel() == 2 * channels else ""
+    if output.shape != x.shape:
+        at = f"{shown} turns {tuple(x.shape)} into {tuple(output.shape)}."
+        only = "The factors themselves are returned; what are they for?" if output.numel() == 2 * channels else ""
         raise CheckFailed(joined(only or "The output has the wrong shape.", at))
     count = sum(parameter.numel() for parameter in mine.parameters())
     if count != 2 * channels * squeeze + squeeze + channels:
         raise CheckFailed(f"There are parameters outside the two convolutions: {shown} has {count}.")
     first, second = run.of_kind(nn.Conv2d, nn.Linear)
     for mode in ("eval", "train"):
-        getattr(mine, mode)()
-        got = mine(x.clone())
-        if not compare.close(got, _gate(x, first, second)):
-            for why, slips in GATE_MISTAKES:
-                if compare.close(got, _gate(x, first, second, **slips)):
-                    raise CheckFailed(why)
-            if mode == "train":
-                raise CheckFailed("In eval mode all is right. Which layer behaves differently in training?")
-            raise CheckFailed(f"The layers of {shown} are right, but not what happens between and behind them.")
+        got = modules.output(modules.run_once(mine, mode, x), shown)
+        if compare.close(got, _gate(x, first, second)):
+            continue
+        for why, slips in GATE_MISTAKES:
+            if compare.close(got, _gate(x, first, second, **slips)):
+                raise CheckFailed(why)
+        if mode == "train":
+            raise CheckFailed("In eval mode all is right. Which layer behaves differently in training?")
+        raise CheckFailed(f"The layers of {shown} are right, but not what happens between and behind them.")
+
+
+def _randomise(gate: nn.Module) -> None:
+    for module in gate.modules():
+        if isinstance(module, (nn.Conv2d, nn.Linear)):
+            module.weight.normal_(std=2 / math.sqrt(module.weight[0].numel()))
+            if module.bias is not None:
+                module.bias.normal_()
 
 
 def _gate_structure(run: modules.Run, channels: int, squeeze: int) -> Iterable[str]:
@@ -403,8 +403,8 @@ GATE_MISTAKES = [
 
 def _gate(
     x: Tensor,
-    first: nn.Module,
-    second: nn.Module,
+    first: nn.Conv2d | nn.Linear,
+    second: nn.Conv2d | nn.Linear,
     pool: str = "mean",
     between: Callable[[Tensor], Tensor] = functional.relu,
     gate: Callable[[Tensor], Tensor] = functional.hardsigmoid,

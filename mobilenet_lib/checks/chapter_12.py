@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -9,20 +10,22 @@ import torch
 from torch import Tensor, nn
 
 from . import CheckFailed, compare
-from .verdicts import exercise, praise, unfinished
+from .verdicts import exercise, kind, praise, unfinished
+
+Norm = Any  # an nn.BatchNorm2d that has averages; torch's own type may have none
 
 
 def _folded(
     weight: Tensor,
-    norm: nn.BatchNorm2d,
-    spread: Callable[[nn.BatchNorm2d], Tensor] = lambda norm: (norm.running_var + norm.eps).sqrt(),
+    norm: Norm,
+    spread: Callable[[Norm], Tensor] = lambda norm: (norm.running_var + norm.eps).sqrt(),
     gamma: bool = True,
 ) -> tuple[Tensor, Tensor]:
-    _scale = (norm.weight if gamma else 1) / spread(norm)
-    return weight * _scale[:, None, None, None], norm.bias - _scale * norm.running_mean
+    scale = (norm.weight if gamma else 1) / spread(norm)
+    return weight * scale[:, None, None, None], norm.bias - scale * norm.running_mean
 
 
-def _scale(norm: nn.BatchNorm2d) -> Tensor:
+def _scale(norm: Norm) -> Tensor:
     return norm.weight / (norm.running_var + norm.eps).sqrt()
 
 
@@ -78,46 +81,51 @@ def check_fold(function: Callable[[Tensor, nn.BatchNorm2d], tuple[Tensor, Tensor
         ...
     mobilenet_lib.checks.CheckFailed: The weights are those of before. BatchNorm divides and multiplies each channel.
     """
-    if not callable(function):
-        raise CheckFailed("Pass the function itself, without calling it: its name, and no brackets behind it.")
-
+    compare.is_function(function)
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(0)
-        cases = []
-        for shape in ((6, 6, 3, 3), (6, 1, 3, 3), (4, 6, 1, 1)):
-            norm = nn.BatchNorm2d(shape[0], eps=0.1).eval()
-            for tensor in (norm.weight, norm.bias, norm.running_mean):
-                tensor.uniform_(0.5, 2)
-            norm.running_var.uniform_(0.2, 4)
-            cases.append((torch.randn(shape), norm))
-        results = []
-        for weight, norm in cases:
-            shown = f"a weight of shape {tuple(weight.shape)}"
-            given = weight.clone()
-            result = compare.call(function, (given, norm), shown)
-            if not isinstance(result, tuple | list) or len(result) != 2:
-                raise CheckFailed("Two tensors are expected, the weight and the bias: return weight, bias.")
-            for each in result:
-                unfinished(each)
-                if not isinstance(each, Tensor):
-                    raise CheckFailed(f"Two tensors are expected, and one of them is a {type(each).__name__}.")
-            if not torch.equal(given, weight):
-                raise CheckFailed("Your function changes the weight that it is given. Make a new one.")
-            results.append([each.detach() for each in result])
-    right = [_folded(*case) for case in cases]
-    for i, (name, mistakes) in enumerate((("weight", OF_WEIGHTS), ("bias", OF_BIAS))):
-        mine, wanted = [result[i] for result in results], [each[i].detach() for each in right]
-        if all(compare.close(*each) for each in zip(mine, wanted, strict=True)):
-            continue
-        for hint, wrong in mistakes:
-            # Some mistakes need as many inputs as outputs, so the first layer is compared.
-            if compare.close(mine[0], wrong(*cases[0][i:]).detach()):
-                raise CheckFailed(hint)
-        for own, other in zip(mine, wanted, strict=True):
-            if own.shape != other.shape:
-                raise CheckFailed(f"The {name} has shape {tuple(own.shape)}, and {tuple(other.shape)} is needed.")
-        raise CheckFailed(f"The {name} is not right. Write BatchNorm down for one channel and put the convolution in.")
+        cases = [_conv_and_norm(shape) for shape in ((6, 6, 3, 3), (6, 1, 3, 3), (4, 6, 1, 1))]
+        results = [_pair_of(function, *case) for case in cases]
+        right = [_folded(*case) for case in cases]
+        for i, (name, mistakes) in enumerate((("weight", OF_WEIGHTS), ("bias", OF_BIAS))):
+            mine, wanted = [result[i] for result in results], [each[i] for each in right]
+            if not all(map(compare.close, mine, wanted)):
+                # Some mistakes need as many inputs as outputs, so the first layer is compared.
+                first = [(hint, wrong(*cases[0][i:])) for hint, wrong in mistakes]
+                _say_what_is_wrong(name, mine, wanted, first)
     praise("one convolution does what the two layers did.")
+
+
+def _conv_and_norm(shape: tuple[int, ...]) -> tuple[Tensor, Norm]:
+    norm: Norm = nn.BatchNorm2d(shape[0], eps=0.1).eval()
+    for tensor in (norm.weight, norm.bias, norm.running_mean):
+        tensor.uniform_(0.5, 2)
+    norm.running_var.uniform_(0.2, 4)
+    return torch.randn(shape), norm
+
+
+def _pair_of(function: Callable, weight: Tensor, norm: Norm) -> list[Tensor]:
+    given = weight.clone()
+    result = compare.call(function, (given, copy.deepcopy(norm)), f"a weight of shape {tuple(weight.shape)}")
+    if not isinstance(result, tuple | list) or len(result) != 2:
+        raise CheckFailed("Two tensors are expected, the weight and the bias: return weight, bias.")
+    for each in result:
+        unfinished(each)
+        if not isinstance(each, Tensor):
+            raise CheckFailed(f"Two tensors are expected, and one of them is a {kind(each)}.")
+    if not torch.equal(given, weight):
+        raise CheckFailed("Your function changes the weight that it is given. Make a new one.")
+    return list(result)
+
+
+def _say_what_is_wrong(name: str, mine: list[Tensor], wanted: list[Tensor], mistakes: compare.Mistakes) -> None:
+    for hint, wrong in mistakes:
+        if compare.close(mine[0], wrong):
+            raise CheckFailed(hint)
+    for own, other in zip(mine, wanted, strict=True):
+        if own.shape != other.shape:
+            raise CheckFailed(f"The {name} has shape {tuple(own.shape)}, and {tuple(other.shape)} is needed.")
+    raise CheckFailed(f"The {name} is not right. Write BatchNorm down for one channel and put the convolution in.")
 
 
 def _rounded(
@@ -182,33 +190,24 @@ def check_rounding(function: Callable[[Tensor, int], Tensor]) -> None:
         ...
     mobilenet_lib.checks.CheckFailed: Nothing is rounded.
     """
-    if not callable(function):
-        raise CheckFailed("Pass the function itself, without calling it: its name, and no brackets behind it.")
-
+    compare.is_function(function)
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(0)
         weight = torch.randn(6, 5, 3, 3) * torch.logspace(0, -2, 6)[:, None, None, None]
-        cases = [(weight, bits) for bits in (8, 4, 3)]
-        results = []
-        for weight, bits in cases:
-            result = compare.call(function, (weight.clone(), bits), f"{bits} bits")
-            if not isinstance(result, Tensor):
-                raise CheckFailed(f"Your function should return a tensor; it returns a {type(result).__name__}.")
-            if result.shape != weight.shape:
-                raise CheckFailed(f"The shape should stay; {tuple(weight.shape)} becomes {tuple(result.shape)}.")
-            results.append(result)
+        results = {bits: compare.call(function, (weight.clone(), bits), f"{bits} bits") for bits in (8, 4, 3)}
+        for result in results.values():
+            compare.is_tensor(result, weight)
 
-        def all_close(one: Callable[[Tensor, int], Tensor]) -> bool:
-            pairs = zip(results, cases, strict=True)
-            return all(torch.allclose(result, one(*case), rtol=1e-3, atol=1e-5) for result, case in pairs)
+        def gives(other: Callable[[Tensor, int], Tensor]) -> bool:
+            return all(compare.close(result, other(weight, bits), 1e-3, 1e-5) for bits, result in results.items())
 
-        if not all_close(_rounded):
+        if not gives(_rounded):
             for hint, slip in ROUNDING_MISTAKES:
-                if all_close(slip):
+                if gives(slip):
                     raise CheckFailed(hint)
-            levels = [len(result[0].unique()) for result in results]
+            levels = len(results[3][0].unique())
             raise CheckFailed(
-                f"In one channel {levels[-1]} different values are left with 3 bits. Divide by the scale, round, "
+                f"In one channel {levels} different values are left with 3 bits. Divide by the scale, round, "
                 "multiply by the scale."
             )
     praise("each channel uses its integers to the full.")

@@ -1,19 +1,29 @@
-"""What the checks share: numbers, functions, lists of rows and tensors, compared with what typical mistakes give."""
+"""What the checks share: numbers, functions, rows and tensors, compared with what typical mistakes give.
+
+A number may be of any library and any type. What is exact is compared exactly; what is rounded may differ by a few of
+its type's last places.
+"""
 
 from __future__ import annotations
 
+import copy
 import inspect
+import io
+import itertools
 import math
-from collections.abc import Callable, Iterable, Sequence
-from numbers import Real
-from typing import Any, NamedTuple
+import numbers
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import redirect_stdout, suppress
+from typing import Any, NamedTuple, TypeGuard
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from .. import cost
 from . import CheckFailed
-from .verdicts import OUTLINED, NotYet, sentence, unfinished
+from .verdicts import NotYet, kind, shown, stopping, unfinished
 
 Mistakes = Sequence[tuple[str, Any]]  # a hint, and the value (or the function) that somebody who needs it would give
 
@@ -21,112 +31,253 @@ BIAS = "A bias is counted, but BatchNorm follows and would take it out again: th
 PAIR = "This is twice too much: multiplications and additions are counted apart. One MAC is a pair of them."
 SAME_FOR_ALL = "Your function gives the same answer for different inputs. Does it use all of its arguments?"
 
+PLACES = 4  # how many of its type's last places a result may be off: a few operations were rounded on the way
+ROUNDING = PLACES * torch.finfo(torch.float32).eps  # a float may have been a float32 before
+COARSEST = 1 / 8  # numbers of 8 bits
+MANY = 10_000  # nobody's list is longer, and some never end
 
-def real(what: str, answer: object) -> float:
-    """Return a plain number, whatever kind of number it came as."""
+
+# Numbers
+
+
+class Number(NamedTuple):
+    """A number, and the relative error that the type it came in allows."""
+
+    value: int | float
+    slack: float = ROUNDING
+
+
+def read(answer: Any) -> Number | None:
+    """Return a number, whatever it came as, or nothing if it is none.
+
+    What can be an index is an integer; a fraction of denominator 1 is one as well; all else is asked for its float.
+    """
+    held, slack = single(answer)
+    if isinstance(held, (bool, str, bytes, bytearray)):
+        return None
+    if isinstance(held, numbers.Complex) and not isinstance(held, numbers.Real):
+        return None if held.imag else _converted(held.real, slack)
+    return _converted(held, slack)
+
+
+def _converted(number: Any, slack: float) -> Number | None:
+    with suppress(Exception):
+        return Number(operator.index(number))
+    if isinstance(number, numbers.Rational) and number.denominator == 1:
+        return Number(int(math.trunc(number)))
+    try:
+        return Number(float(number), slack)
+    except OverflowError:  # a fraction: its integer part is as far from any right answer
+        return Number(int(math.trunc(number)))
+    except Exception:
+        return None
+
+
+def single(answer: Any) -> tuple[Any, float]:
+    """Return what an array or tensor of one element holds, and the relative error that its type allows."""
+    if isinstance(answer, Tensor | np.ndarray | np.generic) and math.prod(answer.shape) == 1:
+        try:
+            return answer.item(), _precision(answer.dtype)
+        except Exception:  # it holds nothing: a tensor on the device "meta"
+            return answer, ROUNDING
+    return answer, ROUNDING
+
+
+def _precision(dtype: Any) -> float:
+    try:
+        last = torch.finfo(dtype).eps if isinstance(dtype, torch.dtype) else np.finfo(dtype).eps
+    except (TypeError, ValueError):  # integers have no last place
+        return ROUNDING
+    return min(max(PLACES * float(last), ROUNDING), COARSEST)
+
+
+def real(what: str, answer: object) -> Number:
+    """Return a finite number, or say why the answer is none."""
     unfinished(answer)
     if isinstance(answer, cost.Cost):
         raise CheckFailed(f"{what}: this is a whole Cost. Take its .params or its .macs.")
-    if isinstance(answer, Tensor) and answer.numel() == 1:
-        answer = answer.item()
-    if isinstance(answer, str):
+    number, (held, _) = read(answer), single(answer)
+    if isinstance(held, (str, bytes)):
         raise CheckFailed(f"{what}: write the number without quotation marks, as in 1_000_000.")
-    if isinstance(answer, bool) or not isinstance(answer, Real):
-        raise CheckFailed(f"{what}: a number is expected here, and this is a {type(answer).__name__}.")
-    if not math.isfinite(answer):
+    if number is None:
+        raise CheckFailed(f"{what}: a number is expected here, and this is a {kind(held)}.")
+    if isinstance(number.value, float) and not math.isfinite(number.value):
         raise CheckFailed(f"{what}: this is not a finite number. Is something divided by zero?")
-    return answer
+    return number
 
 
-def same(a: float, b: float, tolerance: float = 1e-9) -> bool:
-    if isinstance(a, int) and isinstance(b, int):
-        return a == b
-    return math.isclose(a, b, rel_tol=tolerance, abs_tol=1e-12)
+def same(number: Number, right: float, tolerance: float = 0.0) -> bool:
+    """Compare a number with another: integers exactly, floats within what their type allows, or `tolerance`."""
+    if isinstance(number.value, int) and isinstance(right, int):
+        return number.value == right
+    try:
+        return math.isclose(number.value, right, rel_tol=max(tolerance, number.slack), abs_tol=1e-12)
+    except OverflowError:  # an integer too large for a float is near to none
+        return False
 
 
-def number(what: str, answer: object, right: int, mistakes: Mistakes, look: str) -> None:
+def whole(number: Number) -> int | float:
+    """Return the integer that a number is, or else the number."""
+    nearest = round(number.value)
+    return nearest if same(number, nearest) else number.value
+
+
+def amount(value: float) -> str:
+    """Return a number as a hint shows it."""
+    if isinstance(value, int) and abs(value) >= 10**30:
+        return f"an integer of {int(math.log10(abs(value))) + 1} digits"
+    return f"{value:,}"
+
+
+def expect_number(what: str, answer: object, right: int, mistakes: Mistakes, look: str) -> None:
     """Compare a number with the right one, then with what the typical mistakes give."""
-    value = real(what, answer)
-    if value == right:
+    number = real(what, answer)
+    if same(number, right):
         return
     for hint, wrong in mistakes:
-        if wrong != right and same(value, wrong):
+        if wrong != right and same(number, wrong):
             raise CheckFailed(hint if hint[0].isupper() and ":" in hint else f"{what}: {hint}")
     raise CheckFailed(f"{what}: {look}")
 
 
-def not_swapped(answers: tuple[object, object], right: tuple[int, int], order: str) -> None:
-    if answers == right[::-1]:
+def expect_order(answers: Sequence[object], right: Sequence[int], order: str) -> None:
+    """Say so if both numbers are there, but the other way round."""
+    found = [read(answer) for answer in answers]
+    if all(one is not None and same(one, other) for one, other in zip(found, reversed(right), strict=True)):
         raise CheckFailed(f"Both numbers are there, but swapped: {order}.")
+
+
+# Functions
 
 
 class Case(NamedTuple):
     """What a learner's function is tried on."""
 
     args: tuple
-    right: float
+    right: Any
     shown: str
     look: str = ""
 
 
-def call(function: Callable, args: tuple, shown: str) -> Any:
-    """Call a learner's function; whatever goes wrong in it becomes a sentence."""
+def is_function(function: object) -> None:
+    if not callable(function):
+        raise CheckFailed("Pass the function itself, without calling it: its name, and no brackets behind it.")
+
+
+def run(function: Callable, args: tuple, shown: str) -> Any:
+    """Call a learner's function; whatever goes wrong in it becomes a sentence, and what it prints is printed."""
+    said = io.StringIO()
     try:
-        result = function(*args)
-    except (CheckFailed, NotYet):
-        raise
-    except NotImplementedError:
-        raise NotYet(OUTLINED) from None
-    except Exception as error:
-        raise CheckFailed(f"Your function stops{f' for {shown}' if shown else ''} with {sentence(error)}") from None
+        with stopping(f"Your function stops{f' for {shown}' if shown else ''} with {{}}"), redirect_stdout(said):
+            result = function(*args)
+            if inspect.iscoroutine(result):
+                result.close()  # or Python warns that nobody waited for it
+            if isinstance(result, Iterator):
+                result = list(itertools.islice(result, MANY))
+    finally:
+        print(said.getvalue(), end="")
+    if result is None and said.getvalue():
+        raise CheckFailed("Your function prints something and returns nothing. End it with return.")
+    return result
+
+
+def call(function: Callable, args: tuple, shown: str) -> Any:
+    """Call a learner's function with these very arguments, and want an answer."""
+    result = run(function, args, shown)
     unfinished(result)
-    return list(result) if inspect.isgenerator(result) else result
+    return result
 
 
-def function(
-    function: Callable,
+def results_of(function: Callable, cases: Sequence[Case]) -> Iterator[Any]:
+    """Call a learner's function for every case, with copies: it may change its arguments, and use them up.
+
+    It has to return something for all of them; one that returns nothing at all is not yet written.
+    Results come one by one, so that what is wrong with the first is said before the second is asked for.
+    """
+    for place, case in enumerate(cases):
+        result = run(function, copy.deepcopy(case.args), case.shown)
+        if result is None and (place or any(_returns(function, other) for other in cases[1:])):
+            raise CheckFailed(f"Your function returns nothing for {case.shown}. Is there a return for every case?")
+        unfinished(result)
+        yield result
+
+
+def _returns(function: Callable, case: Case) -> bool:
+    try:
+        return run(function, copy.deepcopy(case.args), "") is not None
+    except (CheckFailed, NotYet):
+        return False
+
+
+def expect_function(
+    function: Callable, cases: Sequence[Case], mistakes: Mistakes, look: str = "", tolerance: float = 0.0
+) -> list[Any]:
+    """Compare a function with the right results, then with the functions that make the typical mistakes.
+
+    Returns what the function gave, as it gave it.
+    """
+    is_function(function)
+    answers, results = [], []
+    for answer in results_of(function, cases):
+        answers.append(answer)
+        results.append(real("The result", answer))
+    expect_results(results, cases, mistakes, look, tolerance)
+    return answers
+
+
+def expect_results(
+    results: Sequence[Number],
     cases: Sequence[Case],
     mistakes: Mistakes,
     look: str = "",
-    tolerance: float = 1e-9,
+    tolerance: float = 0.0,
     given: bool = True,
 ) -> None:
-    """Compare a function with the right results, then with the functions that make the typical mistakes."""
-    if not callable(function):
-        raise CheckFailed("Pass the function itself, without calling it: its name, and no brackets behind it.")
-    results = [real("The result", call(function, case.args, case.shown)) for case in cases]
-    if all(same(result, case.right, tolerance) for result, case in zip(results, cases, strict=True)):
+    """Compare what a function gives with the right results, then with what the typical mistakes give."""
+    right = [same(result, case.right, tolerance) for result, case in zip(results, cases, strict=True)]
+    if all(right):
         return
     for hint, wrong in mistakes:
-        made = [wrong(*case.args) for case in cases]
-        if all(same(result, other, tolerance) for result, other in zip(results, made, strict=True)):
+        if all(same(result, wrong(*case.args), tolerance) for result, case in zip(results, cases, strict=True)):
             raise CheckFailed(hint)
-    if len(cases) > 1 and len(set(results)) == 1:
+    if len(cases) > 1 and len({result.value for result in results}) == 1:
         raise CheckFailed(SAME_FOR_ALL)
-    result, case = next(
-        (result, case) for result, case in zip(results, cases, strict=True) if not same(result, case.right, tolerance)
-    )
-    returns = f", where your function returns {result:,}" if given else ""
-    first = "not right" if case is cases[0] else "the first that is not right"
-    raise CheckFailed(f"{case.look or look} For {case.shown} the result is {first}{returns}.".strip())
+    first = right.index(False)
+    case, place = cases[first], "the first that is not right" if first else "not right"
+    returns = f", where your function returns {amount(results[first].value)}" if given else ""
+    raise CheckFailed(f"{case.look or look} For {case.shown} the result is {place}{returns}.".strip())
 
 
-def rows(answer: object, width: int, columns: str) -> list[tuple[int, ...]]:
+# Rows
+
+
+def listed(things: Iterable) -> list:
+    """Return what an answer holds as a list that ends."""
+    with stopping("Your list stops with {}"):
+        return list(itertools.islice(things, MANY))
+
+
+def is_listed(things: object) -> TypeGuard[Iterable]:
+    return isinstance(things, Iterable) and not isinstance(things, (str, bytes, Mapping))
+
+
+def read_rows(answer: object, width: int, columns: str) -> list[tuple[int | float, ...]]:
     """Return the rows of an answer as tuples of integers."""
     unfinished(answer)
-    if isinstance(answer, (str, dict)) or not isinstance(answer, Iterable):
-        raise CheckFailed(f"A list of rows {columns} is expected here, and this is a {type(answer).__name__}.")
-    rows = []
-    for number, row in enumerate(answer):
-        if isinstance(row, (str, dict)) or not isinstance(row, Iterable) or len(tuple(row)) != width:
-            raise CheckFailed(f"Row {number} is {row!r}; each row has {width} numbers, {columns}.")
-        rows.append(tuple(int(real(f"Row {number}", value)) for value in row))
-    if not rows:
+    if not is_listed(answer):
+        raise CheckFailed(f"A list of rows {columns} is expected here, and this is a {kind(answer)}.")
+    found = []
+    for place, row in enumerate(listed(answer)):
+        values = listed(row) if is_listed(row) else []
+        if len(values) != width:
+            raise CheckFailed(f"Row {place} is {shown(row)}; each row has {width} numbers, {columns}.")
+        found.append(tuple(whole(real(f"Row {place}", value)) for value in values))
+    if not found:
         raise NotYet("the list is still empty")
-    return rows
+    return found
 
 
-def table(rows: list[tuple], right: list[tuple], mistakes: Mistakes) -> None:
+def expect_rows(rows: list[tuple], right: list[tuple], mistakes: Mistakes) -> None:
     """Compare a list of rows with the right one, then with what the typical mistakes give."""
     if rows == right:
         return
@@ -142,8 +293,36 @@ def table(rows: list[tuple], right: list[tuple], mistakes: Mistakes) -> None:
     place = next(i for i, (row, other) in enumerate(zip(rows, right, strict=True)) if row != other)
     if place and rows[place][0] != rows[place - 1][-2]:
         raise CheckFailed(f"Row {place}, counted from 0, does not read what row {place - 1} writes.")
-    raise CheckFailed(f"Up to row {place}, counted from 0, all is right; look at that row, {rows[place]}, again.")
+    raise CheckFailed(
+        f"Up to row {place}, counted from 0, all is right; look at that row, {shown(rows[place])}, again."
+    )
 
 
-def close(a: Tensor, b: Tensor) -> bool:
-    return a.shape == b.shape and torch.allclose(a, b, rtol=1e-4, atol=1e-4)
+# Tensors
+
+
+def is_tensor(result: object, like: Tensor) -> None:
+    """Say so if a function does not return a tensor of the shape it is given."""
+    if not isinstance(result, Tensor):
+        raise CheckFailed(f"Your function should return a tensor; it returns a {kind(result)}.")
+    if result.shape != like.shape:
+        raise CheckFailed(f"The shape should stay; {tuple(like.shape)} becomes {tuple(result.shape)}.")
+
+
+def plain(tensor: Tensor) -> Tensor:
+    """Return a tensor's numbers in float64."""
+    if tensor.is_complex():
+        if tensor.imag.any():
+            raise CheckFailed("These numbers are complex, and real ones are expected.")
+        tensor = tensor.real
+    return tensor.detach().double()
+
+
+def close(mine: Tensor, right: Tensor, relative: float = 1e-4, absolute: float = 1e-4) -> bool:
+    """Compare tensors within a tolerance, or what the type of the first allows if that is more."""
+    if mine.shape != right.shape:
+        return False
+    rounding = _precision(mine.dtype)
+    return torch.allclose(
+        plain(mine), plain(right), max(relative, rounding), max(absolute, rounding * absolute / relative)
+    )

@@ -4,31 +4,32 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from . import CheckFailed, compare
-from .verdicts import OUTLINED, NotYet, joined, praise, sentence, unfinished
+from .verdicts import OUTLINED, NotYet, joined, kind, praise, sentence, stopping, unfinished
+
+M = TypeVar("M", bound=nn.Module)
 
 
 class Run(NamedTuple):
     """What happened when a block was run once."""
 
     output: Any
-    error: Exception | None
-    layers: list[
-        tuple[nn.Module, tuple[int, ...]]
-    ]  # the modules without children, as they ran, and their outputs' shapes
+    error: BaseException | None
+    layers: list[tuple[nn.Module, tuple[int, ...]]]  # those without children, as they ran, and their outputs' shapes
 
-    def of_kind(self, *kinds: type[nn.Module]) -> list[nn.Module]:
+    def of_kind(self, *kinds: type[M]) -> list[M]:
         return [module for module, _ in self.layers if isinstance(module, kinds)]
 
 
+Parts = Mapping[str, str | None]  # a block's parts, and the activation behind each
 ACTIVATIONS = {"relu6": functional.relu6, "relu": functional.relu, None: lambda x: x}
 RECTIFIERS = (nn.ReLU, nn.ReLU6, nn.Hardtanh)
 ROLES = {
@@ -42,7 +43,7 @@ ROLES = {
 def same_block(
     block: type[nn.Module],
     reference: type[nn.Module],
-    parts: dict[str, str | None],
+    parts: Parts,
     settings: Sequence[tuple[tuple[int, ...], dict[str, int]]],
 ) -> None:
     """Compare a learner's block with the library's, for several settings."""
@@ -79,12 +80,10 @@ def is_class(block: object) -> None:
 
 def built(block: type[nn.Module], shown: str, *args: int, **named: int) -> nn.Module:
     """Build a learner's block."""
-    try:
+    with stopping(f"{shown} cannot be built: {{}}"):
         mine = block(*args, **named)
-    except NotImplementedError:
-        raise NotYet(OUTLINED) from None
-    except Exception as error:
-        raise CheckFailed(f"{shown} cannot be built: {sentence(error)}") from None
+    if not isinstance(mine, nn.Module):
+        raise CheckFailed(f"{shown} should be a module, and is a {kind(mine)}.")
     if "_modules" not in vars(mine):
         raise NotYet(f"the __init__ of {block.__name__} does not call super().__init__()")
     return mine
@@ -93,7 +92,7 @@ def built(block: type[nn.Module], shown: str, *args: int, **named: int) -> nn.Mo
 def _compare(
     block: type[nn.Module],
     reference: type[nn.Module],
-    parts: dict[str, str | None],
+    parts: Parts,
     args: tuple[int, ...],
     named: dict[str, int],
     shown: str,
@@ -102,36 +101,32 @@ def _compare(
     theirs = reference(*args, **named)
     _randomise(theirs)
     x = torch.randn(2, args[0], 13, 13)
-    run, wanted = run_once(mine.eval(), x), run_once(theirs.eval(), x)
-    if run.error is None:
-        unfinished(run.output)
-    hints = [*_structure(run, wanted, list(parts), named), ""]
-
+    run, wanted = run_once(mine, "eval", x), run_once(theirs, "eval", x)
+    hint = next(iter(_structure(run, wanted, list(parts), named)), "")
     if run.error is not None:
-        raise CheckFailed(
-            _why_it_stopped(run, wanted, theirs, x, shown)
-            or joined(hints[0], f"{shown} stops with {sentence(run.error)}")
-        )
-    if not isinstance(run.output, Tensor):
-        raise CheckFailed(f"forward should return a tensor; {shown} returns a {type(run.output).__name__}.")
-    if run.output.shape != wanted.output.shape:
-        at = f"{shown} turns {tuple(x.shape)} into {tuple(run.output.shape)}."
-        raise CheckFailed(joined(hints[0] or "The output has the wrong shape.", at))
+        stops = joined(hint, f"{shown} stops with {sentence(run.error)}")
+        raise CheckFailed(_why_it_stopped(run, wanted, theirs, x, shown) or stops)
+    shape = output(run, shown).shape
+    if shape != wanted.output.shape:
+        at = f"{shown} turns {tuple(x.shape)} into {tuple(shape)}."
+        raise CheckFailed(joined(hint or "The output has the wrong shape.", at))
     count = sum(parameter.numel() for parameter in mine.parameters())
     if count != sum(parameter.numel() for parameter in theirs.parameters()):
-        raise CheckFailed(joined(hints[0] or "The number of parameters is not right.", f"{shown} has {count}."))
+        raise CheckFailed(joined(hint or "The number of parameters is not right.", f"{shown} has {count}."))
     if not _hand_over(run, wanted):
-        raise CheckFailed(
-            hints[0] or f"The layers of {shown} do not come in the library's order, or have other shapes."
-        )
+        raise CheckFailed(hint or f"The layers of {shown} do not come in the library's order, or have other shapes.")
+    _compare_numbers(mine, theirs, parts, x, shown, hint)
+
+
+def _compare_numbers(mine: nn.Module, theirs: nn.Module, parts: Parts, x: Tensor, shown: str, hint: str) -> None:
+    """Compare what two modules with the same weights give, in both modes."""
     for mode in ("eval", "train"):
-        getattr(mine, mode)(), getattr(theirs, mode)()
-        if not compare.close(mine(x.clone()), theirs(x.clone())):
-            hint = _variant(mine, theirs, parts, x) or hints[0]
+        got, right = (output(run_once(module, mode, x), shown) for module in (mine, theirs))
+        if not compare.close(got, right):
+            hint = _variant(got, theirs, parts, x) or hint
             if mode == "train" and not hint:
                 hint = "In eval mode all is right. Which layer behaves differently in training?"
-            where = f"With the library's weights {shown} gives other numbers."
-            raise CheckFailed(joined(hint, where))
+            raise CheckFailed(joined(hint, f"With the library's weights {shown} gives other numbers."))
 
 
 def _randomise(block: nn.Module) -> None:
@@ -142,27 +137,45 @@ def _randomise(block: nn.Module) -> None:
         elif isinstance(module, nn.BatchNorm2d):
             module.weight.uniform_(2, 4)
             module.bias.normal_()
-            module.running_mean.normal_(std=0.3)
-            module.running_var.uniform_(0.5, 2)
+            module.get_buffer("running_mean").normal_(std=0.3)
+            module.get_buffer("running_var").uniform_(0.5, 2)
 
 
-def run_once(block: nn.Module, x: Tensor) -> Run:
+def run_once(block: nn.Module, mode: str, x: Tensor) -> Run:
+    """Run a module in eval or train mode, and note what ran in it."""
     layers = []
     hooks = [
-        module.register_forward_hook(lambda module, _, output: layers.append((module, tuple(output.shape))))
+        module.register_forward_hook(
+            lambda module, _, output: layers.append((module, tuple(getattr(output, "shape", ()))))
+        )
         for module in block.modules()
         if module is not block and not list(module.children())
     ]
+    nn.Module.train(block, mode == "train")  # not the block's own: a learner may have given that name to a layer
     output, error = None, None
     try:
         output = block(x.clone())
-    except Exception as caught:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as caught:
         error = caught
-    for hook in hooks:
-        hook.remove()
+    finally:
+        for hook in hooks:
+            hook.remove()
     if isinstance(error, NotImplementedError):
         raise NotYet(OUTLINED)
+    if error is None:
+        unfinished(output)
     return Run(output, error, layers)
+
+
+def output(run: Run, shown: str) -> Tensor:
+    """Return the tensor that a module gave, or say what it did instead."""
+    if run.error is not None:
+        raise CheckFailed(f"{shown} stops with {sentence(run.error)}")
+    if not isinstance(run.output, Tensor):
+        raise CheckFailed(f"forward should return a tensor; {shown} returns a {kind(run.output)}.")
+    return run.output
 
 
 def _structure(run: Run, wanted: Run, names: list[str], named: dict[str, int]) -> Iterable[str]:
@@ -179,41 +192,44 @@ def _structure(run: Run, wanted: Run, names: list[str], named: dict[str, int]) -
         yield "The order is swapped: first the depthwise convolution, then the pointwise one."
         return
     for name, conv, other in zip(names, mine, theirs, strict=True):
-        role = ROLES[name]
-        if conv.kernel_size != other.kernel_size:
-            size = " x ".join(map(str, conv.kernel_size))
-            yield f"The {role} has a {size} kernel, and that is not the one asked for."
-        if conv.groups != other.groups:
-            if conv.groups == 1:
-                yield f"The {role} has no groups: each of its filters reads all the channels."
-            else:
-                yield f"The {role} has groups={conv.groups}. How many channels should each of its filters read?"
-        if (conv.in_channels, conv.out_channels) != (other.in_channels, other.out_channels):
-            yield f"The {role} takes {conv.in_channels} channels to {conv.out_channels}; look at its ends again."
-        if conv.stride != other.stride:
-            wrong = "ignores the stride" if conv.stride == (1, 1) else "has a stride that belongs to another layer"
-            yield f"The {role} {wrong}."
-        if conv.dilation != other.dilation:
-            wrong = (
-                "ignores the dilation" if conv.dilation == (1, 1) else "has a dilation that belongs to another layer"
-            )
-            yield f"The {role} {wrong}."
-        if conv.padding != other.padding and conv.padding != "same":
-            cause = " and ".join(what for what in ("kernel_size", "dilation") if named.get(what, 0) > 1)
-            grow = f" for this {cause}: it must follow {'them' if ' and ' in cause else 'it'}" if cause else ""
-            yield f"The padding of the {role} does not keep the size of the map{grow}."
-        if conv.bias is not None:
-            yield f"The {role} has a bias. BatchNorm follows and would take it out again."
-    norms = [len(each.of_kind(nn.BatchNorm2d)) for each in (run, wanted)]
-    if norms[0] < norms[1]:
+        yield from _conv(ROLES[name], conv, other, named)
+    yield from _norms(run, wanted)
+
+
+def _conv(role: str, conv: nn.Conv2d, other: nn.Conv2d, named: dict[str, int]) -> Iterable[str]:
+    """Compare two convolutions."""
+    if conv.kernel_size != other.kernel_size:
+        size = " x ".join(map(str, conv.kernel_size))
+        yield f"The {role} has a {size} kernel, and that is not the one asked for."
+    if conv.groups != other.groups:
+        if conv.groups == 1:
+            yield f"The {role} has no groups: each of its filters reads all the channels."
+        else:
+            yield f"The {role} has groups={conv.groups}. How many channels should each of its filters read?"
+    if (conv.in_channels, conv.out_channels) != (other.in_channels, other.out_channels):
+        yield f"The {role} takes {conv.in_channels} channels to {conv.out_channels}; look at its ends again."
+    for what in ("stride", "dilation"):
+        if getattr(conv, what) != getattr(other, what):
+            ignored = getattr(conv, what) == (1, 1)
+            yield f"The {role} {f'ignores the {what}' if ignored else f'has a {what} that belongs to another layer'}."
+    if conv.padding != other.padding and conv.padding != "same":
+        cause = " and ".join(what for what in ("kernel_size", "dilation") if named.get(what, 0) > 1)
+        grow = f" for this {cause}: it must follow {'them' if ' and ' in cause else 'it'}" if cause else ""
+        yield f"The padding of the {role} does not keep the size of the map{grow}."
+    if conv.bias is not None:
+        yield f"The {role} has a bias. BatchNorm follows and would take it out again."
+
+
+def _norms(run: Run, wanted: Run) -> Iterable[str]:
+    """Compare how many BatchNorms there are, and where they stand."""
+    mine, theirs = (len(each.of_kind(nn.BatchNorm2d)) for each in (run, wanted))
+    if mine < theirs:
         yield "A BatchNorm is missing: one follows each convolution."
-    elif norms[0] > norms[1]:
+    elif mine > theirs:
         yield "There is a BatchNorm too many: one follows each convolution."
-    kinds = [module for module, _ in run.layers if isinstance(module, (nn.Conv2d, nn.BatchNorm2d, *RECTIFIERS))]
-    for before, after in itertools.pairwise(kinds):
-        if isinstance(before, RECTIFIERS) and isinstance(after, nn.BatchNorm2d):
-            yield "BatchNorm stands between the convolution and ReLU6, not behind both."
-            break
+    kinds = run.of_kind(nn.Conv2d, nn.BatchNorm2d, *RECTIFIERS)
+    if any(isinstance(a, RECTIFIERS) and isinstance(b, nn.BatchNorm2d) for a, b in itertools.pairwise(kinds)):
+        yield "BatchNorm stands between the convolution and ReLU6, not behind both."
 
 
 def _why_it_stopped(run: Run, wanted: Run, theirs: nn.Module, x: Tensor, shown: str) -> str:
@@ -231,8 +247,8 @@ def _why_it_stopped(run: Run, wanted: Run, theirs: nn.Module, x: Tensor, shown: 
 
 def _hand_over(run: Run, wanted: Run) -> bool:
     """Copy weights and averages in the order in which the layers ran; say whether they fit."""
-    for kind in (nn.Conv2d, nn.BatchNorm2d):
-        mine, theirs = run.of_kind(kind), wanted.of_kind(kind)
+    for layer in (nn.Conv2d, nn.BatchNorm2d):
+        mine, theirs = run.of_kind(layer), wanted.of_kind(layer)
         if len(mine) != len(theirs):
             return False
         for a, b in zip(mine, theirs, strict=True):
@@ -245,44 +261,48 @@ def _hand_over(run: Run, wanted: Run) -> bool:
     return True
 
 
-def _variant(mine: nn.Module, theirs: nn.Module, parts: dict[str, str | None], x: Tensor) -> str:
-    """Make the typical mistakes with activations and residual, and return the hint of the one that gives `mine`."""
-    got = mine(x.clone())
-    names, right = list(parts), tuple(parts.values())
-    adds = getattr(theirs, "use_residual", False)
-
-    def forward(activations: Sequence[str | None] = right, add: bool = adds, after: str | None = None) -> Tensor:
-        y = x
-        for name, activation in zip(names, activations, strict=True):
-            part = getattr(theirs, name)
-            y = ACTIVATIONS[activation](part[1](part[0](y)))
-        return ACTIVATIONS[after](x + y if add else y)
-
-    def changed(place: int, activation: str | None) -> tuple[str | None, ...]:
-        return (*right[:place], activation, *right[place + 1 :])
-
-    mistakes = []
-    for place, name in enumerate(names):
-        if right[place] is None:
-            hint = f"An activation follows the {ROLES[name]}: the bottleneck is linear."
-            mistakes += [(hint, {"activations": changed(place, each)}) for each in ("relu6", "relu")]
-        else:
-            mistakes.append(
-                (f"The activation behind the {ROLES[name]} is missing.", {"activations": changed(place, None)})
-            )
-            mistakes.append(
-                (f"What lets values above 6 pass behind the {ROLES[name]}?", {"activations": changed(place, "relu")})
-            )
-    every_relu = tuple("relu" if activation else None for activation in right)
-    mistakes.append(("ReLU lets values above 6 pass; the block has ReLU6.", {"activations": every_relu}))
-    mistakes.append(("All activations are missing.", {"activations": (None,) * len(names)}))
-    if adds:
-        mistakes.append(("The residual is missing: here stride is 1, and the ends are equal.", {"add": False}))
-        hint = "An activation follows the sum: what the block hands on should stay linear."
-        mistakes += [(hint, {"after": each}) for each in ("relu6", "relu")]
-    elif x.shape == got.shape:
-        mistakes.append(("The input is added although there is no residual in this block.", {"add": True}))
-    for hint, settings in mistakes:
-        if compare.close(got, forward(**settings)):
+def _variant(got: Tensor, theirs: nn.Module, parts: Parts, x: Tensor) -> str:
+    """Make the typical mistakes with activations and residual, and return the hint of the one that gives `got`."""
+    for hint, settings in _slips(parts, getattr(theirs, "use_residual", False), x.shape == got.shape):
+        if compare.close(got, _forward(theirs, list(parts), x, **settings)):
             return hint
     return ""
+
+
+def _forward(
+    block: nn.Module, names: list[str], x: Tensor, activations: Sequence[str | None], add: bool, after: str | None
+) -> Tensor:
+    """Run a block of the library with other activations, with or without the residual."""
+    y = x
+    for name, activation in zip(names, activations, strict=True):
+        convolution, norm, *_ = getattr(block, name)
+        y = ACTIVATIONS[activation](norm(convolution(y)))
+    return ACTIVATIONS[after](x + y if add else y)
+
+
+def _slips(parts: Parts, adds: bool, same_shape: bool) -> Iterable[tuple[str, dict[str, Any]]]:
+    """Return what people do to the activations and the residual, each with its hint."""
+    right = tuple(parts.values())
+
+    def slip(hint: str, activations: Sequence[str | None] = right, add: bool = adds, after: str | None = None):
+        return hint, {"activations": activations, "add": add, "after": after}
+
+    for place, name in enumerate(parts):
+        before, behind, role = right[:place], right[place + 1 :], ROLES[name]
+        if right[place] is None:
+            for activation in ("relu6", "relu"):
+                hint = f"An activation follows the {role}: the bottleneck is linear."
+                yield slip(hint, (*before, activation, *behind))
+        else:
+            yield slip(f"The activation behind the {role} is missing.", (*before, None, *behind))
+            yield slip(f"What lets values above 6 pass behind the {role}?", (*before, "relu", *behind))
+    every_relu = tuple("relu" if activation else None for activation in right)
+    yield slip("ReLU lets values above 6 pass; the block has ReLU6.", every_relu)
+    yield slip("All activations are missing.", (None,) * len(parts))
+    if adds:
+        yield slip("The residual is missing: here stride is 1, and the ends are equal.", add=False)
+        for activation in ("relu6", "relu"):
+            hint = "An activation follows the sum: what the block hands on should stay linear."
+            yield slip(hint, after=activation)
+    elif same_shape:
+        yield slip("The input is added although there is no residual in this block.", add=True)
