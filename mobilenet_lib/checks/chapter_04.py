@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 
 from .. import cost, specs
 from . import CheckFailed, compare
@@ -46,9 +47,14 @@ def check_width_for_budget(alpha: float) -> None:
     praise(f"{cost.mobilenet_v1(steps / 20).macs:,} MACs, and the next step would be over the budget.")
 
 
+@cache
+def _widest(budget: int) -> int:
+    return max(steps for steps in range(1, 41) if cost.mobilenet_v1(steps / 20).macs < budget)
+
+
 def _compare_widths(steps: int, budget: int) -> None:
     """Compare a width, in steps of 0.05, with the widest that stays under the budget."""
-    widest = max(s for s in range(1, 41) if cost.mobilenet_v1(s / 20).macs < budget)
+    widest = _widest(budget)
     in_proportion = 20 * budget / cost.mobilenet_v1().macs
     if abs(steps - in_proportion) < 1:
         raise CheckFailed(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
+from contextlib import suppress
 
 from torch import nn
 
@@ -160,9 +161,9 @@ def _truth(result: object, where: str) -> bool:
         return held
     if number is not None and (isinstance(number.value, int) or number.value in (0, 1)):
         return bool(number.value)
-    for truth in (True, False):  # another library's own
-        if not isinstance(held, str) and (held == truth) is True:
-            return truth
+    with suppress(Exception):
+        if held in (True, False):  # another library's own
+            return bool(held)
     raise CheckFailed(f"Your function should return True or False; for {where} it returns {shown(result)}.")
 
 

@@ -431,14 +431,14 @@ class _Zero(nn.Module):
 def _found(answer: object, right: Any) -> bool:
     """Compare an answer of the hunt with the right one; how it is written does not matter."""
     held, _ = compare.single(answer)
-    if isinstance(right, bool):
-        return str(held) == str(right)
-    if not isinstance(right, str):
-        with suppress(ValueError):
-            held = float(held) if isinstance(held, str) else held
-        number = compare.read(held)
-        return number is not None and compare.same(number, right)
-    if isinstance(held, (tuple, list)) and held:
-        held = held[0]  # a name, and the default that goes with it
-    text = held.__name__ if isinstance(held, type) else str(held)
-    return re.split(r"\s*=", text.strip(" '\"`()"))[0].casefold() == right.casefold()
+    if isinstance(right, (bool, str)):
+        if isinstance(held, (tuple, list)) and held:
+            held = held[0]  # a name, and the default that goes with it
+        with suppress(ValueError):  # an integer of thousands of digits
+            text = held.__name__ if isinstance(held, type) else str(held)
+            return re.split(r"\s*=", text.strip(" '\"`()"))[0].casefold() == str(right).casefold()
+        return False
+    with suppress(ValueError):
+        answer = float(held) if isinstance(held, str) else answer
+    number = compare.read(answer)
+    return number is not None and compare.same(number, right)

@@ -258,7 +258,9 @@ def listed(things: Iterable) -> list:
 
 
 def is_listed(things: object) -> TypeGuard[Iterable]:
-    return isinstance(things, Iterable) and not isinstance(things, (str, bytes, Mapping))
+    """Say whether an answer holds several things in an order; an array of no dimensions only looks like it."""
+    several = isinstance(things, Iterable) and not isinstance(things, (str, bytes, Mapping))
+    return several and getattr(things, "shape", None) != ()
 
 
 def read_rows(answer: object, width: int, columns: str) -> list[tuple[int | float, ...]]:
