@@ -5,7 +5,9 @@ Each ``check_...`` takes an answer, a function or a class. If it is right, one l
 is still ``...``, the check says "not yet" and lets the notebook go on.
 
 A check finds out what went wrong by making the typical mistakes itself: it compares the answer with what each of them
-would give.
+would give. A number may be of NumPy, torch, SymPy, ``fractions`` or ``decimal``; what its type has rounded is
+allowed for. A function is given arguments of its own at each call, and may use them up. Whatever it does, raise or exit
+or recurse, ends in a sentence.
 """
 
 from typing import TYPE_CHECKING

@@ -94,8 +94,6 @@ def _taps(conv: nn.Conv2d) -> int:
 
 
 OF_INPUT = "Your function multiplies by the pixels of the input. A weight is used once for each pixel of the output."
-
-
 MACS_MISTAKES = [
     (OF_INPUT, lambda conv, height, width: conv.weight.numel() * height * width),
     ("The stride is forgotten.", _wrong_sides(lambda h, k, s, p, d: _side(h, k, 1, p, d))),

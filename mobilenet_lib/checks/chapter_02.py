@@ -39,8 +39,6 @@ def _norm_params(layers: list[Layer]) -> int:
 
 
 WITHOUT_RELU6 = ("projection", "classifier")
-
-
 FVCORE_MISTAKES = [
     ("These are the convolutions and the classifier. fvcore counts two kinds of layer more.", total_macs),
     ("One of fvcore's flops is a whole multiply-accumulate: do not double them.", lambda L: 2 * total_macs(L)),

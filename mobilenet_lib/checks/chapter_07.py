@@ -112,11 +112,7 @@ def _over(value: Callable[[Layer], float], factor: float = 2, join: Callable = m
 
 
 ALONE = "This is one tensor alone, the largest. A convolution needs its input and its output at once."
-
-
 UNIT = "Give bytes, not kB or MB."
-
-
 PEAK_MISTAKES = [
     (ALONE, _over(lambda layer: layer.activations)),
     (ALONE, _over(_read)),

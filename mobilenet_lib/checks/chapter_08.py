@@ -23,8 +23,6 @@ from .verdicts import NotYet, exercise, joined, kind, praise, sentence, shown, u
 
 MOVED = "it has moved since this was written, and your answer cannot be compared. It may well be right."
 DECODED = ("block", "repeats", "kernel_size", "stride", "expansion", "channels")
-
-
 OTHER_ORDER = "Here the parts stand in another order: go by the letter, not by the place."
 MADE_UP = [
     ("ir_r12_k5_s1_e4_c1280", "This one is made up, and its numbers are long."),
@@ -98,8 +96,6 @@ def _wrong_walk(**slips: Any) -> Callable[[Sequence[int], int], list[tuple]]:
 
 
 EVERY = "The dilation grows at every block behind the limit. Only a block that loses a stride multiplies it."
-
-
 WALK_MISTAKES = [
     (
         "The block that loses its stride is dilated itself. It still reads a map of the old density: which blocks "

@@ -24,8 +24,6 @@ def _unpaired(a: Sequence[float], b: Sequence[float], t: float) -> float:
 
 
 SHRUNK = "The differences' own mean is taken off them, so divide their squares by one fewer than there are."
-
-
 RUNS = [
     ([95.0, 94.0, 96.5], [96.0, 95.5, 97.0], 4.303),
     ([90.0, 94.0, 91.0, 95.0, 92.0], [91.5, 95.0, 92.5, 95.5, 93.0], 2.776),

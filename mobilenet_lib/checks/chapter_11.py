@@ -106,11 +106,7 @@ def _network(strides: Iterable[tuple[int, int]], pointwise_first: bool) -> list[
 
 
 APART = "neighbours on the map are two pixels of the image apart."
-
-
 GAPS = "A kernel of k taps has k − 1 gaps, and each layer adds its gaps, not its taps."
-
-
 FIELD_MISTAKES = [
     (f"The strides are forgotten: behind a stride of 2, {APART}", _wrong_field(jump_of=lambda jump, s: 1)),
     (GAPS, _wrong_field(reach=lambda k, d: d * k)),
@@ -183,8 +179,6 @@ pixels of the image apart.
 
 
 SCALE = "Between the two ends the line climbs by 1 over a length of 6."
-
-
 HARD_SIGMOID_MISTAKES = [
     ("This is the smooth sigmoid. The hard one is made of three straight pieces.", torch.sigmoid),
     ("Nothing stops the line: what keeps the value between 0 and 1?", lambda x: (x + 3) / 6),
