@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 
 from .. import cost
 from ..cost import Layer
@@ -12,6 +13,7 @@ from .compare import PAIR, Case
 from .verdicts import exercise, praise
 
 
+@cache
 def _networks() -> list[tuple[str, list[Layer]]]:
     return [
         ("MobileNetV1", cost.mobilenet_v1_layers()),

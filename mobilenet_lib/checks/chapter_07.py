@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 
 from .. import cost, specs
 from ..cost import Layer
@@ -128,6 +129,16 @@ PEAK_MISTAKES = [
 ]
 
 
+@cache
+def _peak_cases() -> list[Case]:
+    networks = [
+        ("MobileNetV2", cost.mobilenet_v2_layers()),
+        ("MobileNetV2 of width 0.35 at 96x96", cost.mobilenet_v2_layers(0.35, 96)),
+        ("MobileNetV1", cost.mobilenet_v1_layers()),
+    ]
+    return [Case((layers,), _over(_both)(layers), name) for name, layers in networks]
+
+
 @exercise
 def check_peak(answer: object) -> None:
     """Check where MobileNetV2 needs the most memory for its maps, and how much.
@@ -156,12 +167,7 @@ def check_peak(answer: object) -> None:
     mobilenet_lib.checks.CheckFailed: This is one tensor alone, the largest. A convolution needs its input and its \
 output at once.
     """
-    networks = [
-        ("MobileNetV2", cost.mobilenet_v2_layers()),
-        ("MobileNetV2 of width 0.35 at 96x96", cost.mobilenet_v2_layers(0.35, 96)),
-        ("MobileNetV1", cost.mobilenet_v1_layers()),
-    ]
-    cases = [Case((layers,), _over(_both)(layers), name) for name, layers in networks]
+    cases = _peak_cases()
     if callable(answer):
         given = map(_place_and_size, compare.results_of(answer, cases))
     else:
