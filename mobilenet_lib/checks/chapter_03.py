@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from torch import nn
 
 from .. import cost
@@ -72,6 +70,7 @@ one channel only.
     praise(f"{DEPTHWISE:,} and {POINTWISE:,} MACs. The mixing is {times:.1f} times as much as the filtering.")
 
 
+EIGHTH = 72  # 1/N + 1/9 = 1/8
 EIGHTH_MISTAKES = [
     ("1/N alone would be an eighth, but the kernel's 1/9 comes on top of it.", 8),
     ("That is the kernel's part. Solve 1/N + 1/9 = 1/8 for N.", 9),
@@ -110,8 +109,8 @@ def check_exact_eighth(n: int) -> None:
     value = compare.whole(number)
     if value <= 0 or value != int(value):
         raise CheckFailed("N counts channels, so it is a positive whole number.")
-    share = 1 / value + 1 / 9
-    if not math.isclose(share, 1 / 8, rel_tol=1e-12):
+    if not compare.same(number, EIGHTH):
+        share = 1 / value + 1 / 9
         more = "more" if share > 1 / 8 else "less"
         given = compare.amount(value).replace(",", "")
         raise CheckFailed(f"With N = {given} it costs {share:.2%} of the standard one, {more} than an eighth.")
