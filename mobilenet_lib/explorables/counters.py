@@ -127,7 +127,7 @@ class Counters(Explorable):
         network = build(num_classes=NUM_CLASSES, width_mult=self.width_mult)
         counted = counts.macs_by_operator(network, (1, 3, self.resolution, self.resolution))
         self.everything = {"key": self.key(), "total": sum(counted.values())}
-        return sum(n for operator, n in counted.items() if f"aten::{operator}" not in counts.NOT_COUNTED)
+        return counts.of_products(counted)
 
     def static_svg(self) -> str:
         """Draw both what each counter prints and what it adds to M."""

@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
 from ..cost import Cost
-from ._modules import check_module, device_of, evaluating
+from .operators import HANDLES
+from .probe import check_module, probing
 
 if TYPE_CHECKING:
     from torchinfo import ModelStatistics
 
-# fvcore counts these too; the papers do not, and neither does this book.
-NOT_COUNTED = ("aten::batch_norm", "aten::adaptive_avg_pool2d", "aten::upsample_bilinear2d")
+# The names under which convolutions and matrix products are booked.
+COUNTED = ("conv", *(name.partition("::")[2] for name in HANDLES))
 
 
 def macs(module: nn.Module, input_shape: tuple[int, ...]) -> int:
-    """Count the MACs of convolutions and linear layers by running fvcore on a module.
+    """Count the MACs of convolutions and matrix products by running fvcore on a module.
 
     Parameters
     ----------
     module : torch.nn.Module
-        Any module that takes one tensor. It is counted in eval mode and left in the mode it had.
+        Any module that takes one tensor, of any dtype. It is counted in eval mode and left in the mode it had.
     input_shape : tuple of int
         Shape of the input, with the batch: (1, 3, 224, 224).
 
@@ -37,14 +39,15 @@ def macs(module: nn.Module, input_shape: tuple[int, ...]) -> int:
 
     Raises
     ------
-    TypeError
-        If module is not a torch module.
+    TypeError, ValueError
+        If module is not a torch module, or input_shape not a shape that it takes.
     ImportError
         If fvcore is not installed.
 
     Notes
     -----
-    fvcore's own total is larger: it also counts BatchNorm, pooling and bilinear resizing. See :func:`macs_by_operator`.
+    Counted are convolutions and matrix products: linear layers, attention and recurrent layers, too. fvcore's own total
+    is larger: it also counts normalisations, pooling and resizing. See :func:`macs_by_operator`.
 
     References
     ----------
@@ -55,8 +58,28 @@ def macs(module: nn.Module, input_shape: tuple[int, ...]) -> int:
     >>> macs(nn.Conv2d(64, 128, 3, padding=1), (1, 64, 56, 56))
     231211008
     """
-    counted = macs_by_operator(module, input_shape)
-    return sum(n for operator, n in counted.items() if f"aten::{operator}" not in NOT_COUNTED)
+    return of_products(_count(module, input_shape, everything=False))
+
+
+def of_products(counted: Mapping[str, int]) -> int:
+    """Sum the convolutions and matrix products in a count of :func:`macs_by_operator`.
+
+    Parameters
+    ----------
+    counted : mapping of str to int
+        A count, operator by operator.
+
+    Returns
+    -------
+    int
+        MACs, as :func:`macs` returns them.
+
+    Examples
+    --------
+    >>> of_products({"conv": 1024, "batch_norm": 256, "linear": 80})
+    1104
+    """
+    return sum(n for operator, n in counted.items() if operator in COUNTED)
 
 
 def macs_by_operator(module: nn.Module, input_shape: tuple[int, ...]) -> dict[str, int]:
@@ -76,7 +99,7 @@ def macs_by_operator(module: nn.Module, input_shape: tuple[int, ...]) -> dict[st
 
     Raises
     ------
-    TypeError, ImportError
+    TypeError, ValueError, ImportError
         As :func:`macs`.
 
     Examples
@@ -84,11 +107,29 @@ def macs_by_operator(module: nn.Module, input_shape: tuple[int, ...]) -> dict[st
     >>> macs_by_operator(nn.Sequential(nn.Conv2d(8, 8, 1), nn.BatchNorm2d(8)), (1, 8, 4, 4))
     {'conv': 1024, 'batch_norm': 256}
     """
+    return _count(module, input_shape, everything=True)
+
+
+def _count(module: nn.Module, input_shape: tuple[int, ...], *, everything: bool) -> dict[str, int]:
+    """Run fvcore: with our handles of products alone, or with all that fvcore has beside them."""
     check_module(module)
-    with _quiet_fvcore() as flop_count_analysis, evaluating(module):
-        analysis = flop_count_analysis(module, torch.zeros(input_shape, device=device_of(module)))
+    with probing(module, input_shape) as x, _quiet_fvcore() as flop_count_analysis, _by_the_book():
+        analysis = flop_count_analysis(module, x)
         analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+        if not everything:
+            analysis.clear_op_handles()
+        analysis.set_op_handle(**{name: _booked(handle) for name, handle in HANDLES.items()})
         return {operator: int(n) for operator, n in analysis.by_operator().items()}
+
+
+def _booked(handle: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a handle as fvcore wants it: what is booked under a name of its own comes in a Counter."""
+
+    def count(inputs: list[Any], outputs: list[Any]) -> Any:
+        found = handle(inputs, outputs)
+        return Counter(found) if isinstance(found, dict) else found
+
+    return count
 
 
 def params(module: nn.Module) -> int:
@@ -125,7 +166,7 @@ def cost(module: nn.Module, input_shape: tuple[int, ...]) -> Cost:
 
     Raises
     ------
-    TypeError, ImportError
+    TypeError, ValueError, ImportError
         As :func:`macs`.
 
     Examples
@@ -155,8 +196,8 @@ def summary(module: nn.Module, input_shape: tuple[int, ...], depth: int = 3) -> 
 
     Raises
     ------
-    TypeError
-        If module is not a torch module.
+    TypeError, ValueError
+        If module is not a torch module, or input_shape not a shape that it takes.
     ImportError
         If torchinfo is not installed.
 
@@ -172,8 +213,8 @@ def summary(module: nn.Module, input_shape: tuple[int, ...], depth: int = 3) -> 
         raise ImportError("the summary needs torchinfo: pip install torchinfo") from error
     columns = ("kernel_size", "input_size", "output_size", "num_params", "mult_adds")
     looks = {"depth": depth, "col_names": columns, "col_width": 18, "verbose": 0}
-    with evaluating(module):
-        return torchinfo.summary(module, input_size=input_shape, device=device_of(module), **looks)
+    with probing(module, input_shape) as x:
+        return torchinfo.summary(module, input_data=[x], device=x.device, **looks)
 
 
 @contextmanager
@@ -187,3 +228,14 @@ def _quiet_fvcore() -> Iterator[type]:
         except ImportError as error:
             raise ImportError("counting MACs on a module needs fvcore: pip install fvcore") from error
         yield FlopCountAnalysis
+
+
+@contextmanager
+def _by_the_book() -> Iterator[None]:
+    """Have attention run as it is written: the one call that PyTorch has for it in eval mode hides its products."""
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)

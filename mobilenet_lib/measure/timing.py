@@ -1,4 +1,4 @@
-"""How long a module takes on this machine: latencies with their conditions, page faults, and the machine's own limits.
+"""How long a module takes on this machine: latencies with their conditions, and the machine's own limits.
 
 Chapters and readers use these through :mod:`mobilenet_lib.measure`.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from .._validation import positive_int, positive_ints, positive_number
+from .._validation import positive_int, positive_number
 from ..cost import Layer
-from ._modules import device_of, evaluating, quietly
+from .probe import probing, quietly
 from .roof import FLOAT, Roofline
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 # What two measurements must share, or their ratio says something about the wrong thing.
 CONDITIONS = ("batch", "threads", "memory_format", "device", "torch")
+ROUNDS = 5
 
 
 @dataclass(frozen=True, repr=False)
@@ -131,7 +132,8 @@ def latency(
     Parameters
     ----------
     module : torch.nn.Module or callable
-        What takes one tensor. A module is measured in eval mode, without gradients, and left as it was.
+        What takes one tensor. A module is measured in eval mode, without gradients, and left as it was; its input has
+        its dtype.
     input_shape : tuple of int
         Shape of the input, with the batch: (1, 3, 224, 224).
     threads : int, default=1
@@ -151,8 +153,8 @@ def latency(
     TypeError
         If module cannot be called or is a class, or a number is not one.
     ValueError
-        If a size is not positive, memory_format is neither of the two, or the module was made for another number of
-        threads.
+        If input_shape is not a shape that the module takes, memory_format is neither of the two, or the module was made
+        for another number of threads.
 
     Notes
     -----
@@ -209,20 +211,28 @@ def latencies(
     positive_number(seconds=seconds)
     if memory_format not in MEMORY_FORMATS:
         raise ValueError(f"memory_format must be one of {', '.join(MEMORY_FORMATS)}, got {memory_format!r}")
-    times: dict[str, list[float]] = {name: [] for name in cases}
-    runs = dict.fromkeys(cases, 0)
-    devices = {}
     with ExitStack() as stack:
-        timers = {}
+        timers, inputs = {}, {}
         for name, (module, input_shape) in cases.items():
             _check_callable(module, threads)
-            devices[name] = device_of(module) if isinstance(module, nn.Module) else torch.device("cpu")
-            x = torch.randn(positive_ints("input_shape", input_shape), device=devices[name])
-            if isinstance(module, nn.Module):
-                stack.enter_context(evaluating(module))
-            module, x = _laid_out(module, x, memory_format)
+            x = stack.enter_context(probing(module, input_shape, torch.randn))
+            module, x = inputs[name] = _laid_out(module, x, memory_format)
             timers[name] = _timer("module(x)", {"module": module, "x": x}, threads)
-        stack.enter_context(torch.inference_mode())
+        times, runs = _in_turn(timers, seconds)
+    version = torch.__version__.split("+")[0]
+    found = {}
+    for name, (_, x) in inputs.items():
+        low, middle, high = (1000 * each for each in statistics.quantiles(times[name], n=4, method="inclusive"))
+        where = (len(x), threads, memory_format, _device_name(x.device), version)
+        found[name] = Latency(middle, high - low, runs[name], *where)
+    return found
+
+
+def _in_turn(timers: Mapping[str, Timer], seconds: float) -> tuple[dict[str, list[float]], dict[str, int]]:
+    """Return the seconds of each timer's calls, and how many calls these were."""
+    times: dict[str, list[float]] = {name: [] for name in timers}
+    runs = dict.fromkeys(timers, 0)
+    with torch.inference_mode():
         for _ in range(ROUNDS):
             for name, timer in timers.items():
                 # It begins with calls that are not counted, to find out how many at once are long enough for the clock:
@@ -230,52 +240,7 @@ def latencies(
                 measured = timer.blocked_autorange(min_run_time=seconds / ROUNDS)
                 times[name] += measured.times
                 runs[name] += len(measured.times) * measured.number_per_run
-    found = {}
-    for name, (_, input_shape) in cases.items():
-        low, middle, high = (1000 * each for each in statistics.quantiles(times[name], n=4, method="inclusive"))
-        batch, device = int(input_shape[0]), _device_name(devices[name])
-        version = torch.__version__.split("+")[0]
-        found[name] = Latency(middle, high - low, runs[name], batch, threads, memory_format, device, version)
-    return found
-
-
-ROUNDS = 5
-
-
-def page_faults(call: Callable[[], object]) -> int | None:
-    """Count how often a call touches memory that the system has promised but not given yet.
-
-    Parameters
-    ----------
-    call : callable
-        Called once, without arguments.
-
-    Returns
-    -------
-    int or None
-        Minor page faults of this process. None where the system does not count them (Windows, some sandboxes).
-
-    Notes
-    -----
-    Fresh memory has no pages behind it. The first touch of each page, 4096 bytes on most machines, interrupts the
-    program: the system must find a page and fill it with zeros.
-
-    Examples
-    --------
-    >>> faults = page_faults(lambda: None)
-    >>> faults is None or faults >= 0
-    True
-    """
-    try:
-        import resource
-    except ImportError:
-        call()
-        return None
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    result = call()
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    del result  # kept until here, so that freeing it is not part of the count
-    return after - before if after else None  # no program starts without a fault: zero means that nobody counts
+    return times, runs
 
 
 def roofline(*, threads: int = 1, seconds: float = 0.5) -> Roofline:
@@ -301,7 +266,8 @@ def roofline(*, threads: int = 1, seconds: float = 0.5) -> Roofline:
     Notes
     -----
     The peak is that of a 1024 x 1024 float32 product. The bandwidth is that of adding two arrays of 64 MB into a third
-    one, which is there already: fresh memory would measure the system's page faults, see :func:`page_faults`.
+    one, which is there already: fresh memory would measure the system's page faults, see
+    :func:`~mobilenet_lib.measure.page_faults`.
 
     References
     ----------
@@ -321,48 +287,6 @@ def roofline(*, threads: int = 1, seconds: float = 0.5) -> Roofline:
     a, b, c = (torch.ones(numbers) for _ in range(3))
     added = _best("torch.add(a, b, out=c)", {"torch": torch, "a": a, "b": b, "c": c}, threads, seconds)
     return Roofline(peak=n**3 / product, bandwidth=3 * FLOAT * numbers / added, threads=threads)
-
-
-def rank_correlation(x: Sequence[float], y: Sequence[float]) -> float:
-    """Say how well one order agrees with another: Spearman's rank correlation.
-
-    Parameters
-    ----------
-    x, y : sequence of float
-        Two numbers for each thing: its MACs and its milliseconds.
-
-    Returns
-    -------
-    float
-        1 where the larger x always has the larger y, -1 where it always has the smaller one, about 0 where the one
-        order says nothing about the other.
-
-    Raises
-    ------
-    ValueError
-        If x and y differ in length, or all numbers of one are equal.
-
-    Examples
-    --------
-    >>> rank_correlation([1, 2, 3, 4], [10, 100, 1000, 10000])
-    1.0
-    >>> rank_correlation([1, 2, 3, 4], [4, 3, 1, 2])
-    -0.8
-    """
-    if len(x) != len(y):
-        raise ValueError(f"y must have {len(x)} numbers like x, got {len(y)}; each thing has one of both")
-    if len(set(x)) < 2 or len(set(y)) < 2:
-        raise ValueError("x and y must each hold at least two different numbers, got no order to compare")
-    ranks = torch.stack([_ranks(x), _ranks(y)])
-    return round(torch.corrcoef(ranks)[0, 1].item(), 12)
-
-
-def _ranks(numbers: Sequence[float]) -> Tensor:
-    """Return the place of each number in their order, and for equal numbers the middle of their places."""
-    given = torch.tensor([float(number) for number in numbers], dtype=torch.double)
-    below = (given[None, :] < given[:, None]).sum(1)
-    equal = (given[None, :] == given[:, None]).sum(1)
-    return below.double() + (equal.double() - 1) / 2
 
 
 def build(layer: Layer) -> nn.Conv2d:
@@ -409,7 +333,7 @@ def _check_callable(module: object, threads: int) -> None:
         raise ValueError(f"threads must be {own}, for which the module was made, got {threads}; make it anew")
 
 
-def _laid_out(module: Callable, x: Tensor, memory_format: str) -> tuple[Callable, Tensor]:
+def _laid_out(module: nn.Module | Callable, x: Tensor, memory_format: str) -> tuple[nn.Module | Callable, Tensor]:
     """Return module and input in a memory format; the module itself where it is so already, else a copy."""
     wanted = MEMORY_FORMATS[memory_format]
     if x.dim() == 4:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import mmap
 import subprocess
 import sys
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from mobilenet_lib import InvertedResidual, MobileNetV2, measure
+from mobilenet_lib.measure import timing
 from mobilenet_lib.measure.timing import CONDITIONS, ROUNDS, Latency, _laid_out
 
 ONE = Latency(12.0, 0.3, 40, 1, 1, "contiguous", "cpu", "2.9.0")
@@ -29,8 +30,6 @@ class Slept(nn.Module):
         self.ms = ms
 
     def forward(self, x):
-        import time
-
         end = time.perf_counter() + self.ms / 1000
         while time.perf_counter() < end:
             pass
@@ -56,8 +55,9 @@ def test_measuring_is_quiet():
 
 
 def test_a_known_time_is_found():
+    start = time.perf_counter()
     took = measure.latency(Slept(4), (1, 1), **QUICK)
-    assert 4 <= took.median < 400  # a busy machine only ever adds
+    assert 4 <= took.median <= 1000 * (time.perf_counter() - start)  # a busy machine only ever adds, to both
 
 
 def test_a_slow_module_is_called_five_times_at_least():
@@ -111,7 +111,7 @@ def test_many_are_measured_in_turn_and_told_apart():
     took = measure.latencies({"slow": (Slept(8), (1, 1)), "fast": (Slept(1), (3, 1))}, **QUICK)
     assert list(took) == ["slow", "fast"]
     assert (took["slow"].batch, took["fast"].batch) == (1, 3)
-    assert took["slow"].median > took["fast"].median
+    assert took["slow"].median >= 8 and took["fast"].median >= 1
 
 
 @pytest.mark.parametrize(
@@ -181,58 +181,48 @@ def test_it_shows_its_conditions():
     assert repr(ONE) == "Latency(12 ms, IQR 0.3 ms, 40 runs; batch 1, 1 thread, contiguous, cpu, torch 2.9.0)"
 
 
-# Two orders
-
-
-def test_the_rank_correlation_is_the_classical_formula():
-    torch.manual_seed(0)
-    for n in (2, 5, 22):
-        x, y = torch.randperm(n).tolist(), torch.randperm(n).tolist()
-        squares = sum((a - b) ** 2 for a, b in zip(x, y, strict=True))
-        assert measure.rank_correlation(x, y) == pytest.approx(1 - 6 * squares / (n * (n * n - 1)))
-
-
-def test_only_the_order_counts_and_equal_numbers_share_their_places():
-    x = [3, 1, 4, 1, 5, 9, 2, 6]
-    assert measure.rank_correlation(x, [2.0**value for value in x]) == 1
-    assert measure.rank_correlation([1, 1, 2], [1, 2, 3]) == pytest.approx(0.75**0.5)
-    with pytest.raises(ValueError, match="y must have 2 numbers like x, got 3"):
-        measure.rank_correlation([1, 2], [1, 2, 3])
-    with pytest.raises(ValueError, match="at least two different numbers"):
-        measure.rank_correlation([1, 1], [1, 2])
-
-
 # The machine
 
 
-def test_fresh_memory_faults_and_memory_that_is_there_does_not():
-    size = 64 * 2**20
-    # From the system itself: torch.ones might get what another test has freed and the heap has kept.
-    memory = torch.frombuffer(mmap.mmap(-1, size), dtype=torch.float32)
-    faults = measure.page_faults(lambda: memory.fill_(1))
-    if faults is None:
-        pytest.skip("this system does not count page faults")
-    assert measure.page_faults(lambda: memory.fill_(2)) < faults
-    assert faults >= size // 2**21  # one for each page, even where pages are huge
+class Known:
+    """A timer that measures nothing and knows all: 9, 4 and 6 times what it is told."""
+
+    def __init__(self, second):
+        self.second = second
+
+    def timeit(self, number):
+        return None
+
+    def blocked_autorange(self, min_run_time):
+        return SimpleNamespace(times=[9 * self.second, 4 * self.second, 6 * self.second], number_per_run=2)
 
 
-def test_without_the_counter_there_is_no_count(monkeypatch):
-    called = []
-    monkeypatch.setitem(sys.modules, "resource", None)
-    assert measure.page_faults(lambda: called.append(1)) is None and called == [1]
-
-
-def test_a_counter_that_never_moves_is_no_counter(monkeypatch):
-    resource, called = pytest.importorskip("resource"), []
-    monkeypatch.setattr(resource, "getrusage", lambda who: SimpleNamespace(ru_minflt=0))
-    assert measure.page_faults(lambda: called.append(1)) is None and called == [1]
-
-
-def test_the_limits_of_this_machine_are_above_what_a_convolution_reaches():
-    roof = measure.roofline(seconds=0.1)
-    conv, macs = nn.Conv2d(64, 64, 3, padding=1), 64 * 64 * 9 * 56**2
-    took = measure.latency(conv, (1, 64, 56, 56), **QUICK)
-    assert 1e8 < macs / took.median * 1000 < 4 * roof.peak
-    assert 1e8 < roof.bandwidth < 1e13
+def test_the_limits_of_this_machine_are_those_of_the_best_runs(monkeypatch):
+    monkeypatch.setattr(timing, "_timer", lambda statement, names, threads: Known(0.5 if "mm" in statement else 0.25))
+    roof = measure.roofline(threads=2)
+    assert (roof.peak, roof.threads) == (1024**3 / 2, 2)
+    assert roof.bandwidth == 3 * 64 * 2**20  # three arrays of 64 MB in a second
     with pytest.raises(ValueError, match="threads must be a positive integer"):
         measure.roofline(threads=0)
+
+
+def test_the_two_limits_are_measured_on_what_they_say(monkeypatch):
+    asked = []
+
+    def run(statement, names, threads):
+        exec(statement, names)
+        asked.append({name: tuple(value.shape) for name, value in names.items() if isinstance(value, torch.Tensor)})
+        assert names["c"].unique().tolist() == [1024 if "mm" in statement else 2]  # it wrote where it was told to
+        return Known(1)
+
+    monkeypatch.setattr(timing, "_timer", run)
+    measure.roofline()
+    assert asked == [dict.fromkeys("abc", (1024, 1024)), dict.fromkeys("abc", (2**24,))]
+
+
+def test_a_latency_is_the_middle_of_all_rounds_in_milliseconds(monkeypatch):
+    monkeypatch.setattr(timing, "_timer", lambda statement, names, threads: Known(names["module"].ms / 1000))
+    took = measure.latencies({"slow": (Slept(8), (1, 1)), "fast": (Slept(1), (3, 1))})
+    assert [each.median for each in took.values()] == pytest.approx([48, 6])
+    assert [each.iqr for each in took.values()] == pytest.approx([40, 5])
+    assert [each.runs for each in took.values()] == [30, 30]

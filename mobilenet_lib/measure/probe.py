@@ -1,0 +1,152 @@
+"""What running someone's module takes care of: that it is one, an input that fits, and that it stays as it was."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .._validation import positive_ints
+
+SHAPE = "(1, 3, H, W), with the batch"
+
+
+def check_module(module: object) -> None:
+    """Require a module, built."""
+    if not isinstance(module, nn.Module):
+        hint = "call the class to build one" if isinstance(module, type) else "pass the module itself"
+        raise TypeError(f"module must be a torch.nn.Module, got {module!r}; {hint}")
+
+
+def check_shape(input_shape: object, module: object = None) -> tuple[int, ...]:
+    """Return the sizes of an input, the batch first, or say what is wrong with them.
+
+    A single image is refused where the module shows that one is meant: its first layer is a two-dimensional
+    convolution of just so many channels. PyTorch would take the channels for the batch, or guess.
+
+    Examples
+    --------
+    >>> check_shape([1, 3, 224, 224])
+    (1, 3, 224, 224)
+    >>> check_shape((3, 224, 224), nn.Conv2d(3, 8, 1))
+    Traceback (most recent call last):
+        ...
+    ValueError: input_shape must be (1, 3, H, W), with the batch, got (3, 224, 224); write (1, 3, 224, 224)
+    """
+    kind = type(input_shape).__name__
+    if hasattr(input_shape, "shape"):
+        raise TypeError(f"input_shape must be sizes such as {SHAPE}, got a {kind} itself; give its .shape")
+    if isinstance(input_shape, str | bytes | dict) or not isinstance(input_shape, Iterable):
+        raise TypeError(f"input_shape must be several positive integers, {SHAPE}, got {input_shape!r}")
+    given = tuple(input_shape)
+    for i, size in enumerate(given):
+        if hasattr(size, "shape") and getattr(size, "ndim", 0):  # a whole picture in its place is not printed
+            kind = type(size).__name__
+            raise TypeError(f"input_shape[{i}] must be a positive integer, got a {kind}; {SHAPE} are sizes")
+    sizes = positive_ints("input_shape", given)
+    if not sizes:
+        raise ValueError(f"input_shape must be {SHAPE}, got (); write the size of each dimension")
+    first = _first_layer(module) if isinstance(module, nn.Module) else None
+    if isinstance(first, nn.Conv2d) and len(sizes) == 3 and sizes[0] == first.in_channels:
+        raise ValueError(f"input_shape must be {SHAPE}, got {sizes}; write {(1, *sizes)}")
+    return sizes
+
+
+def place_of(module: object) -> dict[str, Any]:
+    """Return the dtype and the device that a module's input must have, as keywords for ``torch.zeros``.
+
+    They are those of its first floating-point parameter or buffer. What has none of them, a plain function too, may
+    say its own with an attribute `dtype`, as :class:`~mobilenet_lib.topics.shipping.OnnxNetwork` does; else they are
+    PyTorch's default and the CPU.
+
+    Examples
+    --------
+    >>> place_of(nn.Conv2d(3, 8, 1).double()), place_of(nn.ReLU())
+    ({'dtype': torch.float64, 'device': device(type='cpu')}, {'dtype': torch.float32, 'device': device(type='cpu')})
+    """
+    if isinstance(module, nn.Module):
+        for tensor in (*module.parameters(), *module.buffers()):
+            if tensor.is_floating_point() or tensor.is_complex():
+                return {"dtype": tensor.dtype, "device": tensor.device}
+    own = getattr(module, "dtype", None)
+    return {"dtype": own if isinstance(own, torch.dtype) else torch.get_default_dtype(), "device": torch.device("cpu")}
+
+
+@contextmanager
+def evaluating(*modules: nn.Module) -> Iterator[None]:
+    """Switch to eval mode and back: measuring must not move BatchNorm's running averages."""
+    modes = {part: part.training for module in modules for part in module.modules()}
+    for module in modules:
+        module.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for part, mode in modes.items():
+            part.training = mode
+
+
+@contextmanager
+def probing(module: nn.Module | Callable, input_shape: object, make: Callable[..., Tensor] = torch.zeros) -> Iterator:
+    """Give an input for a module, which is in eval mode meanwhile, and blame the shape where the module refuses it.
+
+    Everything that makes an input of its own does it here, so that all of it follows the module's dtype and device,
+    and says the same of a shape that does not fit.
+
+    Examples
+    --------
+    >>> with probing(nn.Conv2d(3, 8, 1).half(), (1, 3, 4, 4)) as x:
+    ...     x.dtype
+    torch.float16
+    >>> with probing(nn.Linear(3, 8), (1, 4)) as x:
+    ...     nn.Linear(3, 8)(x)
+    Traceback (most recent call last):
+        ...
+    ValueError: input_shape must be one that the module takes, got (1, 4); it says: mat1 and mat2 shapes cannot be \
+multiplied (1x4 and 3x8)
+    """
+    sizes = check_shape(input_shape, module)
+    x = make(sizes, **place_of(module))
+    with evaluating(*([module] if isinstance(module, nn.Module) else [])):
+        try:
+            yield x
+        except Exception as error:
+            # The module is asked alone, so that what goes wrong around it is not blamed on the shape.
+            refusal = _refusal(module, x)
+            if refusal is None:
+                raise
+            told = str(refusal).strip().split("\n")[0] or type(refusal).__name__
+            raise ValueError(
+                f"input_shape must be one that the module takes, got {sizes}; it says: {told}"
+            ) from error
+
+
+def quietly(name: str) -> ModuleType:
+    """Import a part of torch that looks for CUDA: a machine with its tools and without a GPU would be told so."""
+    log = logging.getLogger("torch.utils.cpp_extension")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        return import_module(name)
+    finally:
+        log.setLevel(level)
+
+
+def _first_layer(module: nn.Module) -> nn.Module | None:
+    """Return the first part that has weights of its own, in the order of registration."""
+    return next((part for part in module.modules() if next(part.parameters(recurse=False), None) is not None), None)
+
+
+def _refusal(module: Callable, x: Tensor) -> Exception | None:
+    try:
+        with torch.no_grad():
+            module(x)
+    except Exception as error:  # a module may refuse with whatever it likes
+        return error
+    return None

@@ -1,0 +1,142 @@
+"""An input for somebody's module: of its dtype, and with one sentence for whoever gives a shape that does not fit."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from mobilenet_lib import MobileNetV2, measure, shipping
+from mobilenet_lib.measure.probe import check_shape, place_of, probing
+
+SHAPE = (1, 3, 32, 32)
+MAKE_THEIR_OWN_INPUT = {
+    "cost": measure.cost,
+    "macs": measure.macs,
+    "macs_by_operator": measure.macs_by_operator,
+    "summary": measure.summary,
+    "latency": lambda module, shape: measure.latency(module, shape, seconds=0.01),
+    "to_onnx": shipping.to_onnx,
+}
+each = pytest.mark.parametrize("name", MAKE_THEIR_OWN_INPUT)
+TINY = MobileNetV2(2, 0.1)
+
+
+class Sees(nn.Module):
+    """A network that writes down the dtype and the device of what it is given."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.seen = nn.Conv2d(3, 4, 3), []
+
+    def forward(self, x):
+        self.seen.append((x.dtype, x.device.type))
+        return self.conv(x)
+
+
+@each
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float64])
+def test_the_input_has_the_modules_dtype(name, dtype):
+    module = Sees().to(dtype)
+    try:
+        MAKE_THEIR_OWN_INPUT[name](module, SHAPE)
+    except ValueError as error:  # ONNX Runtime has no such convolution, and says so after the export
+        assert name == "to_onnx" and str(dtype).removeprefix("torch.") in str(error)
+    assert set(module.seen) == {(dtype, "cpu")}
+
+
+@pytest.mark.parametrize("name", ["cost", "macs", "macs_by_operator", "summary", "latency"])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_a_whole_network_is_measured_in_its_own_dtype(name, dtype):
+    MAKE_THEIR_OWN_INPUT[name](MobileNetV2(2, 0.1).to(dtype), SHAPE)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float64])
+def test_the_dtype_changes_no_count(dtype):
+    assert measure.cost(MobileNetV2(2, 0.1).to(dtype), SHAPE) == measure.cost(TINY, SHAPE)
+
+
+def test_dtype_and_device_are_those_of_weights_then_of_buffers_then_the_modules_word():
+    norm = nn.BatchNorm2d(3, affine=False).double()  # its first buffer is of floats, its last an integer
+    assert place_of(norm)["dtype"] == torch.float64
+    counting = nn.Module()
+    counting.register_buffer("steps", torch.zeros(1, dtype=torch.long))
+    assert place_of(counting)["dtype"] == torch.float32
+    counting.dtype = torch.float16
+    assert place_of(counting)["dtype"] == torch.float16
+    assert place_of(nn.Conv2d(3, 4, 1, device="meta"))["device"].type == "meta"
+    assert place_of(torch.relu) == {"dtype": torch.float32, "device": torch.device("cpu")}
+
+
+WRONG_SHAPES = [
+    ((3, 32, 32), ValueError, "with the batch, got (3, 32, 32); write (1, 3, 32, 32)"),
+    ((32, 32), ValueError, "got (32, 32)"),
+    ((1, 1, 32, 32), ValueError, "got (1, 1, 32, 32)"),
+    ((1, 32, 32, 3), ValueError, "got (1, 32, 32, 3)"),
+    ((1, 3, 32, 32, 1), ValueError, "got (1, 3, 32, 32, 1)"),
+    ((1, 3, 0, 32), ValueError, "input_shape[2] must be a positive integer, got 0"),
+    ((1, 3, -4, 32), ValueError, "got -4"),
+    ((1, 3, 32.0, 32), TypeError, "got 32.0"),
+    ((1, 3, True, 32), TypeError, "got True"),
+    ((1, 3, None, 32), TypeError, "got None"),
+    ((), ValueError, "got ()"),
+    (32, TypeError, "got 32"),
+    (None, TypeError, "got None"),
+    ("1x3x32x32", TypeError, "got '1x3x32x32'"),
+    ({"height": 32}, TypeError, "got {'height': 32}"),
+    (torch.zeros(SHAPE), TypeError, "got a Tensor itself; give its .shape"),
+    (np.zeros(SHAPE), TypeError, "got a ndarray itself; give its .shape"),
+    ([torch.zeros(3, 32, 32)], TypeError, "input_shape[0] must be a positive integer, got a Tensor"),
+    ((torch.zeros(SHAPE),), TypeError, "got a Tensor"),
+]
+
+
+@each
+@pytest.mark.parametrize(("shape", "error", "words"), WRONG_SHAPES, ids=lambda value: str(value)[:20])
+def test_a_shape_that_does_not_fit_is_refused_in_one_way_by_all(name, shape, error, words):
+    modes = [part.training for part in TINY.modules()]
+    with pytest.raises(error) as caught:
+        MAKE_THEIR_OWN_INPUT[name](TINY, shape)
+    message = str(caught.value)
+    assert message.startswith("input_shape") and words in message
+    assert "tensor(" not in message and len(message) < 300
+    assert [part.training for part in TINY.modules()] == modes
+
+
+@each
+@pytest.mark.parametrize("shape", [list(SHAPE), torch.zeros(SHAPE).shape, tuple(np.array(SHAPE))])
+def test_a_shape_may_be_any_sequence_of_integers(name, shape):
+    MAKE_THEIR_OWN_INPUT[name](nn.Conv2d(3, 4, 3), shape)
+
+
+def test_what_the_module_says_stands_in_the_message():
+    with pytest.raises(ValueError, match=r"input_shape .* got \(1, 5, 32, 32\); it says: x must have 3 .*got 5"):
+        measure.cost(TINY, (1, 5, 32, 32))
+    with pytest.raises(ValueError, match=r"input_shape .* got \(1, 4\); it says: mat1 and mat2 shapes"):
+        measure.summary(nn.Linear(3, 2), (1, 4))
+
+
+def test_what_fails_around_a_module_that_takes_its_input_is_not_blamed_on_the_shape():
+    with pytest.raises(KeyError, match="elsewhere"), probing(nn.Identity(), (1, 2)):
+        raise KeyError("elsewhere")
+
+
+def test_the_one_among_many_that_refuses_is_found():
+    cases = {"takes": (nn.Conv2d(3, 4, 1), SHAPE), "refuses": (nn.Conv2d(5, 4, 1), SHAPE), "too": (nn.ReLU(), (1, 1))}
+    with pytest.raises(ValueError, match="input_shape .* it says: .*5 channels"):
+        measure.latencies(cases, seconds=0.01)
+
+
+@pytest.mark.parametrize(
+    ("module", "shape"),
+    [
+        (nn.Linear(8, 2), (3, 8)),
+        (nn.Linear(8, 2), (2, 3, 8)),
+        (nn.Conv1d(3, 4, 3), (1, 3, 16)),
+        (nn.Sequential(nn.Unflatten(1, (3, 4, 4)), nn.Conv2d(3, 4, 3)), (2, 48)),
+        (nn.Sequential(nn.Unflatten(1, (1, 8)), nn.Conv2d(1, 4, 3)), (2, 8, 6)),
+        (nn.Identity(), (3, 32, 32)),
+    ],
+)
+def test_what_is_no_picture_needs_not_four_sizes(module, shape):
+    assert check_shape(shape, module) == shape
+    measure.cost(module, shape)
