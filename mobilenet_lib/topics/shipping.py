@@ -12,6 +12,7 @@ import logging
 import shutil
 import tempfile
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,12 +21,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .._validation import positive_int, positive_ints
-from ..measure._modules import check_module, evaluating, quietly
+from .._validation import positive_int
+from ..measure.probe import check_module, check_shape, probing, quietly
 
 # ONNX Runtime has known this opset since 1.14, in the browser too. PyTorch's exporter writes none that is older.
 OPSET = 18
 IR_VERSION = 8  # the file format that came with it
+DTYPES = {"tensor(float)": torch.float32, "tensor(float16)": torch.float16, "tensor(double)": torch.float64}
+IN_EIGHT_BITS = {
+    *("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"),
+    *("ConvInteger", "MatMulInteger", "QLinearConv", "QLinearMatMul"),
+}
 BITS = (2, 16)  # what rounding weights makes sense for
 
 
@@ -210,16 +216,18 @@ def to_onnx(module: nn.Module, input_shape: tuple[int, ...], *, features: Sequen
     Raises
     ------
     TypeError, ValueError
-        If module is not a torch module, a size is not positive, or there is no part of a name in `features`.
+        If module is not a torch module, input_shape not a shape that it takes, there is no part of a name in
+        `features`, or ONNX Runtime, where it is installed, does not run what was written.
     ImportError
         If onnx or onnxscript is not installed.
-    RuntimeError
-        If PyTorch is older than 2.6, whose exporter is another one.
 
     Notes
     -----
     Opset 18. The exporter folds BatchNorm into the convolutions. What it writes down about the program it ran in (file
     names, lines) is taken out: a model does not need it, and the bytes would change from place to place.
+
+    The model's numbers have the module's dtype. ONNX Runtime has convolutions for float32 and float16, and none for
+    float64.
 
     Examples
     --------
@@ -232,22 +240,17 @@ def to_onnx(module: nn.Module, input_shape: tuple[int, ...], *, features: Sequen
     True True
     """
     check_module(module)
-    _, *sizes = positive_ints("input_shape", input_shape)
-    parts = dict(module.named_modules())
-    for name in features:
-        if name not in parts or not name:
-            near = ", ".join(list(parts)[1:4])
-            raise ValueError(f"features must name parts of the module ({near}, ...), got {name!r}")
+    sizes = check_shape(input_shape, module)
+    if len(sizes) < 2:
+        raise ValueError(f"input_shape must have a batch and more, got {sizes}; the batch is left open in the model")
+    _check_features(features, module)
     _need("onnx", "onnxscript")
-    if tuple(int(number) for number in torch.__version__.split(".")[:2]) < (2, 6):
-        raise RuntimeError(f"torch must be 2.6 or newer to export, got {torch.__version__}; pip install -U torch")
     wrapped = _WithFeatures(module, features) if features else module
-    # A batch of one would be taken for a fixed size.
-    example = torch.zeros(2, *sizes, device=next((weight.device for weight in module.parameters()), None))
-    with evaluating(module), _quiet():
+    with probing(module, sizes) as x, _quiet():
+        wrapped.eval()(x[:1])  # a shape that does not fit is found here, and not by the exporter
         program = torch.onnx.export(
-            wrapped.eval(),
-            (example,),
+            wrapped,
+            (x.new_zeros(2, *sizes[1:]),),  # a batch of one would be taken for a fixed size
             dynamo=True,
             input_names=["input"],
             output_names=["output", *features],
@@ -255,7 +258,33 @@ def to_onnx(module: nn.Module, input_shape: tuple[int, ...], *, features: Sequen
             opset_version=OPSET,
             verbose=False,
         )
-    return _plain(program.model_proto).SerializeToString(deterministic=True)
+        model = _plain(program.model_proto).SerializeToString(deterministic=True)
+        _check_it_runs(model, x[:1])
+    return model
+
+
+def _check_features(features: Sequence[str], module: nn.Module) -> None:
+    if isinstance(features, str):
+        raise TypeError(f"features must be several names, got {features!r}; for one write [{features!r}]")
+    parts = dict(module.named_modules())
+    for name in features:
+        if name not in parts or not name:
+            near = ", ".join(list(parts)[1:4])
+            raise ValueError(f"features must name parts of the module ({near}, ...), got {name!r}")
+
+
+def _check_it_runs(model: bytes, x: Tensor) -> None:
+    """Open what was written and run it once, where ONNX Runtime is installed: its exporter does not."""
+    try:
+        OnnxNetwork(model)(x)
+    except ImportError:
+        return
+    except Exception as error:  # ONNX Runtime has a dozen kinds, and no base of its own
+        dtype = str(x.dtype).removeprefix("torch.")
+        raise ValueError(
+            f"module must be one that ONNX Runtime runs, got {dtype}, of which it says: {error.__cause__ or error}; "
+            "module.float() makes it float32"
+        ) from error
 
 
 class _WithFeatures(nn.Module):
@@ -315,6 +344,8 @@ class OnnxNetwork(nn.Module):
         As given; ``measure.latency`` looks at it.
     outputs : tuple of str
         Names of what a call returns.
+    dtype : torch.dtype
+        Of the input it wants; ``measure.latency`` makes one.
 
     Shape
     -----
@@ -323,7 +354,7 @@ class OnnxNetwork(nn.Module):
     Raises
     ------
     TypeError, ValueError
-        If model is not bytes, or threads is not a positive integer.
+        If model is not the bytes of a model that ONNX Runtime opens, or threads is not a positive integer.
     ImportError
         If onnxruntime is not installed.
 
@@ -337,23 +368,46 @@ class OnnxNetwork(nn.Module):
 
     def __init__(self, model: bytes, threads: int = 1):
         super().__init__()
-        if not isinstance(model, bytes):
-            kind = type(model).__name__
-            raise TypeError(
-                f"model must be the bytes of an ONNX model, got {kind}; read a file with Path(...).read_bytes()"
-            )
+        _check_model(model)
         positive_int(threads=threads)
         (onnxruntime,) = _need("onnxruntime")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         options.log_severity_level = 3
-        self.session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        try:
+            self.session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime has a dozen kinds, and no base of its own
+            raise ValueError(
+                f"model must be an ONNX model that ONNX Runtime opens, got {len(model):,} bytes; it says: {error}"
+            ) from error
         self.threads = threads
         self.outputs = tuple(each.name for each in self.session.get_outputs())
+        given = self.session.get_inputs()[0]
+        self.input, self.dtype = given.name, DTYPES.get(given.type, torch.float32)
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
-        results = [torch.from_numpy(each) for each in self.session.run(None, {"input": x.numpy(force=True)})]
+        results = [torch.from_numpy(each) for each in self.session.run(None, {self.input: x.numpy(force=True)})]
         return results[0] if len(results) == 1 else tuple(results)
+
+
+def _check_model(model: object) -> None:
+    if not isinstance(model, bytes):
+        kind = type(model).__name__
+        raise TypeError(
+            f"model must be the bytes of an ONNX model, got {kind}; read a file with Path(...).read_bytes()"
+        )
+
+
+def _read(model: bytes) -> Any:
+    """Return an ONNX model as onnx's own object."""
+    _check_model(model)
+    (onnx,) = _need("onnx")
+    try:
+        return onnx.load_from_string(model)
+    except Exception as error:  # protobuf's, which is not ours to import
+        raise ValueError(
+            f"model must be an ONNX model, got {len(model):,} bytes that are none; give what to_onnx returned"
+        ) from error
 
 
 def operators(model: bytes) -> dict[str, int]:
@@ -371,6 +425,8 @@ def operators(model: bytes) -> dict[str, int]:
 
     Raises
     ------
+    TypeError, ValueError
+        If model is not the bytes of a model.
     ImportError
         If onnx is not installed.
 
@@ -382,11 +438,8 @@ def operators(model: bytes) -> dict[str, int]:
     ...     print({'Conv': 1, 'Clip': 1})
     {'Conv': 1, 'Clip': 1}
     """
-    (onnx,) = _need("onnx")
-    found: dict[str, int] = {}
-    for node in onnx.load_from_string(model).graph.node:
-        found[node.op_type] = found.get(node.op_type, 0) + 1
-    return dict(sorted(found.items(), key=lambda item: -item[1]))
+    found = Counter(node.op_type for node in _read(model).graph.node)
+    return dict(found.most_common())
 
 
 # Eight bits
@@ -503,6 +556,9 @@ def to_int8(model: bytes, images: Tensor, *, per_channel: bool = True) -> bytes:
 
     Raises
     ------
+    TypeError, ValueError
+        If model is not the bytes of a float32 model, is in eight bits already, or does not run when it is; or if images
+        is not a tensor of finite floating-point numbers, with the batch, of the size that the model takes.
     ImportError
         If onnx or onnxruntime is not installed.
 
@@ -521,23 +577,67 @@ def to_int8(model: bytes, images: Tensor, *, per_channel: bool = True) -> bytes:
     False
     """
     onnx, _ = _need("onnx", "onnxruntime")
+    read = _read(model)
+    for operator in operators(model):
+        if operator in IN_EIGHT_BITS:
+            raise ValueError(f"model must be in floating point, got one with {operator}; give what to_onnx returned")
+    given = OnnxNetwork(model)
+    if given.dtype != torch.float32:
+        dtype = str(given.dtype).removeprefix("torch.")
+        raise ValueError(f"model must take float32, got {dtype}; export module.float()")
+    _check_images(images, given.session.get_inputs()[0].shape)
+    images = images.detach().to("cpu", torch.float32)
+    with tempfile.TemporaryDirectory() as folder, _quiet():
+        before, after = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
+        # The quantizer wants to know every shape.
+        onnx.save(onnx.shape_inference.infer_shapes(read), before)
+        _quantize_static(before, after, given.input, images, per_channel)
+        small = _plain(onnx.load(after)).SerializeToString(deterministic=True)
+    results = OnnxNetwork(small)(images[:1])  # the quantizer itself does not open what it writes
+    for result in results if isinstance(results, tuple) else (results,):
+        if not result.isfinite().all():
+            raise ValueError("model must give finite numbers in eight bits, got nan or inf; look at its weights")
+    return small
+
+
+def _quantize_static(before: Path, after: Path, name: str, images: Tensor, per_channel: bool) -> None:
+    """Have ONNX Runtime measure the ranges on the images, given under the input's name, and write the model."""
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
     class Reader(CalibrationDataReader):
         def __init__(self) -> None:
             self.batches: Iterator[Tensor] = iter(images.split(32))
 
-        def get_next(self) -> dict | None:
+        def get_next(self) -> dict | None:  # type: ignore[override]
             batch = next(self.batches, None)
-            return None if batch is None else {"input": batch.numpy(force=True)}
+            return None if batch is None else {name: batch.numpy()}
 
-    with tempfile.TemporaryDirectory() as folder, _quiet():
-        before, after = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
-        # The quantizer wants to know every shape.
-        onnx.save(onnx.shape_inference.infer_shapes(onnx.load_from_string(model)), before)
-        types = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8}
-        quantize_static(before, after, Reader(), quant_format=QuantFormat.QDQ, per_channel=per_channel, **types)
-        return _plain(onnx.load(after)).SerializeToString(deterministic=True)
+    types = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8}
+    quantize_static(before, after, Reader(), quant_format=QuantFormat.QDQ, per_channel=per_channel, **types)
+
+
+def _check_images(images: object, shape: Sequence[object]) -> None:
+    """Require images that ranges can be measured on: without any, the quantizer writes a model that is dead."""
+    wanted = f"({', '.join(['N', *(str(size) if isinstance(size, int) else 'any' for size in shape[1:])])})"
+    if not isinstance(images, Tensor):
+        kind = type(images).__name__
+        several = isinstance(images, list | tuple) and images and all(isinstance(each, Tensor) for each in images)
+        remedy = "torch.stack(images) makes one" if several else "read and prepare the images as for training"
+        raise TypeError(f"images must be a tensor of shape {wanted}, got {kind}; {remedy}")
+    if not images.is_floating_point():
+        raise TypeError(
+            f"images must be floating-point numbers, prepared as for training, got {images.dtype}; "
+            "for pixels from 0 to 255 that begins with images.float() / 255"
+        )
+    got = tuple(images.shape)
+    if len(got) == len(shape) - 1:
+        raise ValueError(f"images must have shape {wanted}, with the batch, got {got}; for a single one, images[None]")
+    if len(got) != len(shape) or any(isinstance(b, int) and a != b for a, b in zip(got[1:], shape[1:], strict=True)):
+        raise ValueError(f"images must have shape {wanted}, got {got}; resize them as for training")
+    if not len(images):
+        raise ValueError(f"images must be some hundred, got {got}; ranges are measured on them")
+    if not images.isfinite().all():
+        raise ValueError("images must be finite numbers, got nan or inf; no range holds them")
 
 
 # Size

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import onnx
 import pytest
@@ -15,7 +17,15 @@ from peers import shake
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from mobilenet_lib import ConvBNReLU, DepthwiseSeparableConv, InvertedResidual, MobileNetV1, MobileNetV2, shipping
+from mobilenet_lib import (
+    ConvBNReLU,
+    DepthwiseSeparableConv,
+    InvertedResidual,
+    MobileNetV1,
+    MobileNetV2,
+    measure,
+    shipping,
+)
 
 SHAPE = (1, 8, 14, 14)
 
@@ -185,13 +195,139 @@ def test_what_is_not_installed_is_named_with_a_remedy(monkeypatch, block, export
         shipping.OnnxNetwork(exported)
 
 
-def test_an_old_torch_is_told_to_be_updated(monkeypatch, block):
-    monkeypatch.setattr(torch, "__version__", "2.4.1+cpu")
-    with pytest.raises(RuntimeError, match=r"torch must be 2.6 or newer to export, got 2.4.1"):
-        shipping.to_onnx(block, SHAPE)
+# What was written is opened and run
+
+
+def test_a_network_of_half_numbers_gives_a_model_of_half_numbers():
+    module = shaken(DepthwiseSeparableConv(8, 4)).half()
+    run = shipping.OnnxNetwork(shipping.to_onnx(module, SHAPE))
+    assert run.dtype == torch.float16
+    x = torch.randn(3, *SHAPE[1:]).half()
+    with torch.no_grad():
+        assert run(x).dtype == torch.float16 and same(run(x).float(), copy.deepcopy(module).float()(x.float()), 0.02)
+    assert measure.latency(run, SHAPE, seconds=0.01).runs >= 5
+
+
+@pytest.mark.parametrize("dtype", [torch.double, torch.bfloat16])
+def test_what_onnx_runtime_does_not_run_is_refused_at_the_call_with_a_remedy_that_helps(dtype):
+    module = nn.Conv2d(8, 4, 1).to(dtype)
+    name = str(dtype).removeprefix("torch.")
+    with pytest.raises(ValueError, match=f"module must be one .*got {name}, .*module.float.. makes it float32"):
+        shipping.to_onnx(module, SHAPE)
+    assert module.weight.dtype == dtype
+    run = shipping.OnnxNetwork(shipping.to_onnx(module.float(), SHAPE))  # the remedy
+    assert run(torch.zeros(SHAPE)).shape == (1, 4, 14, 14)
+
+
+def test_double_numbers_are_exported_where_onnx_runtime_has_the_operators():
+    layer = nn.Linear(8, 4).double()
+    run, x = shipping.OnnxNetwork(shipping.to_onnx(layer, (1, 8))), torch.randn(3, 8).double()
+    assert run.dtype == torch.float64
+    with torch.no_grad():
+        assert same(run(x), layer(x), 1e-12)
+
+
+def test_without_onnx_runtime_a_model_is_written_all_the_same(monkeypatch, block, exported):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    assert shipping.to_onnx(block, SHAPE) == exported
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda: shipping.OnnxNetwork(b"no model"), ValueError, "model must be an ONNX model .*got 8 bytes"),
+        (lambda: shipping.OnnxNetwork(None), TypeError, "model must be the bytes of an ONNX model, got NoneType"),
+        (lambda: shipping.operators("block.onnx"), TypeError, "model must be the bytes .*got str"),
+        (lambda: shipping.operators(b"no model"), ValueError, "model must be an ONNX model, got 8 bytes that are none"),
+        (lambda: shipping.to_onnx(nn.Linear(8, 4), (8,)), ValueError, r"input_shape must have a batch .*got \(8,\)"),
+        (lambda: shipping.to_onnx(nn.Linear(8, 4), (1, 8), features="fc"), TypeError, r"for one write \['fc'\]"),
+    ],
+)
+def test_what_is_no_model_and_no_shape_is_refused(call, error, words):
+    with pytest.raises(error, match=words):
+        call()
 
 
 # Eight bits
+
+
+@pytest.fixture(scope="module")
+def small() -> bytes:
+    """Return a model of one convolution, for images of 3x6x6."""
+    torch.manual_seed(0)
+    return shipping.to_onnx(nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU6()), (1, 3, 6, 6))
+
+
+IMAGES = torch.linspace(-1, 1, 8 * 3 * 6 * 6).reshape(8, 3, 6, 6)
+WRONG_IMAGES = {
+    "none": (None, TypeError, r"images must be a tensor of shape \(N, 3, 6, 6\), got NoneType"),
+    "a list": (list(IMAGES), TypeError, r"got list; torch.stack\(images\) makes one"),
+    "numbers": ([[0.0]], TypeError, "got list; read and prepare"),
+    "a path": (Path("images"), TypeError, "got PosixPath|got WindowsPath"),
+    "a name": ("images", TypeError, "got str"),
+    "an array": (IMAGES.numpy(), TypeError, "got ndarray"),
+    "bytes": (IMAGES.to(torch.uint8), TypeError, r"got torch.uint8; .*images.float\(\) / 255"),
+    "integers": (IMAGES.long(), TypeError, "got torch.int64"),
+    "no image": (IMAGES[:0], ValueError, r"images must be some hundred, got \(0, 3, 6, 6\)"),
+    "a single image": (IMAGES[0], ValueError, r"with the batch, got \(3, 6, 6\); for a single one, images\[None\]"),
+    "a grey one": (IMAGES[:, :1], ValueError, r"images must have shape \(N, 3, 6, 6\), got \(8, 1, 6, 6\)"),
+    "a larger one": (IMAGES.repeat(1, 1, 2, 2), ValueError, r"got \(8, 3, 12, 12\)"),
+    "a number": (IMAGES.sum(), ValueError, r"images must have shape \(N, 3, 6, 6\), got \(\)"),
+    "nan": (IMAGES.log(), ValueError, "images must be finite numbers, got nan or inf"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_IMAGES)
+def test_images_that_no_range_can_be_measured_on_are_refused(small, name):
+    images, error, words = WRONG_IMAGES[name]
+    with pytest.raises(error, match=words):
+        shipping.to_int8(small, images)
+
+
+def test_the_remedies_for_images_help(small):
+    pixels = (255 * IMAGES.abs()).to(torch.uint8)
+    for images in (torch.stack(list(IMAGES)), pixels.float() / 255, IMAGES[0][None], IMAGES.double(), IMAGES.half()):
+        assert shipping.OnnxNetwork(shipping.to_int8(small, images))(IMAGES).shape == (8, 8, 4, 4)
+
+
+@pytest.mark.parametrize("per_channel", [False, True])
+def test_a_model_in_eight_bits_is_not_put_into_eight_bits_again(small, per_channel):
+    quantized = shipping.to_int8(small, IMAGES, per_channel=per_channel)
+    with pytest.raises(ValueError, match="model must be in floating point, got one with (Deq|Q)uantizeLinear"):
+        shipping.to_int8(quantized, IMAGES)
+
+
+def test_only_a_float32_model_is_put_into_eight_bits(small):
+    half = shipping.to_onnx(nn.Conv2d(3, 8, 3).half(), (1, 3, 6, 6))
+    with pytest.raises(ValueError, match=r"model must take float32, got float16; export module.float\(\)"):
+        shipping.to_int8(half, IMAGES.half())
+    with pytest.raises(TypeError, match="model must be the bytes"):
+        shipping.to_int8(nn.Conv2d(3, 8, 3), IMAGES)
+    with pytest.raises(ValueError, match="model must be an ONNX model"):
+        shipping.to_int8(small[: len(small) // 2], IMAGES)
+
+
+def test_a_model_that_is_not_ours_may_call_its_input_as_it_likes(small):
+    model = onnx.load_from_string(small)
+    for node in model.graph.node:
+        node.input[:] = ["picture" if name == "input" else name for name in node.input]
+    model.graph.input[0].name = "picture"
+    run = shipping.OnnxNetwork(shipping.to_int8(model.SerializeToString(), IMAGES))
+    assert run.input == "picture" and run(IMAGES).shape == (8, 8, 4, 4)
+
+
+def test_nothing_is_left_on_disk_where_it_fails_or_succeeds(monkeypatch, tmp_path, small):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    shipping.to_int8(small, IMAGES)
+    quantized = shipping.to_int8(small, IMAGES)
+    for model, images in ((small, IMAGES[:0]), (quantized, IMAGES), (small[:100], IMAGES), (small, IMAGES[:, :1])):
+        with pytest.raises(ValueError):
+            shipping.to_int8(model, images)
+    monkeypatch.setattr(shipping, "_plain", lambda model: 1 / 0)  # in the middle of it
+    with pytest.raises(ZeroDivisionError):
+        shipping.to_int8(small, IMAGES)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("bits", [3, 4, 8])
