@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cache
+from numbers import Integral
 
 import torch
 import torch.nn.functional as F
@@ -393,15 +394,18 @@ def _photograph() -> Tensor:
         return torch.tensor(pil_to_array(photograph)[..., :3]).permute(2, 0, 1) / 255
 
 
-def iou(predicted: Tensor, masks: Tensor, num_classes: int) -> Tensor:
+def iou(predicted: Tensor, masks: Tensor, num_classes: int, *, ignore: int | None = None) -> Tensor:
     """Intersection over union for each class: of the pixels that either says are of it, the share both do.
 
     Parameters
     ----------
     predicted, masks : Tensor
-        Integer classes of one shape, for example (N, H, W); ``scores.argmax(1)`` makes them from scores.
+        Integer classes of one shape, for example (N, H, W), of any integer dtype; ``scores.argmax(1)`` makes them from
+        scores.
     num_classes : int
         How many classes there are.
+    ignore : int, optional
+        The label of pixels in `masks` that do not count, whatever is predicted there: 255 in VOC and Cityscapes.
 
     Returns
     -------
@@ -411,8 +415,8 @@ def iou(predicted: Tensor, masks: Tensor, num_classes: int) -> Tensor:
     Raises
     ------
     TypeError, ValueError
-        If num_classes is not a positive integer, a tensor does not hold integers from 0 to num_classes - 1, or the
-        shapes differ.
+        If num_classes is not a positive integer, ignore is not an integer, a tensor does not hold integers from 0 to
+        num_classes - 1 where it counts, or the shapes differ.
 
     References
     ----------
@@ -422,23 +426,47 @@ def iou(predicted: Tensor, masks: Tensor, num_classes: int) -> Tensor:
     --------
     >>> iou(torch.tensor([0, 0, 1, 1]), torch.tensor([0, 1, 1, 1]), num_classes=2)
     tensor([0.5000, 0.6667])
+    >>> iou(torch.tensor([0, 0, 1, 1]), torch.tensor([0, 255, 1, 1]), num_classes=2, ignore=255)
+    tensor([1., 1.])
     """
     positive_int(num_classes=num_classes)
-    for name, tensor in (("predicted", predicted), ("masks", masks)):
-        if not isinstance(tensor, Tensor) or tensor.is_floating_point() or tensor.is_complex():
-            kind = tensor.dtype if isinstance(tensor, Tensor) else type(tensor).__name__
-            raise TypeError(f"{name} must be a tensor of integer classes, got {kind}; scores.argmax(1) makes one")
-        if tensor.numel() and not 0 <= int(tensor.min()) <= int(tensor.max()) < num_classes:
-            raise ValueError(
-                f"{name} must hold classes from 0 to {num_classes - 1}, got {int(tensor.min())} to "
-                f"{int(tensor.max())}; raise num_classes"
-            )
+    if ignore is not None and (isinstance(ignore, bool) or not isinstance(ignore, Integral)):
+        raise TypeError(f"ignore must be an integer label or None, got {ignore!r}; VOC and Cityscapes have 255")
+    # Labels are stored in a byte mostly, and 21 * 20 does not fit into one.
+    predicted = _labels("predicted", predicted, "scores.argmax(1) makes one from scores")
+    masks = _labels("masks", masks, "masks.long() makes one where its numbers are whole")
     if predicted.shape != masks.shape:
         raise ValueError(
             f"predicted must have the shape of masks, got {tuple(predicted.shape)} and {tuple(masks.shape)}; "
             "scores of shape (N, classes, H, W) want argmax(1)"
         )
+    if ignore is not None:
+        counts = masks != ignore
+        predicted, masks = predicted[counts], masks[counts]
+    _check_classes("predicted", predicted, num_classes)
+    _check_classes("masks", masks, num_classes)
     pairs = torch.bincount((num_classes * masks + predicted).flatten(), minlength=num_classes**2)
     pairs = pairs.reshape(num_classes, num_classes).double()
     both = pairs.diagonal()
     return (both / (pairs.sum(0) + pairs.sum(1) - both)).float()
+
+
+def _labels(name: str, tensor: object, remedy: str) -> Tensor:
+    """Return labels as int64, in which arithmetic on them is safe."""
+    if not isinstance(tensor, Tensor) or tensor.is_floating_point() or tensor.is_complex():
+        kind = tensor.dtype if isinstance(tensor, Tensor) else type(tensor).__name__
+        raise TypeError(f"{name} must be a tensor of integer classes, got {kind}; {remedy}")
+    return tensor.long()
+
+
+def _check_classes(name: str, labels: Tensor, num_classes: int) -> None:
+    """Require classes from 0 on, or say which labels are none and what helps."""
+    others = labels[(labels < 0) | (labels >= num_classes)].unique().tolist()
+    if not others:
+        return
+    remedies = []
+    if name == "masks" and len(others) == 1:
+        remedies.append(f"ignore={others[0]} leaves out pixels without a class")
+    remedies.append(f"num_classes={others[-1] + 1} has room for all" if others[0] >= 0 else "classes begin at 0")
+    got = f"got {int(labels.min())} to {int(labels.max())}"
+    raise ValueError(f"{name} must hold classes from 0 to {num_classes - 1}, {got}; {', '.join(remedies)}")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from peers import carry, shake
+from sklearn.metrics import jaccard_score
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models.segmentation.deeplabv3 import ASPP, DeepLabHead
@@ -226,6 +227,67 @@ def test_iou_of_a_perfect_answer_is_one_and_of_an_absent_class_is_nan():
     assert score[[0, 2]].tolist() == [1.0, 1.0]
     assert score[[1, 3]].isnan().all()
     assert segmentation.iou(masks.to(torch.uint8), masks, 3)[0] == 1.0
+
+
+INTEGERS = [torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.uint16, torch.uint32, torch.uint64]
+
+
+@pytest.mark.parametrize("ours", INTEGERS)
+@pytest.mark.parametrize("theirs", INTEGERS)
+def test_iou_is_scikit_learns_whatever_integers_hold_the_classes(ours, theirs):
+    generator = torch.Generator().manual_seed(0)
+    predicted, masks = (torch.randint(100, (2, 40, 40), generator=generator) for _ in range(2))
+    expected = jaccard_score(masks.flatten().numpy(), predicted.flatten().numpy(), average=None)
+    found = segmentation.iou(predicted.to(ours), masks.to(theirs), 100)
+    assert found.tolist() == pytest.approx(expected.tolist())
+    assert segmentation.iou(masks.to(ours), masks.to(theirs), 100).eq(1).all()
+
+
+@pytest.mark.parametrize(("dtype", "classes"), [(torch.uint8, 256), (torch.int16, 1000), (torch.bool, 2)])
+def test_iou_has_room_for_every_label_of_a_dtype(dtype, classes):
+    masks = torch.arange(classes).to(dtype)
+    assert segmentation.iou(masks, masks, classes).tolist() == [1.0] * classes
+
+
+@pytest.mark.parametrize("void", [255, -1, -100, 3, 21])
+def test_what_is_ignored_counts_neither_as_a_hit_nor_as_a_miss(void):
+    generator = torch.Generator().manual_seed(0)
+    predicted, masks = (torch.randint(3, (2, 30, 30), generator=generator) for _ in range(2))
+    hidden = torch.rand(masks.shape, generator=generator) < 0.3
+    masks = torch.where(hidden, void, masks)
+    expected = jaccard_score(masks[~hidden].numpy(), predicted[~hidden].numpy(), average=None)
+    found = segmentation.iou(predicted, masks, 3, ignore=void)
+    assert found.tolist() == pytest.approx(expected.tolist())
+    anything = torch.where(hidden, void, predicted)  # what is predicted there does not matter, whatever it is
+    assert segmentation.iou(anything, masks, 3, ignore=void).tolist() == found.tolist()
+
+
+def test_a_class_may_be_ignored_and_nothing_may_be_left():
+    predicted, masks = torch.tensor([0, 1, 1, 0]), torch.tensor([0, 0, 1, 1])
+    assert segmentation.iou(predicted, masks, 2, ignore=0).tolist() == [0.0, 0.5]
+    assert segmentation.iou(predicted, torch.full((4,), 255), 2, ignore=255).isnan().all()
+    assert segmentation.iou(predicted, masks, 2, ignore=9).tolist() == segmentation.iou(predicted, masks, 2).tolist()
+
+
+def test_the_remedies_that_iou_names_help():
+    predicted, masks = torch.tensor([0, 1, 2]), torch.tensor([0, 1, 255], dtype=torch.uint8)
+    with pytest.raises(ValueError, match="masks must .*ignore=255 leaves out.*, num_classes=256 has room"):
+        segmentation.iou(predicted, masks, 3)
+    assert segmentation.iou(predicted, masks, 3, ignore=255)[:2].tolist() == [1.0, 1.0]
+    assert segmentation.iou(predicted, masks, 256)[:2].tolist() == [1.0, 1.0]
+    with pytest.raises(ValueError, match="masks must .*got -1 to 1; ignore=-1 leaves out.*, classes begin at 0"):
+        segmentation.iou(predicted, torch.tensor([0, 1, -1]), 3)
+    with pytest.raises(ValueError, match="predicted must .*got 0 to 2; num_classes=3 has room for all"):
+        segmentation.iou(predicted, torch.tensor([0, 1, 1]), 2)
+    with pytest.raises(ValueError, match="masks must .*got 0 to 255; num_classes=256 has room for all"):
+        segmentation.iou(predicted, torch.tensor([0, 4, 255]), 3)
+    with pytest.raises(TypeError, match=r"masks must .*got torch.float32; masks.long\(\)"):
+        segmentation.iou(predicted, torch.tensor([0.0, 1.0, 2.0]), 3)
+    with pytest.raises(TypeError, match=r"predicted must .*got torch.float32; scores.argmax\(1\)"):
+        segmentation.iou(torch.randn(1, 3, 4), predicted, 3)
+    for label in (True, 255.0, "255", (255,)):
+        with pytest.raises(TypeError, match="ignore must be an integer label or None, got"):
+            segmentation.iou(predicted, masks, 3, ignore=label)
 
 
 def test_a_small_network_learns_to_find_the_shapes():
