@@ -3,6 +3,7 @@
 import pytest
 import timm
 import torch
+from peers import settle
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models.segmentation import deeplabv3_mobilenet_v3_large
@@ -17,24 +18,6 @@ CLOSED = {
 BELOW = (16, 8)
 
 
-def shake(network, seed=0):
-    """Give BatchNorm weights of its own, and running averages of a real batch, so that the signal survives to the end.
-
-    As built, a network in eval mode lets nearly nothing of the image through, and that hides mistakes.
-    """
-    torch.manual_seed(seed)
-    norms = [part for part in network.modules() if isinstance(part, nn.BatchNorm2d)]
-    for norm in norms:
-        nn.init.uniform_(norm.weight, 0.5, 1.5)
-        nn.init.normal_(norm.bias, 0, 0.2)
-        norm.momentum = 1.0
-    with torch.no_grad():
-        network.train()(torch.randn(2, 3, 128, 128))
-    for norm in norms:
-        norm.momentum = 0.1
-    return network
-
-
 def filters(network):
     """Return (stride, dilation, padding) of every convolution that looks further than its pixel, in order."""
     convolutions = [part for part in network.modules() if isinstance(part, nn.Conv2d) and part.kernel_size[0] > 1]
@@ -45,7 +28,7 @@ def filters(network):
 @pytest.mark.parametrize("output_stride", specs.OUTPUT_STRIDES)
 def test_output_does_not_differ_from_timms_at_any_output_stride(name, output_stride):
     build, peer_name = NETWORKS[name]
-    ours = shake(build(output_stride=output_stride))
+    ours = settle(build(output_stride=output_stride))
     peer = timm.create_model(peer_name, output_stride=output_stride)
     peer.load_state_dict(pretrained.to_timm(ours))
     assert filters(ours) == filters(peer)
@@ -61,7 +44,7 @@ def test_output_does_not_differ_from_timms_at_any_output_stride(name, output_str
 @pytest.mark.parametrize("output_stride", specs.OUTPUT_STRIDES)
 def test_pyramid_gives_the_maps_of_timms_features_with_channels_and_reductions(name, output_stride):
     build, peer_name = NETWORKS[name]
-    ours = shake(build(output_stride=output_stride)).eval()
+    ours = settle(build(output_stride=output_stride)).eval()
     pyramid = models.Pyramid(ours)
     peer = timm.create_model(peer_name, features_only=True, output_stride=output_stride).eval()
     state = pretrained.to_timm(ours)
@@ -82,7 +65,7 @@ def test_pyramid_gives_the_maps_of_timms_features_with_channels_and_reductions(n
 @pytest.mark.parametrize("output_stride", BELOW)
 def test_the_pixels_of_the_strided_network_come_out_the_same_and_new_ones_lie_between(name, output_stride):
     build, _ = NETWORKS[name]
-    strided = shake(build(10, 0.25)).eval()
+    strided = settle(build(10, 0.25)).eval()
     dense = build(10, 0.25, output_stride=output_stride).eval()
     dense.load_state_dict(strided.state_dict())
     step = 32 // output_stride
@@ -101,7 +84,7 @@ def test_dilating_the_block_that_gives_up_its_stride_would_change_them():
     first_dilated = next(c for c in torchvisions.modules() if isinstance(c, nn.Conv2d) and c.dilation != (1, 1))
     assert first_dilated.stride == (1, 1)
     assert first_dilated.in_channels == 672  # of the block whose stride was 2
-    strided = shake(MobileNetV2(10, 0.25)).eval()
+    strided = settle(MobileNetV2(10, 0.25)).eval()
     dense = MobileNetV2(10, 0.25, output_stride=16).eval()
     dense.load_state_dict(strided.state_dict())
     first = next(block.depthwise[0] for block, row in zip(dense.blocks, specs.v2_blocks(0.25), strict=True)

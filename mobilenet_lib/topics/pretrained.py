@@ -10,8 +10,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
@@ -22,10 +21,11 @@ from .. import specs
 from .._validation import positive_number
 from ..layers import ConvBN
 from ..models import MobileNetV1, MobileNetV2, check_network
+from . import weight_files
 
 Network = TypeVar("Network", MobileNetV1, MobileNetV2)
-NamesOf = Callable[[nn.Module], dict[str, str]]
-Source = nn.Module | Mapping[str, Tensor] | str | os.PathLike
+NamesOf = Callable[[Any], dict[str, str]]
+Source = nn.Module | Mapping[str, Any] | str | os.PathLike[str]
 
 # timm's names for what this library builds.
 TIMM = {
@@ -81,6 +81,8 @@ def timm_names(network: MobileNetV1 | MobileNetV2) -> dict[str, str]:
     ------
     TypeError
         If network is something else.
+    ValueError
+        If network has a part that timm has no name for, such as another classifier.
 
     References
     ----------
@@ -95,12 +97,11 @@ def timm_names(network: MobileNetV1 | MobileNetV2) -> dict[str, str]:
     check_network(network)
     modules = {"stem.0": "conv_stem", "stem.1": "bn1", "head.0": "conv_head", "head.1": "bn2"}
     modules["classifier"] = "classifier"
-    for i, (stage, place) in enumerate(_places(network)):
-        names = [name for name, part in network.blocks[i].named_children() if isinstance(part, ConvBN)]
-        for part, (conv, norm) in _TIMM_PARTS[tuple(names)].items():
+    for i, ((stage, place), block) in enumerate(zip(_places(network), network.blocks, strict=False)):
+        for part, (conv, norm) in _TIMM_PARTS.get(_parts(block), {}).items():
             modules[f"blocks.{i}.{part}.0"] = f"blocks.{stage}.{place}.{conv}"
             modules[f"blocks.{i}.{part}.1"] = f"blocks.{stage}.{place}.{norm}"
-    return _renamed(network, modules)
+    return _renamed(network, modules, "timm")
 
 
 def torchvision_names(network: MobileNetV2) -> dict[str, str]:
@@ -122,6 +123,8 @@ def torchvision_names(network: MobileNetV2) -> dict[str, str]:
     ------
     TypeError
         If network is something else; torchvision has no MobileNetV1.
+    ValueError
+        If network has a part that torchvision has no name for, such as another classifier.
 
     References
     ----------
@@ -141,23 +144,28 @@ def torchvision_names(network: MobileNetV2) -> dict[str, str]:
     for ours, theirs in (("stem", "features.0"), ("head", f"features.{last}")):
         modules |= {f"{ours}.{i}": f"{theirs}.{i}" for i in (0, 1)}
     for i, block in enumerate(network.blocks):
-        *inner, projection = [name for name, part in block.named_children() if isinstance(part, ConvBN)]
-        for place, part in enumerate(inner):
+        parts = _parts(block)
+        for place, part in enumerate(parts[:-1]):
             modules |= {f"blocks.{i}.{part}.{j}": f"features.{i + 1}.conv.{place}.{j}" for j in (0, 1)}
-        # The projection is not wrapped with its BatchNorm.
-        modules |= {f"blocks.{i}.{projection}.{j}": f"features.{i + 1}.conv.{len(inner) + j}" for j in (0, 1)}
-    return _renamed(network, modules)
+        for part in parts[-1:]:  # the projection is not wrapped with its BatchNorm
+            modules |= {f"blocks.{i}.{part}.{j}": f"features.{i + 1}.conv.{len(parts) - 1 + j}" for j in (0, 1)}
+    return _renamed(network, modules, "torchvision")
 
 
-def load_timm(network: Network, source: Source) -> Network:
+def load_timm(network: Network, source: Source, *, part: str | None = None) -> Network:
     """Load timm's weights into a network of ours. Either all tensors fit and are copied, or none is.
 
     Parameters
     ----------
     network : MobileNetV1 or MobileNetV2
         Of the same width, depth and number of classes; its output stride and its mode do not matter.
-    source : torch.nn.Module, mapping of str to Tensor, str or path
-        A model of timm's, its state dict, or a file with the state dict: what ``torch.save`` or safetensors write.
+    source : torch.nn.Module, mapping, str or path
+        A model of timm's, its state dict, a checkpoint of a training with a state dict inside, or a file with one of
+        these: what ``torch.save`` or safetensors write. A model may be wrapped, for several devices, by
+        ``torch.compile``, as an average of weights; the names of its weights may tell of that.
+    part : str, optional
+        Which network to take where a checkpoint holds several: ``"model_ema"``, for example. Left out, the one that
+        is no average of weights.
 
     Returns
     -------
@@ -170,11 +178,16 @@ def load_timm(network: Network, source: Source) -> Network:
         If network is not one of ours, or source is of another kind.
     ValueError
         If a tensor is missing, left over or of another shape, or a BatchNorm of the model has another eps: the
-        message says which. Also if the file cannot be read as a state dict.
+        message says which, and which loader or network would fit. If network has a part that timm has no name for.
+        If the file cannot be read, or its code would have to be run for that, which is never done.
     FileNotFoundError
         If there is no such file.
     ImportError
         If the file is in the safetensors format and that package is not installed.
+
+    Notes
+    -----
+    Weights from before PyTorch 0.4.1 do not count batches (``num_batches_tracked``); the network keeps its own count.
 
     References
     ----------
@@ -192,18 +205,20 @@ def load_timm(network: Network, source: Source) -> Network:
     ValueError: blocks.1.0.conv_pwl.weight in source must have shape (16, 48, 1, 1) for blocks.1.conv2.0.weight, \
 got (8, 48, 1, 1); these weights fit MobileNetV2(10, width_mult=0.35)
     """
-    return _load(network, source, timm_names)
+    return _load(network, source, timm_names, part)
 
 
-def load_torchvision(network: MobileNetV2, source: Source) -> MobileNetV2:
+def load_torchvision(network: MobileNetV2, source: Source, *, part: str | None = None) -> MobileNetV2:
     """Load torchvision's weights into a MobileNetV2 of ours. Either all tensors fit and are copied, or none is.
 
     Parameters
     ----------
     network : MobileNetV2
         Of the same width and number of classes; its output stride and its mode do not matter.
-    source : torch.nn.Module, mapping of str to Tensor, str or path
-        torchvision's ``mobilenet_v2``, its state dict, or a file with the state dict.
+    source : torch.nn.Module, mapping, str or path
+        torchvision's ``mobilenet_v2``, its state dict, or whatever else :func:`load_timm` takes.
+    part : str, optional
+        As :func:`load_timm`.
 
     Returns
     -------
@@ -226,7 +241,40 @@ def load_torchvision(network: MobileNetV2, source: Source) -> MobileNetV2:
     >>> torch.equal(network.classifier.bias, source["classifier.1.bias"])
     True
     """
-    return _load(network, source, torchvision_names)
+    return _load(network, source, torchvision_names, part)
+
+
+def load_own(network: Network, source: Source, *, part: str | None = None) -> Network:
+    """Load weights of this library's own names: what is left of a training, wrapped or not, in a file or not.
+
+    Parameters
+    ----------
+    network : MobileNetV1 or MobileNetV2
+        As the one that was trained, a classifier of your own included.
+    source : torch.nn.Module, mapping, str or path
+        The trained network, its state dict, or whatever else :func:`load_timm` takes.
+    part : str, optional
+        As :func:`load_timm`.
+
+    Returns
+    -------
+    MobileNetV1 or MobileNetV2
+        The network itself, with these weights.
+
+    Raises
+    ------
+    TypeError, ValueError, FileNotFoundError, ImportError
+        As :func:`load_timm`.
+
+    Examples
+    --------
+    >>> trained = nn.DataParallel(MobileNetV2(10, width_mult=0.35))
+    >>> network = load_own(MobileNetV2(10, width_mult=0.35), {"epoch": 3, "model": trained.state_dict()})
+    >>> torch.equal(network.classifier.weight, trained.module.classifier.weight)
+    True
+    """
+    check_network(network)
+    return _load(network, source, _own_names, part)
 
 
 def to_timm(network: MobileNetV1 | MobileNetV2) -> dict[str, Tensor]:
@@ -244,8 +292,8 @@ def to_timm(network: MobileNetV1 | MobileNetV2) -> dict[str, Tensor]:
 
     Raises
     ------
-    TypeError
-        If network is not one of ours.
+    TypeError, ValueError
+        As :func:`timm_names`.
 
     References
     ----------
@@ -275,8 +323,8 @@ def to_torchvision(network: MobileNetV2) -> dict[str, Tensor]:
 
     Raises
     ------
-    TypeError
-        If network is not a MobileNetV2 of ours.
+    TypeError, ValueError
+        As :func:`torchvision_names`.
 
     References
     ----------
@@ -333,14 +381,19 @@ def from_timm(name: str, pretrained: bool = True, *, output_stride: int = 32) ->
     >>> type(network).__name__, network.head[0].in_channels, network.training
     ('MobileNetV2', 112, False)
     """
-    if not isinstance(name, str) or name.split(".")[0] not in TIMM:
+    architecture, dot, tag = name.partition(".") if isinstance(name, str) else ("", "", "")
+    if architecture not in TIMM:
         raise ValueError(f"name must be one of {', '.join(TIMM)}, got {name!r}")
-    build, options = TIMM[name.split(".")[0]]
+    build, options = TIMM[architecture]
     network = build(output_stride=output_stride, **options)
     try:
         import timm
     except ImportError as error:
         raise ImportError("timm's weights need timm: pip install timm") from error
+    tags = [known.partition(".")[2] for known in timm.list_pretrained(f"{architecture}.*")]
+    if dot and tag not in tags:
+        theirs = f"timm has {', '.join(f'{architecture}.{known}' for known in tags) or 'none'} of {architecture}"
+        raise ValueError(f"name must end in a set of weights that timm has, got {name!r}; {theirs}")
     if not pretrained:
         return load_timm(network, timm.create_model(name)).eval()
     if not timm.is_model_pretrained(name):
@@ -415,7 +468,7 @@ def from_torchvision(width_mult: float = 1.0, pretrained: bool = True, *, output
 def _places(network: MobileNetV1 | MobileNetV2) -> Iterator[tuple[int, int]]:
     """Yield timm's stage and place in the stage for each block of a network."""
     if isinstance(network, MobileNetV2):
-        counts = [row.n for row in network.spec]
+        counts = [specs.V2Row(*row).n for row in network.spec]  # a table from a file has lists for rows
     else:
         ends = [-1, *(level.end for level in network.levels)]
         counts = [after - before for before, after in zip(ends, ends[1:], strict=False)]
@@ -424,115 +477,155 @@ def _places(network: MobileNetV1 | MobileNetV2) -> Iterator[tuple[int, int]]:
             yield stage, place
 
 
-def _renamed(network: nn.Module, modules: dict[str, str]) -> dict[str, str]:
+def _parts(block: nn.Module) -> tuple[str, ...]:
+    """Return the names of a block's convolutions with their BatchNorms, in order."""
+    return tuple(name for name, part in block.named_children() if isinstance(part, ConvBN))
+
+
+def _renamed(network: nn.Module, modules: dict[str, str], library: str) -> dict[str, str]:
     """Return the names of all tensors from the names of the modules that hold them; the last component stays."""
     names = {}
     for key in network.state_dict():
-        module, last = key.rsplit(".", 1)
+        module, _, last = key.rpartition(".")
+        if module not in modules:
+            kind = type(network.get_submodule(module)).__name__
+            raise ValueError(
+                f"network must be as it was built, got a {kind} with {key}, for which {library} has no name; load "
+                "weights before you put in a part of your own, and save the whole with network.state_dict()"
+            )
         names[key] = f"{modules[module]}.{last}"
     return names
 
 
-def _load(network: Network, source: Source, names_of: NamesOf) -> Network:
+def _own_names(network: nn.Module) -> dict[str, str]:
+    return {key: key for key in network.state_dict()}
+
+
+# Whose names a state dict may have, and what takes it then.
+_TAKERS: dict[NamesOf, tuple[str, str]] = {
+    timm_names: ("timm's", "load_timm(network, source)"),
+    torchvision_names: ("torchvision's", "load_torchvision(network, source)"),
+    _own_names: ("this library's", "load_own(network, source)"),
+}
+
+
+def _load(network: Network, source: Source, names_of: NamesOf, part: str | None) -> Network:
     names = names_of(network)
     if next(network.parameters()).is_meta:
         raise ValueError("network must hold numbers, got one on the meta device; build it on the CPU")
-    state = _read(source)
-    misfit = _misfit(network, names, state) or _other_eps(network, names, source)
+    known = {name for each in _TAKERS for name in (_names(each, network) or {}).values()}
+    found = weight_files.find(source, known, part)
+    state = found.state_dict() if isinstance(found, nn.Module) else found
+    weights = weight_files.plain(state, names.values())
+    names = _counted(names, weights.tensors)
+    misfit = _misfit(network, names, weights)
     if misfit:
-        fitting = _who_fits(names_of, state)
-        raise ValueError(f"{misfit}; these weights fit {fitting}" if fitting else misfit)
+        raise ValueError(misfit + (_other_loader(network, names_of, state) or _other_network(names_of, state)))
+    if isinstance(found, nn.Module):
+        _check_alone(found, weights.given)
+        _check_eps(network, names, found, weights.given)
     targets = network.state_dict()
     with torch.no_grad():
         for ours, theirs in names.items():
-            targets[ours].copy_(state[theirs])
+            targets[ours].copy_(weights.tensors[theirs])
     return network
 
 
-def _read(source: Source) -> Mapping[str, Tensor]:
-    """Return the state dict of a model or of a file, or what is one already."""
-    if isinstance(source, nn.Module):
-        return _read(source.state_dict())
-    if isinstance(source, str | os.PathLike):
-        return _read(_read_file(Path(source)))
-    if not isinstance(source, Mapping):
-        raise TypeError(f"source must be a model, its state dict or a path, got {type(source).__name__}")
-    for key, value in source.items():
-        if not isinstance(value, Tensor):
-            raise ValueError(
-                f"source must hold tensors alone, got {key!r}: {type(value).__name__}; "
-                "from a checkpoint take the state dict that is inside it"
-            )
-        if value.is_meta:
-            raise ValueError(f"source must hold numbers, got {key} on the meta device; build the model on the CPU")
-    return source
-
-
-def _read_file(path: Path) -> Mapping[str, Tensor]:
-    if not path.is_file():
-        raise FileNotFoundError(f"source: there is no file {path}; from_timm(name) fetches weights by name")
-    if path.suffix == ".safetensors":
-        try:
-            from safetensors.torch import load_file
-        except ImportError as error:
-            raise ImportError(f"{path.name} needs safetensors: pip install safetensors") from error
-        read = load_file
-    else:
-        read = _torch_load
+def _names(names_of: NamesOf, network: nn.Module) -> dict[str, str] | None:
+    """Return a network's names in a library, if it has any there."""
     try:
-        return read(path)
-    except Exception as error:  # whatever a damaged file makes of a reader
-        raise ValueError(
-            f"source: {path} is no file of tensors; write one with torch.save(model.state_dict(), path)"
-        ) from error
+        return names_of(network)
+    except (TypeError, ValueError):  # a MobileNetV1 has no names in torchvision, a classifier of one's own in neither
+        return None
 
 
-def _torch_load(path: Path) -> Mapping[str, Tensor]:
-    # weights_only: a file of weights must not be able to run code.
-    return torch.load(path, map_location="cpu", weights_only=True)
+def _counted(names: dict[str, str], tensors: Mapping[str, Tensor]) -> dict[str, str]:
+    """Leave out the numbers of batches where none is there: old files and other programs write none."""
+    counts = {ours for ours, theirs in names.items() if theirs.endswith("num_batches_tracked")}
+    if any(names[ours] in tensors for ours in counts):
+        return names
+    return {ours: theirs for ours, theirs in names.items() if ours not in counts}
 
 
-def _misfit(network: nn.Module, names: dict[str, str], state: Mapping[str, Tensor]) -> str:
+def _misfit(network: nn.Module, names: dict[str, str], weights: weight_files.Weights) -> str:
     """Walk along both and say in words which tensor does not fit; nothing if all do."""
-    kind = type(network).__name__
-    for ours, tensor in network.state_dict().items():
-        theirs = names[ours]
-        if theirs not in state:
+    kind, mine = type(network).__name__, network.state_dict()
+    for ours, theirs in names.items():
+        if theirs not in weights.tensors:
             return f"source must have {theirs} for {ours} of this {kind}, and it is missing"
-        if state[theirs].shape != tensor.shape:
-            shapes = f"must have shape {tuple(tensor.shape)} for {ours}, got {tuple(state[theirs].shape)}"
-            return f"{theirs} in source {shapes}"
-    extra = [key for key in state if key not in set(names.values())]
+        given, tensor = weights.given[theirs], weights.tensors[theirs]
+        if tensor.shape != mine[ours].shape:
+            shapes = f"must have shape {tuple(mine[ours].shape)} for {ours}, got {tuple(tensor.shape)}"
+            return f"{given} in source {shapes}"
+        if mine[ours].is_floating_point() and not tensor.is_floating_point():
+            return f"{given} in source must hold floats for {ours}, got {tensor.dtype}"
+        if tensor.is_meta:
+            return f"source must hold numbers, got {given} on the meta device; build the model on the CPU"
+    extra = [weights.given[key] for key in weights.tensors if key not in set(names.values())]
     more = f" (and {len(extra) - 1} more)" if len(extra) > 1 else ""
     return f"source has {extra[0]}{more}, for which this {kind} has no place" if extra else ""
 
 
-def _other_eps(network: nn.Module, names: dict[str, str], source: Source) -> str:
-    """Say which BatchNorm of a model divides by another eps than ours: no weight, but it changes the output."""
-    if not isinstance(source, nn.Module):
-        return ""
-    for ours, theirs in names.items():
-        if ours.endswith("running_var"):
-            norms = (of.get_submodule(key.rsplit(".", 1)[0]) for of, key in ((network, ours), (source, theirs)))
-            mine, other = (norm.eps for norm in norms)
-            if mine != other:
-                return f"{theirs}: BatchNorm must have eps={mine} as in {ours}, got eps={other}"
+def _fits(network: nn.Module, names_of: NamesOf, state: Mapping[str, Any]) -> bool:
+    """Say whether a state dict is this network's under these names."""
+    names = _names(names_of, network)
+    if names is None:
+        return False
+    try:
+        weights = weight_files.plain(state, names.values())
+    except ValueError:  # something stands beside what these names call a network
+        return False
+    return not _misfit(network, _counted(names, weights.tensors), weights)
+
+
+def _other_loader(network: nn.Module, names_of: NamesOf, state: Mapping[str, Any]) -> str:
+    """Say what takes these weights if this network fits them under the names of another library."""
+    for each, (whose, taker) in _TAKERS.items():
+        if each is not names_of and _fits(network, each, state):
+            return f"; its names are {whose}: use {taker}"
     return ""
 
 
-def _who_fits(names_of: NamesOf, state: Mapping[str, Tensor]) -> str:
+def _other_network(names_of: NamesOf, state: Mapping[str, Any]) -> str:
     """Write the call that builds the network with these weights, if it is one of those that are well known."""
-    classes = [state[key].shape[0] for key in ("classifier.bias", "classifier.1.bias") if key in state]
-    for build, arguments, options in _WELL_KNOWN if classes else ():
+    biases = [state[key] for key in state if key.endswith(("classifier.bias", "classifier.1.bias"))]
+    classes = [len(bias) for bias in biases if bias.ndim == 1 and len(bias)]
+    for build, arguments, options in _WELL_KNOWN if len(classes) == 1 else ():
         with torch.device("meta"):
             candidate = build(classes[0], **options)
-        try:
-            names = names_of(candidate)
-        except TypeError:  # a MobileNetV1 has no names in torchvision
-            continue
-        if not _misfit(candidate, names, state):
-            return f"{build.__name__}({classes[0]}, {arguments})"
+        for each in sorted(_TAKERS, key=lambda each: each is not names_of):
+            if _fits(candidate, each, state):
+                by = "" if each is names_of else f", whose names are {_TAKERS[each][0]}: use {_TAKERS[each][1]}"
+                return f"; these weights fit {build.__name__}({classes[0]}, {arguments}){by}"
     return ""
+
+
+def _check_alone(source: nn.Module, given: dict[str, str]) -> None:
+    """Refuse a model in which something stands beside the network: it may change what comes out."""
+    plain, name = next(iter(given.items()))
+    front = name.removesuffix(plain).strip(".") if name.endswith(plain) else ""
+    path = front.split(".") if front else []
+    for depth in range(len(path)):
+        module = source.get_submodule(".".join(path[:depth]))
+        others = [other for other, _ in module.named_children() if other != path[depth]]
+        if others:
+            raise ValueError(
+                f"source must be the network alone, got a {type(source).__name__} that has {others[0]!r} beside it; "
+                f"give source.get_submodule({front!r})"
+            )
+
+
+def _check_eps(network: nn.Module, names: dict[str, str], source: nn.Module, given: dict[str, str]) -> None:
+    """Refuse a model whose BatchNorm divides by another eps than ours: no weight, but it changes the output."""
+    for ours, theirs in names.items():
+        if ours.endswith("running_var"):
+            norms = (of.get_submodule(key.rpartition(".")[0]) for of, key in ((network, ours), (source, given[theirs])))
+            mine, other = (getattr(norm, "eps", None) for norm in norms)
+            if other is not None and mine != other:
+                raise ValueError(
+                    f"{theirs}: BatchNorm must have eps={mine} as in {ours}, got eps={other}; "
+                    "give the BatchNorms of network that eps first, and the outputs agree"
+                )
 
 
 @contextmanager

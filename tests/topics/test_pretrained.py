@@ -6,10 +6,12 @@ import subprocess
 import sys
 import textwrap
 from functools import cache
+from pathlib import Path
 
 import pytest
 import timm
 import torch
+from peers import settle
 from torch import nn
 from torchvision.models import mobilenet_v2 as torchvision_v2
 
@@ -27,32 +29,15 @@ SIZES = {
     "mobilenetv2_120d": (97,),
     "mobilenetv2_140": (97,),
 }
+ROOT = Path(__file__).resolve().parents[2]
 WIDTHS = (0.25, 0.35, 0.5, 1.0, 1.4)
-
-
-def shake(model, seed=0):
-    """Give BatchNorm weights of its own, and running averages of a real batch, so that the signal survives to the end.
-
-    As built, a network in eval mode lets nearly nothing of the image through, and that hides mistakes.
-    """
-    torch.manual_seed(seed)
-    norms = [part for part in model.modules() if isinstance(part, nn.BatchNorm2d)]
-    for norm in norms:
-        nn.init.uniform_(norm.weight, 0.5, 1.5)
-        nn.init.normal_(norm.bias, 0, 0.2)
-        norm.momentum = 1.0
-    with torch.no_grad():
-        model.train()(torch.randn(2, 3, 97, 97))
-    for norm in norms:
-        norm.momentum = 0.1
-    return model.eval()
 
 
 @cache
 def peer(name):
     """Return timm's model of that name; it is random, and no test may change it."""
     torch.manual_seed(1)
-    return shake(timm.create_model(name))
+    return settle(timm.create_model(name))
 
 
 def build(name, **options):
@@ -94,7 +79,7 @@ def test_with_timms_weights_the_output_does_not_differ_from_timms_at_all(name):
 
 @pytest.mark.parametrize("width_mult", WIDTHS)
 def test_with_torchvisions_weights_the_output_does_not_differ_from_torchvisions_at_all(width_mult):
-    theirs = shake(torchvision_v2(width_mult=width_mult, dropout=0.0))
+    theirs = settle(torchvision_v2(width_mult=width_mult, dropout=0.0))
     ours = pretrained.load_torchvision(MobileNetV2(width_mult=width_mult), theirs)
     assert_equal_outputs(ours, theirs, (224, 161) if width_mult in (0.35, 1.0) else (97,))
 
@@ -117,7 +102,7 @@ def test_names_are_those_of_torchvision_in_the_order_of_torchvision(width_mult):
 @pytest.mark.parametrize("name", SIZES)
 def test_weights_come_back_from_timm_as_they_went(name):
     there = timm.create_model(name)
-    ours = shake(build(name))
+    ours = settle(build(name))
     there.load_state_dict(pretrained.to_timm(ours), strict=True)
     back = pretrained.load_timm(build(name), there)
     for mine, again in zip(ours.state_dict().values(), back.state_dict().values(), strict=True):
@@ -125,7 +110,7 @@ def test_weights_come_back_from_timm_as_they_went(name):
 
 
 def test_weights_come_back_from_torchvision_as_they_went_and_from_one_library_to_the_other():
-    ours = shake(MobileNetV2(7, 0.5))
+    ours = settle(MobileNetV2(7, 0.5))
     there = torchvision_v2(num_classes=7, width_mult=0.5)
     there.load_state_dict(pretrained.to_torchvision(ours), strict=True)
     back = pretrained.load_torchvision(MobileNetV2(7, 0.5), there)
@@ -154,7 +139,7 @@ def test_the_deeper_networks_keep_stem_head_and_the_depth_of_both_ends(name, spe
 @pytest.fixture
 def small():
     """Return a small network with weights of its own, under timm's names."""
-    return {key: tensor.clone() for key, tensor in pretrained.to_timm(shake(MobileNetV2(5, 0.35))).items()}
+    return {key: tensor.clone() for key, tensor in pretrained.to_timm(settle(MobileNetV2(5, 0.35))).items()}
 
 
 def loaded(state):
@@ -295,7 +280,8 @@ def test_a_model_without_its_classifier_is_refused():
     [
         (lambda small: None, TypeError, "NoneType"),
         (lambda small: list(small.values()), TypeError, "list"),
-        (lambda small: {"epoch": 3, "state_dict": small}, ValueError, "'epoch': int"),
+        (lambda small: {"epoch": 3, "state_dict": [*small.values()]}, ValueError, "'epoch': int"),
+        (lambda small: {**small, "epoch": 3}, ValueError, "'epoch': int"),
         (lambda small: {**small, "bn1.bias": [0.0]}, ValueError, "'bn1.bias': list"),
         (lambda small: {**small, "bn1.bias": small["bn1.bias"].to("meta")}, ValueError, "bn1.bias on the meta device"),
     ],
@@ -353,6 +339,10 @@ def test_by_name_with_random_weights_the_output_is_timms(name):
         assert torch.equal(ours(x), theirs(x))
 
 
+def test_a_tag_that_timm_has_may_follow_the_name_without_its_weights():
+    assert pretrained.from_timm("mobilenetv2_050.lamb_in1k", pretrained=False).head[0].in_channels == 160
+
+
 def test_by_name_with_an_output_stride():
     network = pretrained.from_timm("mobilenetv2_035", pretrained=False, output_stride=8)
     assert network.levels[-1].reduction == 8
@@ -369,6 +359,19 @@ def test_by_name_with_an_output_stride():
             lambda: pretrained.from_timm("mobilenetv2_035"),
             ValueError,
             ("name", "'mobilenetv2_035'", "pretrained=False"),
+        ),
+        *(
+            (
+                lambda tag=tag: pretrained.from_timm(f"mobilenetv2_100.{tag}", False),
+                ValueError,
+                ("name", repr(f"mobilenetv2_100.{tag}"), "mobilenetv2_100.ra_in1k"),
+            )
+            for tag in ("nonsense", "", "ra_in1k.", "RA_IN1K", "lamb_in1k")
+        ),
+        (
+            lambda: pretrained.from_timm("mobilenetv2_035.ra_in1k", False),
+            ValueError,
+            ("name", "none of mobilenetv2"),
         ),
         (lambda: pretrained.from_timm("mobilenetv2_100", False, output_stride=4), ValueError, ("output_stride", "4")),
         (lambda: pretrained.from_torchvision(0.5), ValueError, ("width_mult", "0.5", "pretrained=False")),
@@ -401,8 +404,8 @@ def run(program, **environment):
     """Run a program in a Python of its own, with some variables set and no proxy."""
     clean = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program)], env=clean | environment, capture_output=True, text=True,
-        check=False, timeout=120,
+        [sys.executable, "-c", textwrap.dedent(program)], env={**clean, "PYTHONPATH": str(ROOT), **environment},
+        capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -454,7 +457,8 @@ def test_without_internet_it_fails_soon_with_one_clear_error_or_finds_what_it_fe
     assert float(total) == pytest.approx(peer("mobilenetv2_050").classifier.weight.sum().item(), rel=1e-4)
 
 
-def test_libraries_are_asked_for_by_name_where_they_are_missing():
+def test_libraries_are_asked_for_by_name_where_they_are_missing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     said = run(
         """
         import sys
@@ -465,9 +469,9 @@ def test_libraries_are_asked_for_by_name_where_they_are_missing():
         calls = (
             lambda: pretrained.from_timm("mobilenetv2_035", pretrained=False),
             lambda: pretrained.from_torchvision(pretrained=False),
-            lambda: pretrained.load_timm(MobileNetV2(5, 0.25), __import__("mobilenet_lib").__file__ + ".safetensors"),
+            lambda: pretrained.load_timm(MobileNetV2(5, 0.25), "x.safetensors"),
         )
-        Path.is_file = lambda self: True
+        Path("x.safetensors").write_bytes(b"whatever")
         for call in calls:
             try:
                 call()
