@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from numbers import Integral, Real
 
 
@@ -113,3 +114,18 @@ def positive_ints(name: str, values: object) -> tuple[int, ...]:
     for i, value in enumerate(values):
         positive_int(**{f"{name}[{i}]": value})
     return tuple(int(value) for value in values)
+
+
+def one_of(name: str, value: object, known: Iterable[str]) -> None:
+    """Require a word that is among those that are known.
+
+    Examples
+    --------
+    >>> one_of("split", "validation", ("train", "test"))
+    Traceback (most recent call last):
+        ...
+    ValueError: split must be one of train, test, got 'validation'
+    """
+    known = list(known)
+    if not isinstance(value, str) or value not in known:
+        raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}")

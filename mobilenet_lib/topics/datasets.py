@@ -83,8 +83,8 @@ def tiny_digits(split: str) -> tuple[Tensor, Tensor]:
         from sklearn.datasets import load_digits
     except ImportError as error:
         raise ImportError("tiny_digits needs scikit-learn: pip install scikit-learn") from error
-    data = load_digits()
-    return _every_fifth(split, torch.tensor(data.images / 16).float()[:, None], torch.tensor(data.target).long())
+    pixels, labels = load_digits(return_X_y=True)
+    return _every_fifth(split, torch.tensor(pixels / 16).float().reshape(-1, 1, 8, 8), torch.tensor(labels).long())
 
 
 def patches(split: str, size: int = 24, count: int = 150) -> tuple[Tensor, Tensor]:
@@ -195,7 +195,7 @@ def cifar10(split: str, root: str | Path = "data") -> tuple[Tensor, Tensor]:
 
 
 def _check_split(split: object) -> None:
-    if split not in ("train", "test"):
+    if not isinstance(split, str) or split not in ("train", "test"):
         raise ValueError(f"split must be 'train' or 'test', got {split!r}")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import platform
 import statistics
 import sys
@@ -18,6 +19,7 @@ from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
 from multiprocessing import get_context
+from numbers import Real
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +28,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import measure
+from .._validation import one_of
 from ..blocks import ConvDepthwiseConv, DepthwiseSeparableConv
 from ..layers import ConvBNReLU
 from . import datasets, training
@@ -98,6 +101,16 @@ class ExpansionShortcutNet(SmallNet):
     block, channels, repeats, in_channels, num_classes
         As :class:`~mobilenet_lib.topics.training.SmallNet`; the blocks must be inverted residuals.
 
+    Attributes
+    ----------
+    joins : list of bool
+        For each block, whether the fat middle before it is added to its own.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :class:`~mobilenet_lib.topics.training.SmallNet`, or if the blocks are others.
+
     References
     ----------
     Sandler et al. 2018, arXiv:1801.04381, section 6.4 and figure 6b.
@@ -109,14 +122,38 @@ class ExpansionShortcutNet(SmallNet):
     torch.Size([2, 10])
     """
 
+    def __init__(
+        self,
+        block: Callable[..., nn.Module],
+        channels: Iterable[int],
+        repeats: Iterable[int] = (3, 4, 4),
+        in_channels: int = 1,
+        num_classes: int = 10,
+    ):
+        super().__init__(block, channels, repeats, in_channels, num_classes)
+        middles = [_middle(part) for part in self.blocks]
+        pairs = zip([(0, 0), *middles], middles, strict=False)
+        self.joins = [fat == before and stride == 1 for (before, stride), (fat, _) in pairs]
+
     def forward(self, x: Tensor) -> Tensor:
-        x, before = self.stem(x), None
-        for block in self.blocks:
-            fat = block.conv1(x)
-            if before is not None and before.shape == fat.shape:
+        x = self.stem(x)
+        before = x
+        for i, block in enumerate(self.blocks):
+            fat = block.conv1(x)  # pyright: ignore[reportCallIssue]
+            if self.joins[i]:
                 fat = before + fat
-            x, before = block.conv2(block.depthwise(fat)), fat
+            x = block.conv2(block.depthwise(fat))  # pyright: ignore[reportCallIssue]
+            before = fat
         return self.classifier(x.mean(dim=(2, 3)))
+
+
+def _middle(block: nn.Module) -> tuple[int, int]:
+    """Return the channels in the middle of an inverted residual, and its stride."""
+    if not isinstance(block, ConvDepthwiseConv):
+        raise TypeError(f"block must make inverted residuals, got {type(block).__name__}; expanding(6) makes them")
+    filters = block.get_submodule("depthwise.0")
+    assert isinstance(filters, nn.Conv2d)
+    return filters.in_channels, filters.stride[0]
 
 
 class Network(NamedTuple):
@@ -233,8 +270,8 @@ def build(network: str, task: str = "digits", seed: int = 0) -> SmallNet:
     >>> all(torch.equal(v, w) for v, w in zip(a.state_dict().values(), b.state_dict().values()))
     True
     """
-    _known("network", network, NETWORKS)
-    _known("task", task, TASKS)
+    one_of("network", network, NETWORKS)
+    one_of("task", task, TASKS)
     _, block, channels, shape = NETWORKS[network]
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)
@@ -332,8 +369,9 @@ def effect(accuracies: Sequence[float], reference: Sequence[float], confidence: 
 
     Raises
     ------
-    ValueError
-        If the two differ in length, there are fewer than two pairs, or confidence is out of range.
+    TypeError, ValueError
+        If the two differ in length, there are fewer than two pairs, a number is none or not finite, or confidence is
+        out of range.
     ImportError
         If scipy is not installed.
 
@@ -352,22 +390,37 @@ def effect(accuracies: Sequence[float], reference: Sequence[float], confidence: 
     >>> print(effect([95.0, 94.6, 95.3], [96.0, 95.5, 96.5]))
     -1.03 ± 0.38
     """
-    n = len(accuracies)
-    if n != len(reference) or n < 2:
+    ours, others = _percents("accuracies", accuracies), _percents("reference", reference)
+    n = len(ours)
+    if n != len(others) or n < 2:
         raise ValueError(
-            f"accuracies and reference must be pairs, two or more, got {n} and {len(reference)}; train both with "
-            "the same seeds"
+            f"accuracies and reference must be pairs, two or more, got {n} and {len(others)}; train both with the "
+            "same seeds"
         )
+    if not isinstance(confidence, Real) or isinstance(confidence, bool):
+        raise TypeError(f"confidence must be a number above 0 and below 1, got {confidence!r}; 0.95 is usual")
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must be above 0 and below 1, got {confidence}; 0.95 is usual")
     try:
         from scipy.stats import t
     except ImportError as error:
         raise ImportError("effect needs scipy: pip install scipy") from error
-    differences = [a - b for a, b in zip(accuracies, reference, strict=True)]
+    differences = [a - b for a, b in zip(ours, others, strict=True)]
     mean = statistics.fmean(differences)
     half = float(t.ppf((1 + confidence) / 2, n - 1)) * statistics.stdev(differences) / n**0.5
     return Effect(mean, mean - half, mean + half, n)
+
+
+def _percents(name: str, values: Iterable[float]) -> list[float]:
+    """Return accuracies as a list, each a finite number."""
+    try:
+        numbers = [float(value) for value in values]
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must be numbers, one for each seed, got {values!r}; take Result.accuracy") from error
+    for seed, number in enumerate(numbers):
+        if not math.isfinite(number):
+            raise ValueError(f"{name} must be finite, got {number} for seed {seed}; leave that pair out of both")
+    return numbers
 
 
 class Result(NamedTuple):
@@ -421,7 +474,7 @@ def results(task: str) -> dict[str, Result]:
     >>> effect(found["t1"].accuracy, found["inverted"].accuracy).verdict
     'worse'
     """
-    _known("task", task, TASKS)
+    one_of("task", task, TASKS)
     found = _file()["results"][task]
     rows = {name: {**found[name], "accuracy": tuple(found[name]["accuracy"])} for name in NETWORKS if name in found}
     return {name: Result(**row) for name, row in rows.items()}
@@ -432,12 +485,9 @@ def _file() -> dict[str, Any]:
     return json.loads(files("mobilenet_lib").joinpath("data", "experiments.json").read_text(encoding="utf-8"))
 
 
-def _known(what: str, name: object, table: Iterable[str]) -> None:
-    if name not in table:
-        raise ValueError(f"{what} must be one of {', '.join(table)}, got {name!r}")
-
-
 # Making them
+
+Job = tuple[str, str, int]  # network, task, seed
 
 
 def _one(network: str, task: str, seed: int, settings: dict) -> tuple[float, float, dict[str, np.ndarray]]:
@@ -446,6 +496,7 @@ def _one(network: str, task: str, seed: int, settings: dict) -> tuple[float, flo
     start = time.process_time()
     model, made = _trained(network, task, seed, False, settings)
     weights = {key: value.numpy() for key, value in model.state_dict().items()}
+    assert made.accuracy is not None  # it has been tested
     return made.accuracy, time.process_time() - start, weights
 
 
@@ -472,8 +523,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--epochs", type=int, help="instead of each task's own")
     parser.add_argument("--out", type=Path, default=DATA, help="folder to write to")
     chosen = parser.parse_args(arguments)
+    if not chosen.out.is_dir():  # what has been trained must have a place to go
+        parser.error(f"argument --out: there is no folder {chosen.out}; make it first")
     settings = {"epochs": chosen.epochs} if chosen.epochs else {}
-
     jobs = [
         (network, task, seed)
         for seed in range(chosen.seeds)
@@ -481,8 +533,15 @@ def main(arguments: list[str] | None = None) -> None:
         for network in chosen.networks
         if task != "tiny_digits" or network in EASY
     ]
+    done = _all(jobs, settings, chosen.processes, chosen.out)
+    file = {"about": _about(chosen.tasks, chosen.seeds, settings), "results": _rows(chosen.tasks, done)}
+    (chosen.out / "experiments.json").write_text(_written(file), encoding="utf-8")
+
+
+def _all(jobs: list[Job], settings: dict[str, Any], processes: int, out: Path) -> dict[Job, tuple[float, float]]:
+    """Train what is to be trained, some at a time; write the twins' weights, return accuracies and seconds."""
     done = {}
-    with ProcessPoolExecutor(chosen.processes, get_context("spawn")) as pool:
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
         running = {pool.submit(_one, *job, settings): job for job in jobs}
         for count, future in enumerate(as_completed(running), 1):
             job = running[future]
@@ -490,32 +549,38 @@ def main(arguments: list[str] | None = None) -> None:
             done[job] = percent, seconds
             print(f"{count}/{len(jobs)}", *job, f"{percent:.2f} % in {seconds:.1f} s", flush=True)
             if job[0] in TWINS and job[1:] == ("digits", 0):
-                np.savez_compressed(chosen.out / f"digits_{job[0]}.npz", **weights)
+                np.savez_compressed(out / f"digits_{job[0]}.npz", allow_pickle=False, **weights)
+    return done
 
-    found: dict[str, dict[str, Any]] = {}
-    for task in chosen.tasks:
-        found[task] = {}
-        for network in dict.fromkeys(name for name, of, _ in jobs if of == task):
-            runs = [done[network, task, seed] for seed in range(chosen.seeds)]
-            size = TASKS[task].size
-            cost = measure.cost(build(network, task), (1, 1, size, size))
-            found[task][network] = {
-                "accuracy": [round(percent, 2) for percent, _ in runs],
-                "label": NETWORKS[network].label,
-                "macs": cost.macs,
-                "params": cost.params,
-                "seconds": round(statistics.median(seconds for _, seconds in runs), 1),
-            }
+
+def _rows(tasks: Sequence[str], done: dict[Job, tuple[float, float]]) -> dict[str, dict[str, Any]]:
+    """Return a row of the file for each network on each task."""
+    found: dict[str, dict[str, Any]] = {task: {} for task in tasks}
+    for network, task in dict.fromkeys((network, task) for network, task, _ in sorted(done, key=lambda job: job[2])):
+        runs = [done[job] for job in sorted(done, key=lambda job: job[2]) if job[:2] == (network, task)]
+        size = TASKS[task].size
+        cost = measure.cost(build(network, task), (1, 1, size, size))
+        found[task][network] = {
+            "accuracy": [round(percent, 2) for percent, _ in runs],
+            "label": NETWORKS[network].label,
+            "macs": cost.macs,
+            "params": cost.params,
+            "seconds": round(statistics.median(seconds for _, seconds in runs), 1),
+        }
+    return found
+
+
+def _about(tasks: Sequence[str], seeds: int, settings: dict[str, Any]) -> dict[str, Any]:
+    """Return what the file says of how it was made."""
     packages = ("mlxtend", "numpy", "scikit-image", "scikit-learn", "torch")
-    about = {
+    return {
         "command": "make experiments",
         "machine": f"{platform.system()} {platform.machine()}, one thread for each training",
         "python": platform.python_version(),
-        "seeds": list(range(chosen.seeds)),
-        "settings": {task: {**TASKS[task].training, **settings} for task in chosen.tasks},
+        "seeds": list(range(seeds)),
+        "settings": {task: {**TASKS[task].training, **settings} for task in tasks},
         "versions": {name: version(name).split("+")[0] for name in packages},
     }
-    (chosen.out / "experiments.json").write_text(_written({"about": about, "results": found}), encoding="utf-8")
 
 
 def _written(file: dict[str, Any]) -> str:

@@ -23,11 +23,14 @@ import torch
 from torch import Tensor, nn
 from torch import distributed as dist
 from torch.nn import functional
+from torch.utils.data import DataLoader, Dataset
 
-from .._validation import positive_int, positive_ints, positive_number, zero_or_more
+from .._validation import one_of, positive_int, positive_ints, positive_number, zero_or_more
 from ..blocks import ConvDepthwiseConv, DepthwiseSeparableConv
 from ..layers import ConvBNReLU
+from ..measure.probe import evaluating
 from ..models import MobileNetV2
+from . import checkpoints
 from .datasets import cifar10
 from .datasets import digits as digits  # what the trained networks were trained on
 
@@ -100,8 +103,14 @@ class ResidualSeparable(DepthwiseSeparableConv):
         self.use_residual = stride == 1 and in_channels == out_channels
 
     def forward(self, x: Tensor) -> Tensor:
-        y = super().forward(x)
+        y = self.pointwise(self.depthwise(x))
         return x + y if self.use_residual else y
+
+
+def _check_callable(**arguments: object) -> None:
+    for name, value in arguments.items():
+        if not callable(value):
+            raise TypeError(f"{name} must be a class or a function, got {value!r}; give it without calling it")
 
 
 def expanding(expansion: int, block: Callable[..., nn.Module] = ConvDepthwiseConv) -> Callable[..., nn.Module]:
@@ -122,7 +131,7 @@ def expanding(expansion: int, block: Callable[..., nn.Module] = ConvDepthwiseCon
     Raises
     ------
     TypeError, ValueError
-        If expansion is not a positive integer.
+        If expansion is not a positive integer, or block cannot be called.
 
     Examples
     --------
@@ -130,6 +139,7 @@ def expanding(expansion: int, block: Callable[..., nn.Module] = ConvDepthwiseCon
     48
     """
     positive_int(expansion=expansion)
+    _check_callable(block=block)
 
     def make(in_channels: int, out_channels: int, stride: int = 1) -> nn.Module:
         return block(in_channels, expansion * in_channels, out_channels, stride=stride)
@@ -169,7 +179,7 @@ class SmallNet(nn.Module):
     Raises
     ------
     TypeError, ValueError
-        If a count is not a positive integer, or channels and repeats differ in length.
+        If a count is not a positive integer, channels and repeats differ in length, or block cannot be called.
 
     Notes
     -----
@@ -193,6 +203,7 @@ class SmallNet(nn.Module):
         super().__init__()
         channels, repeats = positive_ints("channels", channels), positive_ints("repeats", repeats)
         positive_int(in_channels=in_channels, num_classes=num_classes)
+        _check_callable(block=block)
         if len(channels) != len(repeats):
             raise ValueError(f"channels and repeats must be as many, got {channels} and {repeats}; one of each a stage")
         self.stem = ConvBNReLU(in_channels, channels[0], stride=2)
@@ -244,8 +255,7 @@ def twin(name: str, num_classes: int = 10) -> SmallNet:
     >>> [sum(p.numel() for p in twin(name).parameters()) for name in TWINS]
     [29824, 29908, 30194]
     """
-    if name not in TWINS:
-        raise ValueError(f"name must be one of {', '.join(TWINS)}, got {name!r}")
+    one_of("name", name, TWINS)
     block, channels = TWINS[name]
     return SmallNet(block, channels, num_classes=num_classes)
 
@@ -341,9 +351,10 @@ def train(
     Parameters
     ----------
     model : torch.nn.Module
-        Takes images, gives scores. It is trained in place. Seed torch before you build it.
+        Takes images, gives scores. It is trained in place. Seed torch before you build it. Parts that are in eval
+        mode while the model itself is in training mode stay so: a BatchNorm is frozen by that.
     data : (Tensor, Tensor)
-        Images (N, C, H, W), floats from 0 to 1 or bytes, and labels (N,).
+        Images (N, C, H, W), floats from 0 to 1 or bytes, and labels (N,), integers from 0.
     test : (Tensor, Tensor), optional
         Images and labels to measure the accuracy on, once, at the end.
     epochs : int
@@ -359,7 +370,7 @@ def train(
     augment : callable, optional
         Changes a batch of images before the network sees it, for example :func:`flip_and_shift`.
     checkpoint : str or Path, optional
-        A file that is written after each epoch. If it is there, training goes on from it.
+        A file that is written after each epoch. If it is there, training goes on from it. ``~`` is the home folder.
     device : str or torch.device, optional
         Where to train; left out, on a graphics card if there is one.
     progress : bool, default=True
@@ -373,8 +384,12 @@ def train(
     Raises
     ------
     TypeError, ValueError
-        If a number is out of range, images and labels differ in number, there are fewer images than a batch, the
-        processes cannot share a batch evenly, or the checkpoint is of a run with other settings.
+        If a number is out of range, images and labels differ in number or are of another kind, a label is none of the
+        model's scores, there are fewer images than a batch, nothing in the model can be trained, the processes cannot
+        share a batch evenly, or the checkpoint cannot be read or written, or is of another run or network. All this
+        is found before the first batch, and the model is then as it was.
+    FileNotFoundError
+        If the folder of the checkpoint does not exist.
     ImportError
         If tqdm is not installed and progress is true.
 
@@ -398,36 +413,44 @@ def train(
     >>> len(run.losses), run.images, run.losses[-1] < run.losses[0]
     (22, 1408, True)
     """
-    images, labels = _checked("data", data)
+    images, labels = _checked("data", *_pair("data", data))
+    if test is not None:
+        test = _checked("test", *_pair("test", test))
+    _check_trainable(model)
     positive_int(epochs=epochs, batch_size=batch_size)
     positive_number(max_lr=max_lr)
     zero_or_more(seed=seed)
+    if weight_decay != 0:
+        positive_number(weight_decay=weight_decay)
+    if augment is not None:
+        _check_callable(augment=augment)
     if batch_size > len(labels):
         raise ValueError(
             f"batch_size must be at most the {len(labels)} images of data, got {batch_size}; make it smaller"
         )
-    if test is not None:
-        _checked("test", test)
+    rank, world, device = _processes(device)
+    if batch_size % world:
+        raise ValueError(f"batch_size must be a multiple of the {world} processes, got {batch_size}")
+    path = checkpoints.writable(checkpoint) if rank == 0 else checkpoints.path_of(checkpoint)
     steps = len(labels) // batch_size
     settings = {"images": len(labels), "epochs": epochs, "batch_size": batch_size, "seed": seed}
     settings |= {"max_lr": max_lr, "weight_decay": weight_decay}
 
-    rank, world, device = _processes(device)
-    if batch_size % world:
-        raise ValueError(f"batch_size must be a multiple of the {world} processes, got {batch_size}")
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        net = _shared(model.to(device).train(), device, world)
-        optimiser = torch.optim.AdamW(model.parameters(), max_lr, weight_decay=weight_decay)
+        optimiser = torch.optim.AdamW(model.to(device).parameters(), max_lr, weight_decay=weight_decay)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr, total_steps=epochs * steps)
         parts = {"model": model, "optimiser": optimiser, "schedule": schedule}
-        losses, seconds = _resume(checkpoint, settings, parts, device)
+        state = checkpoints.saved(path, settings, parts, steps, device)
+        dtype = _check_scores(model, images, augment, {"data": labels, "test": labels if test is None else test[1]})
+        losses, seconds = checkpoints.resume(state, parts)
+        net = _shared(model if model.training else model.train(), device, world)
         done = len(losses) // steps
         with _bar(epochs * steps, len(losses), progress and rank == 0) as bar:
             for epoch in range(done, epochs):
                 start, batch_losses = time.perf_counter(), []
                 torch.manual_seed(100_000 * seed + epoch)
                 for batch in torch.randperm(len(labels))[: steps * batch_size].view(steps, batch_size):
-                    x = _pixels(images[batch].to(device))
+                    x = _pixels(images[batch].to(device), dtype)
                     # All processes draw the same for the whole batch, and then each takes its share.
                     x = (augment(x) if augment else x)[rank::world]
                     loss = functional.cross_entropy(net(x), labels[batch][rank::world].to(device))
@@ -439,8 +462,8 @@ def train(
                     bar(loss)
                 losses += _averaged(torch.stack(batch_losses), world)
                 seconds += time.perf_counter() - start
-                if checkpoint is not None and rank == 0:
-                    _save(checkpoint, settings, parts, losses, seconds)
+                if path is not None and rank == 0:
+                    checkpoints.save(path, settings, parts, losses, seconds)
         for buffer in model.buffers() if world > 1 else ():
             dist.broadcast(buffer, src=0)
     percent = None if test is None else accuracy(model, *test)
@@ -453,7 +476,7 @@ def accuracy(model: nn.Module, images: Tensor, labels: Tensor, batch_size: int =
     Parameters
     ----------
     model : torch.nn.Module
-        Takes images, gives scores. It is used in eval mode and left in the mode it had.
+        Takes images, gives scores. It is used in eval mode, and each of its parts is left in the mode it had.
     images : Tensor
         (N, C, H, W), floats from 0 to 1 or bytes.
     labels : Tensor
@@ -469,22 +492,25 @@ def accuracy(model: nn.Module, images: Tensor, labels: Tensor, batch_size: int =
     Raises
     ------
     TypeError, ValueError
-        If images and labels differ in number, or batch_size is not a positive integer.
+        If images and labels differ in number or are of another kind, a label is none of the scores, or batch_size is
+        not a positive integer.
 
     Examples
     --------
     >>> accuracy(nn.Identity(), torch.eye(4)[:, :, None, None].flatten(1), torch.tensor([0, 1, 2, 0]))
     75.0
     """
-    _checked("(images, labels)", (images, labels))
+    _check_model(model)
+    images, labels = _checked("(images, labels)", images, labels)
     positive_int(batch_size=batch_size)
-    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
-    was_training, right = model.training, 0
-    model.eval()
-    with torch.no_grad():
+    device, dtype = _home(model)
+    right = 0
+    with evaluating(model):
         for x, y in zip(images.split(batch_size), labels.split(batch_size), strict=True):
-            right += int((model(_pixels(x.to(device))).argmax(1) == y.to(device)).sum())
-    model.train(was_training)
+            scores = model(_pixels(x.to(device), dtype))
+            if right == 0:
+                _check_classes(scores, {"(images, labels)": labels})
+            right += int((scores.argmax(1) == y.to(device)).sum())
     return 100 * right / len(labels)
 
 
@@ -506,7 +532,7 @@ def flip_and_shift(images: Tensor, pixels: int = 4) -> Tensor:
     Raises
     ------
     TypeError, ValueError
-        If pixels is not an integer of 0 or more.
+        If pixels is not an integer of 0 or more, or images are no batch (N, C, H, W).
 
     Examples
     --------
@@ -514,6 +540,10 @@ def flip_and_shift(images: Tensor, pixels: int = 4) -> Tensor:
     torch.Size([2, 3, 32, 32])
     """
     zero_or_more(pixels=pixels)
+    if not isinstance(images, Tensor):
+        raise TypeError(f"images must be a tensor, got {type(images).__name__}; torch.as_tensor(images) makes one")
+    if images.ndim != 4:
+        raise ValueError(f"images must be (N, C, H, W), got {tuple(images.shape)}; of one image take image[None]")
     count, _, height, width = images.shape
     mirrored = torch.rand(count) < 0.5
     top, left = torch.randint(2 * pixels + 1, (2, count, 1))
@@ -524,18 +554,104 @@ def flip_and_shift(images: Tensor, pixels: int = 4) -> Tensor:
     return padded[torch.arange(count)[:, None, None], :, rows[:, :, None], columns[:, None, :]].movedim(3, 1)
 
 
-def _checked(name: str, data: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-    images, labels = data
-    if len(images) != len(labels) or not len(labels):
+def _check_model(model: object) -> nn.Module:
+    if not isinstance(model, nn.Module):
+        hint = "call the class to build one" if isinstance(model, type) else "wrap a function in a module"
+        raise TypeError(f"model must be a torch.nn.Module, got {model!r}; {hint}")
+    return model
+
+
+def _check_trainable(model: object) -> None:
+    """Require a model with something to train."""
+    parameters = list(_check_model(model).parameters())
+    if any(parameter.is_meta for parameter in parameters):
+        raise ValueError("model must hold numbers, got one on the meta device; build it on the CPU")
+    if not any(parameter.requires_grad for parameter in parameters):
         raise ValueError(
-            f"{name} must hold as many labels as images, got {len(images)} images and {len(labels)} labels"
+            f"model must have parameters to train, got {len(parameters)}, all frozen; say requires_grad_(True) on the "
+            "part that shall learn"
         )
-    return images, labels
 
 
-def _pixels(images: Tensor) -> Tensor:
+def _pair(name: str, data: object) -> tuple[object, object]:
+    """Return images and labels, if that is what was given."""
+    if isinstance(data, tuple | list) and len(data) == 2:
+        return data[0], data[1]
+    if isinstance(data, DataLoader):
+        remedy = f"next(iter(DataLoader({name}.dataset, len({name}.dataset)))) gathers it once"
+    elif isinstance(data, Dataset):
+        remedy = f"next(iter(DataLoader({name}, len({name})))) gathers it once"
+    else:
+        remedy = "write (images, labels)"
+    raise TypeError(f"{name} must be two tensors, images and labels, got {type(data).__name__}; {remedy}")
+
+
+def _tensor(name: str, what: str, value: object) -> Tensor:
+    if not isinstance(value, Tensor):
+        raise TypeError(
+            f"{name} must hold {what} as a tensor, got {type(value).__name__}; torch.as_tensor({what}) makes one"
+        )
+    return value
+
+
+def _checked(name: str, images: object, labels: object) -> tuple[Tensor, Tensor]:
+    """Require images and labels that fit together, and return them, the labels as 64-bit integers."""
+    images, labels = _tensor(name, "images", images), _tensor(name, "labels", labels)
+    counts = [len(value) if value.ndim else 0 for value in (images, labels)]
+    if counts[0] != counts[1] or not counts[0]:
+        raise ValueError(
+            f"{name} must hold as many labels as images, one or more, got {counts[0]} images and {counts[1]} labels"
+        )
+    if images.dtype != torch.uint8 and not images.is_floating_point():
+        raise ValueError(
+            f"{name} must hold images of bytes or of floats from 0 to 1, got {images.dtype}; "
+            "images.to(torch.uint8) keeps numbers from 0 to 255"
+        )
+    if images.is_floating_point() and not images.isfinite().all():
+        raise ValueError(f"{name} must hold finite images, got nan or inf in them; torch.nan_to_num takes them out")
+    if labels.ndim != 1:
+        remedy = "labels.flatten()" if labels.numel() == len(labels) else "labels.argmax(1), if they are one-hot"
+        raise ValueError(f"{name} must hold labels of shape (N,), got {tuple(labels.shape)}; use {remedy}")
+    if labels.dtype == torch.bool or labels.is_floating_point() or labels.is_complex():
+        raise ValueError(f"{name} must hold labels that are integers, got {labels.dtype}; use labels.long()")
+    if labels.min() < 0:
+        raise ValueError(f"{name} must hold labels from 0, got {int(labels.min())}; number the classes 0, 1, 2, ...")
+    return images, labels.long()
+
+
+def _home(model: nn.Module) -> tuple[torch.device, torch.dtype]:
+    """Return where a model's parameters live, and in what numbers."""
+    found = next((each for each in model.parameters() if each.is_floating_point()), torch.zeros(0))
+    return found.device, found.dtype
+
+
+def _check_scores(
+    model: nn.Module, images: Tensor, augment: Callable[[Tensor], Tensor] | None, labels: dict[str, Tensor]
+) -> torch.dtype:
+    """Show a model two images before the first batch, and require a score for each label; return its dtype."""
+    device, dtype = _home(model)
+    x = _pixels(images[:2].to(device), dtype)
+    with evaluating(model):
+        _check_classes(model(augment(x) if augment else x), labels)
+    return dtype
+
+
+def _check_classes(scores: object, labels: dict[str, Tensor]) -> None:
+    """Require scores (N, classes), one for each label."""
+    if not isinstance(scores, Tensor) or scores.ndim != 2:
+        got = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
+        raise ValueError(f"model must give scores of shape (N, classes), got {got}; end it with a linear layer")
+    for name, each in labels.items():
+        if (top := int(each.max())) >= scores.shape[1]:
+            raise ValueError(
+                f"{name} must hold labels below {scores.shape[1]}, the scores that model gives, got {top}; number the "
+                f"classes from 0, or build the model with num_classes={top + 1}"
+            )
+
+
+def _pixels(images: Tensor, dtype: torch.dtype) -> Tensor:
     """Return images as floats from 0 to 1: a large data set is kept as bytes, in a quarter of the memory."""
-    return images.float() / 255 if images.dtype == torch.uint8 else images
+    return images.to(dtype) / 255 if images.dtype == torch.uint8 else images.to(dtype)
 
 
 @contextmanager
@@ -558,13 +674,21 @@ def _bar(total: int, done: int, shown: bool) -> Iterator[Callable[[Tensor], None
         yield move
 
 
+def _device(device: str | torch.device | None) -> torch.device:
+    try:
+        chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(f"device must be one that torch knows, got {device!r}; 'cpu' is everywhere") from error
+    if chosen.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device must be there, got {device!r}, and torch finds no graphics card; leave device out")
+    if chosen.type == "cuda" and chosen.index is None:
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+    return chosen
+
+
 def _processes(device: str | torch.device | None) -> tuple[int, int, torch.device]:
     """Join the processes that torchrun started, and say which of how many this is; alone it is 0 of 1."""
-    if device is None:
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    device = torch.device(device)
-    if device.type == "cuda" and device.index is None:
-        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+    device = _device(device)
     if int(os.environ.get("WORLD_SIZE", 1)) > 1 and not dist.is_initialized():
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
         atexit.register(dist.destroy_process_group)  # not after a training: it cannot be joined a second time
@@ -587,34 +711,6 @@ def _averaged(losses: Tensor, world: int) -> list[float]:
     if world > 1:
         dist.all_reduce(losses)
     return (losses / world).tolist()
-
-
-def _save(path: str | Path, settings: dict, parts: dict, losses: list[float], seconds: float) -> None:
-    """Write a checkpoint so that there is a whole one at any moment: beside the old one first, then in its place."""
-    state = {name: part.state_dict() for name, part in parts.items()}
-    path = Path(path)
-    draft = path.with_name(path.name + ".part")
-    with draft.open("wb") as file:
-        torch.save({"settings": settings, "losses": losses, "seconds": seconds, **state}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(draft, path)
-
-
-def _resume(path: str | Path | None, settings: dict, parts: dict, device: torch.device) -> tuple[list[float], float]:
-    """Load a checkpoint if there is one, and return the losses and the seconds up to it."""
-    if path is None or not Path(path).exists():
-        return [], 0.0
-    state = torch.load(path, map_location=device, weights_only=True)
-    for name, value in settings.items():
-        if state["settings"][name] != value:
-            raise ValueError(
-                f"checkpoint {str(path)!r} is of a run with {name}={state['settings'][name]}, got {name}={value}; "
-                "take another file, or remove this one to begin again"
-            )
-    for name, part in parts.items():
-        part.load_state_dict(state[name])
-    return state["losses"], state["seconds"]
 
 
 def main(arguments: list[str] | None = None) -> None:

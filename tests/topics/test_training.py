@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,8 +16,10 @@ import torch
 import torchvision
 from torch import nn
 from torch.nn import functional
+from torch.utils.data import DataLoader, TensorDataset
 
 from mobilenet_lib import MobileNetV2, datasets, measure, training
+from mobilenet_lib.topics import checkpoints
 from mobilenet_lib.topics.training import SmallNet, train
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -146,6 +149,8 @@ def test_two_networks_see_the_same_batches_in_a_pair():
     for model in (a, b):
         train(model, TINY, epochs=2, seed=1, progress=False)
     assert a.seen == b.seen
+    del a.seen[0]  # two images, before the first batch
+    assert len(a.seen) == 2 * 22
     assert a.seen[: len(a.seen) // 2] != a.seen[len(a.seen) // 2 :]
 
 
@@ -203,6 +208,72 @@ def test_flip_and_shift_makes_what_torchvision_makes():
     assert torch.equal(training.flip_and_shift(images, pixels=0).sum(), images.sum())
 
 
+def test_every_part_keeps_its_mode_in_an_evaluation_and_where_that_fails():
+    model = small().train()
+    frozen = [part for part in model.modules() if isinstance(part, nn.BatchNorm2d)][::2]
+    for part in frozen:
+        part.eval()
+    model.blocks[1].eval()
+    modes = {name: part.training for name, part in model.named_modules()}
+    kept = {key: value.clone() for key, value in model.state_dict().items()}
+    training.accuracy(model, *TINY_TEST)
+    with pytest.raises(ValueError, match="labels below 10"):
+        training.accuracy(model, TINY[0][:3], torch.tensor([0, 1, 10]))
+    with pytest.raises(ValueError, match="x must"):
+        training.accuracy(model, torch.rand(2, 3, 8, 8), torch.tensor([0, 1]))
+    assert {name: part.training for name, part in model.named_modules()} == modes
+    assert all(torch.equal(value, kept[key]) for key, value in model.state_dict().items())
+
+
+def test_a_frozen_batchnorm_stays_frozen_and_the_loop_is_the_textbooks_with_it():
+    model, reference = small(), small()
+    for each in (model, reference):
+        for part in each.modules():
+            if isinstance(part, nn.BatchNorm2d):
+                part.eval().requires_grad_(False)
+    kept = {key: value.clone() for key, value in model.named_buffers()}
+    run = train(model, TINY, TINY_TEST, epochs=1, max_lr=0.02, progress=False)
+    assert all(torch.equal(value, kept[key]) for key, value in model.named_buffers())
+    assert not any(part.training for part in model.modules() if isinstance(part, nn.BatchNorm2d))
+    optimiser = torch.optim.AdamW(reference.parameters(), lr=0.02, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.02, total_steps=22)
+    torch.manual_seed(0)
+    for chosen, loss_here in zip(torch.randperm(len(TINY[1]))[: 22 * 64].view(22, 64), run.losses, strict=True):
+        loss = functional.cross_entropy(reference(TINY[0][chosen]), TINY[1][chosen])
+        assert loss.item() == loss_here
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+    assert same_weights(model, reference)
+
+
+def test_a_network_in_eval_mode_is_trained_in_training_mode():
+    model = small().eval()
+    train(model, TINY, epochs=1, progress=False)
+    assert all(part.training for part in model.modules())
+    trained = small()
+    train(trained, TINY, epochs=1, progress=False)
+    assert same_weights(model, trained)
+
+
+def test_a_double_network_is_trained_and_tested_in_double():
+    model = small().double()
+    run = train(model, TINY, TINY_TEST, epochs=1, progress=False)
+    assert model.classifier.weight.dtype == torch.float64
+    assert run.losses == pytest.approx(train(small(), TINY, epochs=1, progress=False).losses, rel=1e-2)
+    with torch.no_grad():
+        right = model.eval()(TINY_TEST[0].double()).argmax(1) == TINY_TEST[1]
+    assert run.accuracy == pytest.approx(100 * right.double().mean().item())
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.int32])
+def test_labels_in_narrow_integers_are_the_same_labels(dtype):
+    narrow = train(small(), (TINY[0], TINY[1].to(dtype)), (TINY[0], TINY[1].to(dtype)), epochs=1, progress=False)
+    wide = train(small(), TINY, TINY, epochs=1, progress=False)
+    assert narrow[:2] == wide[:2]
+
+
 # Interrupted
 
 
@@ -221,11 +292,11 @@ def test_a_run_that_goes_on_ends_as_one_that_was_never_stopped(tmp_path):
         if len(args[3]) == 6:
             raise Stop
 
-    original = training._save
+    original = checkpoints.save
     model = MobileNetV2(num_classes=10, width_mult=0.1)
     model.load_state_dict(start)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "_save", save_twice)
+        patch.setattr(checkpoints, "save", save_twice)
         with pytest.raises(Stop):
             train(model, data, checkpoint=tmp_path / "run.pt", **settings)
     again = MobileNetV2(num_classes=10, width_mult=0.1)  # other weights: the checkpoint's must replace them
@@ -290,7 +361,7 @@ def test_a_checkpoint_is_whole_at_every_moment(tmp_path, monkeypatch):
     path.unlink()
     path.write_bytes(before)
     with pytest.raises(KeyboardInterrupt):
-        training._save(path, {}, {}, [], 0.0)
+        checkpoints.save(path, {}, {}, [], 0.0)
     assert path.read_bytes() == before
 
 
@@ -309,6 +380,142 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path):
         train(small(), TINY, epochs=1, seed=1, checkpoint=path, progress=False)
     with pytest.raises(ValueError, match="is of a run with epochs=1, got epochs=2"):
         train(small(), TINY, epochs=2, checkpoint=path, progress=False)
+
+
+def unchanged(call, model, error, match):
+    """Require an error before the first batch, with nothing loaded into the model."""
+    kept = {key: value.clone() for key, value in model.state_dict().items()}
+    with pytest.raises(error, match=match) as caught:
+        call()
+    assert all(torch.equal(value, kept[key]) for key, value in model.state_dict().items())
+    return str(caught.value)
+
+
+def settings(path, seen):
+    """Return arguments of a short run that notes each batch it sees."""
+    data = (TINY[0][:64], TINY[1][:64])
+    return {"data": data, "epochs": 1, "batch_size": 32, "progress": False, "checkpoint": path,
+            "augment": lambda x: seen.append(len(x)) or x}  # fmt: skip
+
+
+def layers(channels, repeats):
+    return SmallNet(training.expanding(2), channels, repeats).state_dict()
+
+
+BROKEN = {
+    "empty": lambda whole, saved: b"",
+    "one byte": lambda whole, saved: whole[:1],
+    "half": lambda whole, saved: whole[: len(whole) // 2],
+    "all but the end": lambda whole, saved: whole[:-30],
+    "text": lambda whole, saved: b"epoch 3: 71.9 %",
+    "a page": lambda whole, saved: b"<html>Sign in</html>",
+    "a state dict": lambda whole, saved: small().state_dict(),
+    "torchvision's": lambda whole, saved: {"model": small().state_dict(), "optimizer": {}, "epoch": 3},
+    "a list": lambda whole, saved: [1, 2, 3],
+    "a tensor": lambda whole, saved: torch.ones(3),
+    "a whole model": lambda whole, saved: nn.Linear(2, 2),
+    "without the optimiser": lambda whole, saved: {key: value for key, value in saved.items() if key != "optimiser"},
+    "with an optimiser of another kind": lambda whole, saved: {
+        **saved, "optimiser": torch.optim.SGD([torch.ones(1, requires_grad=True)], 0.1).state_dict()
+    },
+    "with a schedule of another kind": lambda whole, saved: {**saved, "schedule": {"last_epoch": 2}},
+    "with the moments of another network": lambda whole, saved: {
+        **saved, "optimiser": {**saved["optimiser"], "state": {0: {"step": torch.ones(()), "exp_avg": torch.ones(2)}}}
+    },
+    "with words for weights": lambda whole, saved: {**saved, "model": dict.fromkeys(saved["model"], "heavy")},
+    "of fewer images": lambda whole, saved: {
+        **saved, "settings": {**saved["settings"], "images": 96}, "losses": saved["losses"] + saved["losses"][:1]
+    },
+    "with a list of weights": lambda whole, saved: {**saved, "model": list(saved["model"].values())},
+    "with losses in words": lambda whole, saved: {**saved, "losses": ["high", "low"]},
+    "with a loss too few": lambda whole, saved: {**saved, "losses": saved["losses"][:-1]},
+    "with epochs too many": lambda whole, saved: {**saved, "losses": saved["losses"] * 3},
+    "with settings in a list": lambda whole, saved: {**saved, "settings": [64, 1]},
+    "of another seed": lambda whole, saved: {**saved, "settings": {**saved["settings"], "seed": 3}},
+    "of wider layers": lambda whole, saved: {**saved, "model": layers((16, 24), (1, 2))},
+    "of fewer layers": lambda whole, saved: {**saved, "model": layers((8, 12), (1, 1))},
+    "of more layers": lambda whole, saved: {**saved, "model": layers((8, 12), (1, 3))},
+    "of another kind of layers": lambda whole, saved: {**saved, "model": small(norm=groups).state_dict()},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_is_no_checkpoint_of_this_run_is_one_error_before_anything_is_loaded(name, tmp_path):
+    path, seen = tmp_path / "run.pt", []
+    train(small(), **settings(path, []))
+    content = BROKEN[name](path.read_bytes(), torch.load(path, weights_only=True))
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        torch.save(content, path)
+    written, model = path.read_bytes(), small(seed=4).train()
+    message = unchanged(lambda: train(model, **settings(path, seen)), model, ValueError, "^checkpoint")
+    assert message.endswith("take another file, or remove this one to begin again")
+    assert ("is of a run with" in message) == (name in ("of fewer images", "of another seed"))
+    assert ("is of another network" in message) == (" layers" in name or "words for" in name)
+    assert "run.pt" in message
+    assert seen == []
+    assert path.read_bytes() == written
+    path.unlink()  # the remedy
+    assert train(model, **settings(path, [])).losses
+
+
+def test_a_checkpoint_never_runs_code(tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return open, (str(tmp_path / "canary"), "w")
+
+    path, seen = tmp_path / "run.pt", []
+    train(small(), **settings(path, []))
+    torch.save({**torch.load(path, weights_only=True), "note": Evil()}, path)
+    train(small(), **settings(path, seen))  # complete but for the note
+    torch.save(Evil(), path)
+    with pytest.raises(ValueError, match="checkpoint"):
+        train(small(), **settings(path, seen))
+    assert not (tmp_path / "canary").exists()
+
+
+def test_a_missing_folder_is_noticed_before_the_first_batch_and_the_remedy_works(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    seen, model = [], small()
+    call = lambda: train(model, **settings("runs/first/run.pt", seen))  # noqa: E731
+    message = unchanged(call, model, FileNotFoundError, "checkpoint must be in a folder that exists, got 'runs/first")
+    assert seen == []
+    exec(message.split("make it first: ")[1], {"Path": Path})
+    assert call().losses
+    assert (tmp_path / "runs" / "first" / "run.pt").exists()
+
+
+def test_a_place_where_nothing_can_be_written_is_noticed_before_the_first_batch(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    seen, model = [], small()
+    for path, error in (
+        (tmp_path / "file" / "run.pt", FileNotFoundError),
+        (tmp_path / "folder", ValueError),
+        (tmp_path / ("long" * 100), ValueError),
+        ("", ValueError),
+        (3, TypeError),
+    ):
+        unchanged(lambda path=path: train(model, **settings(path, seen)), model, error, "^checkpoint must be")
+
+    def denied(self, *args, **kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "touch", denied)
+    unchanged(
+        lambda: train(model, **settings(tmp_path / "run.pt", seen)), model, ValueError,
+        r"checkpoint must be a file that can be written, got '.*run.pt' \(Permission denied\)",
+    )  # fmt: skip
+    assert seen == []
+
+
+def test_a_checkpoint_in_the_home_folder_is_found_by_its_short_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    first = train(small(), **settings("~/run.pt", []))
+    assert [path.name for path in tmp_path.iterdir()] == ["run.pt"]
+    assert train(small(seed=3), **settings(tmp_path / "run.pt", [])) == first
 
 
 # Together
@@ -400,6 +607,87 @@ def test_the_command_for_cifar_runs_under_torchrun(tmp_path):
 # What is refused
 
 ONE = (torch.zeros(8, 1, 8, 8), torch.zeros(8, dtype=torch.long))
+FEW = (TINY[0][:64], TINY[1][:64])
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "match", "remedy"),
+    [
+        (lambda x, y: DataLoader(TensorDataset(x, y), 8), TypeError, "two tensors.* got DataLoader; ", "data"),
+        (lambda x, y: TensorDataset(x, y), TypeError, "two tensors.* got TensorDataset; ", "data"),
+        (lambda x, y: x, TypeError, "two tensors, images and labels, got Tensor; write (images, labels)", None),
+        (lambda x, y: {"images": x, "labels": y}, TypeError, "two tensors.* got dict", None),
+        (lambda x, y: (x, y, y), TypeError, "two tensors.* got tuple", None),
+        (lambda x, y: 3, TypeError, "two tensors.* got int", None),
+        (lambda x, y: (x.numpy(), y), TypeError, "images as a tensor, got ndarray; ", "images"),
+        (lambda x, y: (x, y.numpy()), TypeError, "labels as a tensor, got ndarray; ", "labels"),
+        (lambda x, y: (x, y.tolist()), TypeError, "labels as a tensor, got list; ", "labels"),
+        (lambda x, y: (x, y.float()), ValueError, "labels that are integers, got torch.float32; use ", "labels"),
+        (lambda x, y: (x, y.double()), ValueError, "labels that are integers, got torch.float64; use ", "labels"),
+        (lambda x, y: (x, y.bool()), ValueError, "labels that are integers, got torch.bool; use ", None),
+        (lambda x, y: (x, y[:, None]), ValueError, "labels of shape (N,), got (64, 1); use ", "labels"),
+        (lambda x, y: (x, y[:, None, None]), ValueError, "labels of shape (N,), got (64, 1, 1); use ", "labels"),
+        (lambda x, y: (x, functional.one_hot(y, 10)), ValueError, "labels of shape (N,), got (64, 10); use ", "labels"),
+        (lambda x, y: (x, functional.one_hot(y, 10).float()), ValueError, "got (64, 10); use ", "labels"),
+        (lambda x, y: (x, y - 1), ValueError, "labels from 0, got -1; number the classes 0, 1, 2, ...", None),
+        (lambda x, y: (x, y + 1), ValueError, "labels below 10, the scores that model gives, got 10; number", None),
+        (lambda x, y: (x, torch.tensor(3)), ValueError, "64 images and 0 labels", None),
+        (lambda x, y: ((255 * x).long(), y), ValueError, "bytes or of floats from 0 to 1, got torch.int64; ", "images"),
+        (lambda x, y: (x.log(), y), ValueError, "finite images, got nan or inf in them", None),
+    ],
+)
+def test_data_of_another_kind_are_refused_before_the_first_batch_and_the_remedy_works(change, error, match, remedy):
+    match = match if ".*" in match else re.escape(match)
+    model, seen = small(), []
+    data, also = change(*FEW), {"epochs": 1, "progress": False, "augment": lambda x: seen.append(1) or x}
+    message = unchanged(lambda: train(model, data, **also), model, error, f"^data must .*{match}")
+    unchanged(lambda: train(model, FEW, data, **also), model, error, f"^test must .*{match}")
+    if isinstance(data, tuple) and len(data) == 2:
+        unchanged(lambda: training.accuracy(model, *data), model, error, match)
+    if remedy is None:
+        return
+    code = re.search(r"(torch\.as_tensor\(\w+\)|next\(.*\)|(labels|images)\.[\w.()]+)", message.split(";")[1])[0]
+    pair = data if isinstance(data, tuple) else (None, None)
+    names = {"torch": torch, "DataLoader": DataLoader, "data": data, "images": pair[0], "labels": pair[1]}
+    names[remedy] = eval(code, names)
+    fixed = names["data"] if remedy == "data" else (names["images"], names["labels"])
+    assert train(model, fixed, fixed, epochs=1, progress=False).losses
+
+
+def test_as_many_classes_as_the_message_says_are_enough():
+    data = (FEW[0], FEW[1] + 4)
+    with pytest.raises(ValueError, match=r"build the model with num_classes=14") as caught:
+        train(training.twin("inverted"), data, epochs=1, progress=False)
+    enough = int(str(caught.value).split("num_classes=")[1])
+    assert train(training.twin("inverted", enough), data, epochs=1, progress=False).losses
+
+
+class Frozen(nn.Module):
+    """Gives what its part gives, and has nothing to train."""
+
+    def __init__(self):
+        super().__init__()
+        self.part = small().requires_grad_(False)
+
+    def forward(self, x):
+        return self.part(x)
+
+
+class Lists(nn.Linear):
+    """Gives its scores in a list, as some networks of libraries do."""
+
+    def __init__(self):
+        super().__init__(64, 10)
+
+    def forward(self, x):
+        return [super().forward(x.flatten(1))]
+
+
+def on_meta():
+    with torch.device("meta"):
+        return small()
+
+
 BAD = [
     (lambda: train(small(), ONE, epochs=0), ValueError, "epochs must be a positive integer, got 0"),
     (lambda: train(small(), ONE, epochs=1.0), TypeError, "epochs must be a positive integer, got 1.0"),
@@ -409,6 +697,24 @@ BAD = [
     (lambda: train(small(), ONE, epochs=1, batch_size=8, max_lr=0), ValueError, "max_lr must be"),
     (lambda: train(small(), (ONE[0], ONE[1][:3]), epochs=1), ValueError, "data must hold .* 8 images and 3 labels"),
     (lambda: train(small(), ONE, (ONE[0][:0], ONE[1][:0]), epochs=1, batch_size=8), ValueError, "test must hold"),
+    (lambda: train(Frozen(), ONE, epochs=1, batch_size=8), ValueError, "must have parameters to train, got 32, all"),
+    (lambda: train(nn.Flatten(), ONE, epochs=1, batch_size=8), ValueError, "must have parameters to train, got 0"),
+    (lambda: train(Lists(), ONE, epochs=1, batch_size=8), ValueError, r"model must give scores .* got list"),
+    (lambda: train(nn.Conv2d(1, 1, 1), ONE, epochs=1, batch_size=8), ValueError, r"scores .* got \(2, 1, 8, 8\)"),
+    (lambda: train(on_meta(), ONE, epochs=1, batch_size=8), ValueError, "model must hold numbers, got one on the meta"),
+    (lambda: train(SmallNet, ONE, epochs=1), TypeError, "model must be a torch.nn.Module, got .*; call the class"),
+    (lambda: train(lambda x: x, ONE, epochs=1), TypeError, "model must be a torch.nn.Module, got <function"),
+    (lambda: train(small(), ONE, epochs=1, batch_size=8, weight_decay=-1), ValueError, "weight_decay must .* got -1"),
+    (lambda: train(small(), ONE, epochs=1, batch_size=8, augment=3), TypeError, "augment must be .* got 3"),
+    (lambda: train(small(), ONE, epochs=1, batch_size=8, device="gpu"), ValueError, "device must be .* got 'gpu'"),
+    (lambda: train(small(), ONE, epochs=1, batch_size=8, device="cuda"), ValueError, "must be there, got 'cuda'"),
+    (lambda: training.accuracy(Lists(), *ONE), ValueError, "model must give scores of shape .* got list"),
+    (lambda: training.accuracy(None, *ONE), TypeError, "model must be a torch.nn.Module, got None"),
+    (lambda: training.flip_and_shift(ONE[0][0]), ValueError, r"images must be \(N, C, H, W\), got \(1, 8, 8\)"),
+    (lambda: training.flip_and_shift(3), TypeError, "images must be a tensor, got int"),
+    (lambda: training.expanding(2, 3), TypeError, "block must be a class or a function, got 3"),
+    (lambda: training.twin(["inverted"]), ValueError, "name must be one of .* got \\['inverted'\\]"),
+    (lambda: SmallNet(None, (8,), (1,)), TypeError, "block must be a class or a function, got None"),
     (lambda: training.accuracy(small(), *ONE, batch_size=0), ValueError, "batch_size must be a positive integer"),
     (lambda: training.accuracy(small(), ONE[0], ONE[1][1:]), ValueError, "8 images and 7 labels"),
     (lambda: training.flip_and_shift(ONE[0], -1), ValueError, "pixels must be an integer of 0 or more, got -1"),
