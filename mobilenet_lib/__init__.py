@@ -33,7 +33,22 @@ if TYPE_CHECKING:  # what an editor reads; the table below is what Python reads,
     from .measure import timing
     from .models import MobileNetV1, MobileNetV2, Pyramid
     from .specs import V1_SPEC, V2_SPEC, make_divisible
-    from .topics import datasets, experiments, manifold, pretrained, segmentation, shipping, training
+    from .topics import (
+        anatomy,
+        compare,
+        datasets,
+        experiments,
+        few_bits,
+        lite0,
+        manifold,
+        preparing,
+        pretrained,
+        segmentation,
+        shipping,
+        surgery,
+        training,
+        transfer,
+    )
 else:
     from . import _lazy
 
@@ -58,19 +73,24 @@ else:
         "reveal": "course.answers",
     }
     MODULES = {
+        "anatomy": "topics.anatomy",
         "answers": "course.answers",
         "blocks": "blocks",
         "checks": "checks",
+        "compare": "topics.compare",
         "cost": "cost",
         "datasets": "topics.datasets",
         "experiments": "topics.experiments",
         "explorables": "explorables",
+        "few_bits": "topics.few_bits",
         "figures": "course.figures",
         "layers": "layers",
+        "lite0": "topics.lite0",
         "manifold": "topics.manifold",
         "measure": "measure",
         "models": "models",
         "palette": "course.palette",
+        "preparing": "topics.preparing",
         "pretrained": "topics.pretrained",
         "published": "course.published",
         "quiz": "course.quiz",
@@ -78,9 +98,11 @@ else:
         "segmentation": "topics.segmentation",
         "shipping": "topics.shipping",
         "specs": "specs",
+        "surgery": "topics.surgery",
         "tables": "course.tables",
         "timing": "measure.timing",
         "training": "topics.training",
+        "transfer": "topics.transfer",
     }
     __getattr__, __dir__ = _lazy.names(__name__, HOMES, MODULES)
 
@@ -101,20 +123,25 @@ __all__ = [
     "Pyramid",
     "SqueezeExcite",
     "Table",
+    "anatomy",
     "answers",
     "blocks",
     "checks",
+    "compare",
     "cost",
     "datasets",
     "experiments",
     "explorables",
+    "few_bits",
     "figures",
     "layers",
+    "lite0",
     "make_divisible",
     "manifold",
     "measure",
     "models",
     "palette",
+    "preparing",
     "pretrained",
     "published",
     "quiz",
@@ -123,7 +150,9 @@ __all__ = [
     "segmentation",
     "shipping",
     "specs",
+    "surgery",
     "tables",
     "timing",
     "training",
+    "transfer",
 ]

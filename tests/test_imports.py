@@ -29,6 +29,14 @@ MAY_IMPORT = {
     "topics.checkpoints": {"topics.weight_files"},
     "topics.weight_files": set(),
     "topics.experiments": SUBJECT | {"measure", "topics.datasets", "topics.training"},
+    # The trained network, from the ground up: each may import those before it.
+    "topics.preparing": set(),
+    "topics.compare": SUBJECT | {"measure"},
+    "topics.anatomy": SUBJECT | {"measure", "topics.compare"},
+    "topics.surgery": SUBJECT | {"topics.anatomy", "topics.compare"},
+    "topics.few_bits": SUBJECT | {"measure", "topics.anatomy", "topics.compare", "topics.shipping", "topics.surgery"},
+    "topics.transfer": SUBJECT | {"measure", "topics.datasets", "topics.preparing"},
+    "topics.lite0": SUBJECT,
     "course": {"course"},
     "checks": SUBJECT | {"measure", "topics", "checks"},
     # What explorables share stands in modules of their own, beside them; both others load no torch.

@@ -1,0 +1,271 @@
+"""EfficientNet-Lite0, read as what it is: a table of inverted residuals with ReLU6, built from the same block.
+
+No squeeze-and-excitation and no swish, since both are slow on many phones. What is left of EfficientNet is another
+table: kernels of 3 and 5, and other numbers of channels.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .._validation import positive_int
+from ..blocks import ConvDepthwiseConv, DepthwiseProjection
+from ..layers import ConvBNReLU
+from ..models import check_image
+
+
+class Row(NamedTuple):
+    """A row of the table: like MobileNetV2's, with the size of the kernel.
+
+    Attributes
+    ----------
+    t, c, n, s, k : int
+        Expansion, output channels, repeats, stride of the first block, kernel size.
+
+    Examples
+    --------
+    >>> SPEC[2]
+    Row(t=6, c=40, n=2, s=2, k=5)
+    """
+
+    t: int
+    c: int
+    n: int
+    s: int
+    k: int
+
+
+SPEC = (
+    Row(1, 16, 1, 1, 3),
+    Row(6, 24, 2, 2, 3),
+    Row(6, 40, 2, 2, 5),
+    Row(6, 80, 3, 2, 3),
+    Row(6, 112, 3, 1, 5),
+    Row(6, 192, 4, 2, 5),
+    Row(6, 320, 1, 1, 3),
+)
+STEM, HEAD, EPS = 32, 1280, 1e-3
+
+
+class SamePadding(nn.Module):
+    """The zeros that TensorFlow puts around a map for a step of two: one more at the bottom right than at the top left.
+
+    Parameters
+    ----------
+    kernel_size, stride : int
+        Of the filter that follows, which must have no padding of its own.
+
+    Shape
+    -----
+    (N, C, H, W) -> (N, C, H', W'), just as large that ceil(H / stride) places of the filter fit.
+
+    Examples
+    --------
+    >>> SamePadding(3, 2)(torch.ones(1, 1, 2, 2))[0, 0]
+    tensor([[1., 1., 0.],
+            [1., 1., 0.],
+            [0., 0., 0.]])
+    """
+
+    def __init__(self, kernel_size: int, stride: int):
+        super().__init__()
+        positive_int(kernel_size=kernel_size, stride=stride)
+        self.kernel_size, self.stride = kernel_size, stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        edges = []
+        for size in (x.shape[3], x.shape[2]):
+            zeros = max((-(-size // self.stride) - 1) * self.stride + self.kernel_size - size, 0)
+            edges += [zeros // 2, zeros - zeros // 2]
+        return functional.pad(x, edges)
+
+
+class SamePaddedResidual(ConvDepthwiseConv):
+    """An inverted residual with stride 2, padded as in TensorFlow.
+
+    Parameters
+    ----------
+    in_channels, mid_channels, out_channels, kernel_size : int
+        As :class:`~mobilenet_lib.blocks.ConvDepthwiseConv`.
+
+    Shape
+    -----
+    (N, C_in, H, W) -> (N, C_out, ceil(H / 2), ceil(W / 2)).
+
+    Examples
+    --------
+    >>> SamePaddedResidual(8, 48, 12, kernel_size=5)(torch.zeros(1, 8, 14, 14)).shape
+    torch.Size([1, 12, 7, 7])
+    """
+
+    def __init__(self, in_channels: int, mid_channels: int, out_channels: int, kernel_size: int = 3):
+        super().__init__(in_channels, mid_channels, out_channels, kernel_size, stride=2, padding=0)
+        self.pad = SamePadding(kernel_size, stride=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv2(self.depthwise(self.pad(self.conv1(x))))
+
+
+class EfficientNetLite0(nn.Module):
+    """EfficientNet-Lite0: a stem, 16 inverted residuals, a wide 1x1 convolution, a classifier.
+
+    Parameters
+    ----------
+    num_classes : int, default=1000
+        Outputs of the classifier.
+
+    Attributes
+    ----------
+    pad, stem, blocks, head, classifier : Module
+        As in :class:`~mobilenet_lib.models.MobileNetV2`; ``pad`` puts TensorFlow's zeros around the image.
+
+    Shape
+    -----
+    (N, 3, H, W) -> (N, num_classes), with H and W at least 32.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If num_classes is not a positive integer; on a call, if the input is not (N, 3, H, W) or is below 32 pixels a
+        side.
+
+    Notes
+    -----
+    4,652,008 parameters. Images: see :func:`normalised`. BatchNorm has TensorFlow's ε, 1e-3.
+
+    References
+    ----------
+    Tan and Le 2019, arXiv:1905.11946; Liu 2020, "Higher accuracy on vision models with EfficientNet-Lite".
+
+    Examples
+    --------
+    >>> network = EfficientNetLite0(num_classes=10)
+    >>> network(torch.zeros(2, 3, 64, 64)).shape, len(network.blocks)
+    (torch.Size([2, 10]), 16)
+    """
+
+    def __init__(self, num_classes: int = 1000):
+        super().__init__()
+        positive_int(num_classes=num_classes)
+        self.pad = SamePadding(3, stride=2)
+        self.stem = ConvBNReLU(3, STEM, stride=2, padding=0)
+        blocks, channels = [], STEM
+        for row in SPEC:
+            for i in range(row.n):
+                blocks.append(_block(channels, row, row.s if i == 0 else 1))
+                channels = row.c
+        self.blocks = nn.Sequential(*blocks)
+        self.head = ConvBNReLU(channels, HEAD, kernel_size=1)
+        self.classifier = nn.Linear(HEAD, num_classes)
+        for part in self.modules():
+            if isinstance(part, nn.BatchNorm2d):
+                part.eps = EPS
+
+    def forward(self, x: Tensor) -> Tensor:
+        check_image(x)
+        x = self.head(self.blocks(self.stem(self.pad(x))))
+        return self.classifier(x.mean((2, 3)))
+
+
+def _block(in_channels: int, row: Row, stride: int) -> nn.Module:
+    if row.t == 1:
+        return DepthwiseProjection(in_channels, row.c, row.k)
+    if stride == 2:
+        return SamePaddedResidual(in_channels, row.t * in_channels, row.c, row.k)
+    return ConvDepthwiseConv(in_channels, row.t * in_channels, row.c, row.k)
+
+
+def normalised(image: Tensor) -> Tensor:
+    """Return an image as EfficientNet-Lite expects it: from -127/128 to 1.
+
+    Parameters
+    ----------
+    image : Tensor
+        From 0 to 1.
+
+    Returns
+    -------
+    Tensor
+        (255 x - 127) / 128.
+
+    Examples
+    --------
+    >>> normalised(torch.tensor([0.0, 1.0])).tolist()
+    [-0.9921875, 1.0]
+    """
+    return (255 * image - 127) / 128
+
+
+def load(network: EfficientNetLite0, source: Mapping[str, Tensor] | str | os.PathLike) -> EfficientNetLite0:
+    """Load weights under the names that the EfficientNets of PyTorch's packages have used since 2019.
+
+    Parameters
+    ----------
+    network : EfficientNetLite0
+        It gets the weights.
+    source : mapping of str to Tensor, str or path
+        A state dict, or a file with one, such as ``efficientnet-lite0-57934424.pth``.
+
+    Returns
+    -------
+    EfficientNetLite0
+        The network itself. Either all tensors fit and are copied, or none is.
+
+    Raises
+    ------
+    ValueError
+        If a tensor is missing, left over, or of another shape.
+
+    Examples
+    --------
+    >>> load(EfficientNetLite0(10), {})
+    Traceback (most recent call last):
+        ...
+    ValueError: source must have _conv_stem.weight for stem.0.weight of this network, and it is missing
+    """
+    if isinstance(source, Mapping):
+        state = source
+    else:
+        state = torch.load(Path(source), map_location="cpu", weights_only=True)
+    names, target = _names(network), network.state_dict()
+    for ours, theirs in names.items():
+        if theirs not in state:
+            raise ValueError(f"source must have {theirs} for {ours} of this network, and it is missing")
+        if state[theirs].shape != target[ours].shape:
+            shape, got = tuple(target[ours].shape), tuple(state[theirs].shape)
+            raise ValueError(f"{theirs} in source must have shape {shape} for {ours}, got {got}")
+    extra = sorted(set(state) - set(names.values()))
+    if extra:
+        raise ValueError(f"source has {extra[0]}, for which this network has no place")
+    network.load_state_dict({ours: state[theirs] for ours, theirs in names.items()})
+    return network
+
+
+_PARTS = {
+    "conv1": ("_expand_conv", "_bn0"),
+    "depthwise": ("_depthwise_conv", "_bn1"),
+    "conv2": ("_project_conv", "_bn2"),
+}
+_ENDS = {"stem": ("_conv_stem", "_bn0"), "head": ("_conv_head", "_bn1")}
+
+
+def _names(network: EfficientNetLite0) -> dict[str, str]:
+    """Return what each of the network's tensors is called in the released file."""
+    names = {}
+    for ours in network.state_dict():
+        part, _, last = ours.rpartition(".")
+        *where, layer, place = part.split(".") if "." in part else ("", part, "0")
+        if layer == "classifier":
+            names[ours] = f"_fc.{last}"
+        elif layer in _ENDS:
+            names[ours] = f"{_ENDS[layer][int(place)]}.{last}"
+        else:
+            names[ours] = f"_blocks.{where[1]}.{_PARTS[layer][int(place)]}.{last}"
+    return names

@@ -1,0 +1,355 @@
+"""What a trained network knows of other pictures: its features, frozen, and a linear layer trained on top of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from .._validation import positive_int
+from ..measure.probe import evaluating
+from ..models import MobileNetV2
+from . import datasets
+from .preparing import normalised
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+# Scikit-image's textures and other pictures whose left half is much like their right half, as `datasets.patches`
+# counts its photographs.
+TEXTURES = {"brick": 1, "cell": 3, "coins": 7, "grass": 8, "gravel": 9, "hubble": 10, "tissue": 11, "moon": 12}
+
+
+# Pictures
+
+
+def faces() -> tuple[Tensor, Tensor]:
+    """Return 100 small grey pictures of faces and 100 of other things, as scikit-image ships them.
+
+    Returns
+    -------
+    images : Tensor, shape (200, 1, 25, 25)
+        From 0 to 1; for a network see :func:`for_network`.
+    labels : Tensor, shape (200,)
+        1 for a face, 0 for a piece of a background.
+
+    Raises
+    ------
+    ImportError
+        If scikit-image is not installed.
+
+    References
+    ----------
+    Huang et al. 2007, "Labeled Faces in the Wild"; the sample is `skimage.data.lfw_subset`.
+
+    Examples
+    --------
+    >>> images, labels = faces()
+    >>> images.shape, labels.bincount().tolist()
+    (torch.Size([200, 1, 25, 25]), [100, 100])
+    """
+    try:
+        from skimage.data import lfw_subset
+    except ImportError as error:
+        raise ImportError("faces needs scikit-image: pip install scikit-image") from error
+    images = torch.tensor(lfw_subset()).float()[:, None]
+    return images, (torch.arange(len(images)) < 100).long()
+
+
+def textures(split: str, size: int = 96, count: int = 20) -> tuple[Tensor, Tensor]:
+    """Return grey pieces of eight textures, to be told apart: bricks, cells, coins, grass, gravel, stars, tissue, moon.
+
+    Parameters
+    ----------
+    split : {"train", "test"}
+        Pieces of the left 60 % of each picture, or of the right 35 %.
+    size : int, default=96
+        Height and width of a piece, in pixels; 100 at most.
+    count : int, default=20
+        Pieces of each texture. They overlap.
+
+    Returns
+    -------
+    images : Tensor, shape (8 * count, 1, size, size)
+        From 0 to 1; for a network see :func:`for_network`.
+    labels : Tensor, shape (8 * count,)
+        From 0 to 7, in the order of ``transfer.TEXTURES``.
+
+    Raises
+    ------
+    TypeError, ValueError, ImportError
+        As :func:`mobilenet_lib.topics.datasets.patches`, of which these are some.
+
+    Examples
+    --------
+    >>> images, labels = textures("train", count=3)
+    >>> images.shape, labels.bincount().tolist()
+    (torch.Size([24, 1, 96, 96]), [3, 3, 3, 3, 3, 3, 3, 3])
+    """
+    images, labels = datasets.patches(split, size, count)
+    chosen = torch.cat([(labels == photograph).nonzero()[:, 0] for photograph in TEXTURES.values()])
+    return images[chosen], torch.arange(len(TEXTURES)).repeat_interleave(count)
+
+
+def for_network(images: Tensor, size: int = 224) -> Tensor:
+    """Enlarge small pictures, make grey ones colour, and take out ImageNet's mean and deviation.
+
+    Parameters
+    ----------
+    images : Tensor, shape (N, 1, H, W) or (N, 3, H, W)
+        From 0 to 1.
+    size : int, default=224
+        Height and width that the network gets, in pixels.
+
+    Returns
+    -------
+    Tensor, shape (N, 3, size, size)
+        What a network takes that was trained on ImageNet.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If size is not a positive integer, or images is not such a batch.
+
+    Examples
+    --------
+    >>> for_network(torch.zeros(2, 1, 25, 25), size=96).shape
+    torch.Size([2, 3, 96, 96])
+    """
+    positive_int(size=size)
+    if not isinstance(images, Tensor) or images.dim() != 4 or images.shape[1] not in (1, 3):
+        got = tuple(images.shape) if isinstance(images, Tensor) else type(images).__name__
+        raise ValueError(f"images must be of shape (N, 1, H, W) or (N, 3, H, W), got {got}; for one write image[None]")
+    large = functional.interpolate(images, size=(size, size), mode="bilinear", antialias=True)
+    return normalised(large.expand(-1, 3, -1, -1))
+
+
+# Features
+
+
+def features(network: MobileNetV2, images: Tensor, batch: int = 4) -> Tensor:
+    """Return what the classifier of a network gets to see: the mean of each channel of the last map.
+
+    Parameters
+    ----------
+    network : MobileNetV2
+        Trained; its classifier is not used.
+    images : Tensor, shape (N, 3, H, W)
+        Prepared as in the training.
+    batch : int, default=4
+        How many at a time.
+
+    Returns
+    -------
+    Tensor, shape (N, 1280)
+        The last column of :func:`features_by_depth`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As the network, or if batch is not a positive integer.
+
+    References
+    ----------
+    Donahue et al. 2014, arXiv:1310.1531.
+
+    Examples
+    --------
+    >>> features(MobileNetV2(10, width_mult=0.35), torch.zeros(2, 3, 32, 32)).shape
+    torch.Size([2, 1280])
+    """
+    return features_by_depth(network, images, batch)[-1]
+
+
+def features_by_depth(network: MobileNetV2, images: Tensor, batch: int = 4) -> list[Tensor]:
+    """Return the mean of each channel behind each block of a network, and behind its head.
+
+    Parameters
+    ----------
+    network : MobileNetV2
+        Trained; its classifier is not used.
+    images : Tensor, shape (N, 3, H, W)
+        Prepared as in the training.
+    batch : int, default=4
+        How many at a time.
+
+    Returns
+    -------
+    list of Tensor, shape (N, C)
+        18 of them, with the channels of each block: 16, 24, 24, ..., 320 and 1280.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As the network, or if batch is not a positive integer.
+
+    References
+    ----------
+    Yosinski et al. 2014, arXiv:1411.1792, on how features change with depth.
+
+    Examples
+    --------
+    >>> found = features_by_depth(MobileNetV2(10, width_mult=0.35), torch.zeros(2, 3, 32, 32))
+    >>> len(found), found[0].shape
+    (18, torch.Size([2, 8]))
+    """
+    positive_int(batch=batch)
+    rows = []
+    with evaluating(network):
+        for part in images.split(batch):
+            x, row = network.stem(part), []
+            for block in [*network.blocks, network.head]:
+                x = block(x)
+                row.append(x.mean((2, 3)))
+            rows.append(row)
+    return [torch.cat(column) for column in zip(*rows, strict=True)]
+
+
+# A linear layer on top
+
+
+def linear_head(found: Tensor, labels: Tensor, strength: float = 0.01) -> Pipeline:
+    """Train a linear classifier on features: each one standardised, then logistic regression.
+
+    Parameters
+    ----------
+    found : Tensor, shape (N, C)
+        Features of the training pictures, or anything else about them.
+    labels : Tensor, shape (N,)
+        Their classes.
+    strength : float, default=0.01
+        How far the weights may grow: scikit-learn's C. Small, since there are more features than pictures.
+
+    Returns
+    -------
+    sklearn.pipeline.Pipeline
+        With ``predict`` and ``score``.
+
+    Raises
+    ------
+    ImportError
+        If scikit-learn is not installed.
+
+    Examples
+    --------
+    >>> found, labels = torch.tensor([[0.0], [1.0], [9.0], [10.0]]), torch.tensor([0, 0, 1, 1])
+    >>> linear_head(found, labels, strength=1.0).predict([[2.0], [8.0]]).tolist()
+    [0, 1]
+    """
+    try:
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+    except ImportError as error:
+        raise ImportError("linear_head needs scikit-learn: pip install scikit-learn") from error
+    head = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=5000))
+    return head.fit(found.double().numpy(force=True), labels.numpy(force=True))
+
+
+def predicted(head: Any, found: Tensor) -> Tensor:
+    """Return the classes that a trained head gives to features.
+
+    Parameters
+    ----------
+    head : sklearn.pipeline.Pipeline
+        Of :func:`linear_head`.
+    found : Tensor, shape (N, C)
+        Features of other pictures.
+
+    Returns
+    -------
+    Tensor, shape (N,)
+        One class for each.
+
+    Examples
+    --------
+    >>> found, labels = torch.tensor([[0.0], [1.0], [9.0], [10.0]]), torch.tensor([0, 0, 1, 1])
+    >>> predicted(linear_head(found, labels), torch.tensor([[8.0]]))
+    tensor([1])
+    """
+    return torch.as_tensor(head.predict(found.double().numpy(force=True)))
+
+
+def cross_validated(found: Tensor, labels: Tensor, folds: int = 5, seed: int = 0, strength: float = 0.01) -> Tensor:
+    """Return for each picture the class that a head gives it which was trained on the other folds.
+
+    Parameters
+    ----------
+    found : Tensor, shape (N, C)
+        Features of all pictures.
+    labels : Tensor, shape (N,)
+        Their classes.
+    folds : int, default=5
+        Each has about the same share of each class.
+    seed : int, default=0
+        Decides which picture is in which fold.
+    strength : float, default=0.01
+        As in :func:`linear_head`.
+
+    Returns
+    -------
+    Tensor, shape (N,)
+        One class for each.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If folds is not a positive integer, or there are too few pictures.
+
+    Examples
+    --------
+    >>> found, labels = torch.tensor([[0.0], [1.0], [2.0], [8.0], [9.0], [10.0]]), torch.tensor([0, 0, 0, 1, 1, 1])
+    >>> cross_validated(found, labels, folds=3)
+    tensor([0, 0, 0, 1, 1, 1])
+    """
+    positive_int(folds=folds)
+    result = torch.empty_like(labels)
+    fold = torch.empty_like(labels)
+    draw = torch.Generator().manual_seed(seed)
+    for category in labels.unique():
+        which = (labels == category).nonzero()[:, 0]
+        fold[which[torch.randperm(len(which), generator=draw)]] = torch.arange(len(which)) % folds
+    for each in range(folds):
+        head = linear_head(found[fold != each], labels[fold != each], strength)
+        result[fold == each] = predicted(head, found[fold == each])
+    return result
+
+
+def few(labels: Tensor, count: int, draws: int = 20) -> Iterator[Tensor]:
+    """Draw the same number of pictures of each class, several times.
+
+    Parameters
+    ----------
+    labels : Tensor, shape (N,)
+        Classes of all pictures there are.
+    count : int
+        Pictures of each class.
+    draws : int, default=20
+        How many times.
+
+    Yields
+    ------
+    Tensor, shape (classes * count,)
+        Places of the drawn pictures. The same seed gives the same draws.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number is not a positive integer, or a class has fewer pictures.
+
+    Examples
+    --------
+    >>> [len(drawn) for drawn in few(torch.tensor([0, 0, 0, 1, 1, 1]), 2, draws=2)]
+    [4, 4]
+    """
+    positive_int(count=count, draws=draws)
+    least = int(labels.bincount().min())
+    if count > least:
+        raise ValueError(f"count must be {least} or less, got {count}; a class has no more pictures")
+    for seed in range(draws):
+        draw = torch.Generator().manual_seed(seed)
+        places = [(labels == category).nonzero()[:, 0] for category in labels.unique()]
+        yield torch.cat([each[torch.randperm(len(each), generator=draw)[:count]] for each in places])
