@@ -14,40 +14,24 @@ gives the same bytes.
 from __future__ import annotations
 
 import ast
-import base64
-import hashlib
-import importlib.metadata
-import importlib.util
-import io
 import json
 import re
-import sys
-import tarfile
-import textwrap
 from collections.abc import Iterator, Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from book_site import LIBRARY, site_address
+import nbformat
 from docutils import nodes
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from packing import FOR_THE_BOOK, library_archive, needs, setup_cell
 from plain_markdown import PlainMarkdown, details
+from repository import site_address
 from sphinx.errors import ExtensionError
 
-import mobilenet_lib
 from mobilenet_lib.course.answers import LABEL, answers, blank_key, blanked, finished, parts, source
 
 EDITIONS = ("colab", "student", "live", "solutions")
 WITH_BLANKS = ("student", "live")
-FOR_THE_BOOK = {"book-only", "remove-cell", "setup"}
-SETUP = Path(__file__).with_name("setup_cell.py")
-# What a notebook's own environment decides, and what nothing here may replace.
-GIVEN = {"torch", "torchvision", "ipywidgets", "traitlets", "IPython", "numpy", LIBRARY}
-# They say themselves what they miss, where a reader comes upon it.
-SAY_WHAT_THEY_MISS = {"checks", "explorables"}
-OTHERWISE_CALLED = {"PIL": "pillow", "skimage": "scikit-image", "sklearn": "scikit-learn"}  # asking takes seconds
-# Files that hardly compress: only the notebooks whose modules name them carry them along.
-DENSE = {".npz", ".pt"}
 FORM = {"cellView": "form", "jupyter": {"source_hidden": True}}  # folded away in Colab, and in JupyterLab
 READ_ONLY = {"editable": False, "deletable": False}
 MINUTES = re.compile(r"\*(\d+) min\.\*\s*")
@@ -80,7 +64,7 @@ def write_editions(app, exception) -> None:
             path = Path(app.outdir, edition_path(kind, name))
             path.parent.mkdir(parents=True, exist_ok=True)
             edition = Edition(kind, name, notebook, plain).build(setup)
-            path.write_text(json.dumps(edition, indent=1, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf8")
+            nbformat.write(edition, path)
             written.add(path)
     for kind in EDITIONS:
         for path in Path(app.outdir, kind).glob("*.ipynb"):
@@ -129,7 +113,7 @@ def glued(app, name: str) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf8")) if path.exists() else {}
 
 
-# The first cell
+# Answers
 
 
 def solutions(name: str, notebook: Mapping, plain: PlainMarkdown) -> dict[str, dict[str, str]]:
@@ -141,172 +125,6 @@ def solutions(name: str, notebook: Mapping, plain: PlainMarkdown) -> dict[str, d
         if solves and entry and cell["cell_type"] == "markdown":
             plain.where = f"{name}, cell {cell['id']}"
             entry["words"] = f"{entry['words']}\n\n{plain.convert(source(cell))}".strip()
-    return found
-
-
-def library_archive(root: Path, carried: Mapping[str, Mapping], notebook: Mapping) -> bytes:
-    """Return the library, and the answers, as a compressed archive; the same files give the same bytes."""
-    programs = "\n".join([*used(root, notebook), *explorables(root, notebook)])
-    paths = [path for path in library_files(root) if path.suffix not in DENSE or stem(path) in programs]
-    files = {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
-    files[f"{LIBRARY}/data/answers.json"] = json.dumps(carried, indent=1, ensure_ascii=False).encode()
-    return packed(tuple(sorted(files.items())))
-
-
-@cache
-def packed(files: tuple[tuple[str, bytes], ...]) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:xz", preset=9, format=tarfile.GNU_FORMAT) as archive:
-        for name, content in files:
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            archive.addfile(entry, io.BytesIO(content))
-    return buffer.getvalue()
-
-
-def stem(path: Path) -> str:
-    """Return the beginning of a file's name, up to where files of one kind differ.
-
-    >>> stem(Path("data/digits_inverted.npz")), stem(Path("data/photo.pt"))
-    ('digits_', 'photo')
-    """
-    return re.match(r"[^_-]+[_-]?", path.stem)[0]
-
-
-def library_files(root: Path) -> list[Path]:
-    found = (root / LIBRARY).rglob("*")
-    # A notebook has a kernel for what ONNX files do in a page.
-    return sorted(path for path in found if path.is_file() and path.suffix not in (".pyc", ".onnx"))
-
-
-def setup_cell(archive: bytes, packages: Mapping[str, str]) -> str:
-    """Return the first cell: the template with the archive in it."""
-    text = SETUP.read_text(encoding="utf8").rstrip()
-    coded = "\n".join(textwrap.wrap(base64.b64encode(archive).decode(), 120))
-    for old, new in (
-        ('SHA256 = ""', f'SHA256 = "{hashlib.sha256(archive).hexdigest()}"'),
-        ("NEEDS = {}", f"NEEDS = {json.dumps(dict(sorted(packages.items())))}"),
-        ('LIBRARY = """\n"""', f'LIBRARY = """\n{coded}\n"""'),
-    ):
-        if old not in text:
-            raise ExtensionError(f"{SETUP.name} no longer contains {old!r}, which {Path(__file__).name} fills in")
-        text = text.replace(old, new)
-    return text
-
-
-def needs(root: Path, notebook: Mapping) -> dict[str, str]:
-    """Return the modules that the library and a chapter import, and which package brings each."""
-    modules = set().union(*map(imported, used(root, notebook))) - GIVEN - sys.stdlib_module_names
-    found = {name: package_of(name) for name in modules}
-    project = (root / "pyproject.toml").read_text(encoding="utf8")
-    declared = re.search(r"^dependencies = \[(.*?)^\]", project, re.MULTILINE | re.DOTALL)[1]
-    for package in re.findall(r'^\s*"([\w.-]+)', declared, re.MULTILINE):
-        if package not in GIVEN:
-            found[module_of(package)] = package
-    return found
-
-
-def used(root: Path, notebook: Mapping) -> list[str]:
-    """Return a chapter's program, and those modules of the library that it uses, whole."""
-    todo = [("", "\n".join(source(cell) for cell in notebook["cells"] if is_shown(cell)))]
-    found, seen = [], set(SAY_WHAT_THEY_MISS)
-    while todo:
-        package, program = todo.pop()
-        found.append(program)
-        for name in sorted(of_library(program, package) - seen):
-            seen.add(name)
-            if path := module_file(root, name):
-                todo.append((name if path.name == "__init__.py" else name.rpartition(".")[0], path.read_text("utf8")))
-    return found
-
-
-def explorables(root: Path, notebook: Mapping) -> list[str]:
-    """Return the modules of the explorables that a chapter shows."""
-    program = used(root, notebook)[0]
-    names = {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower() for name in re.findall(r"explorables\.(\w+)\(", program)}
-    paths = (root / LIBRARY / "explorables" / f"{name}.py" for name in sorted(names))
-    return [path.read_text(encoding="utf8") for path in paths if path.is_file()]
-
-
-@cache
-def of_library(program: str, package: str = "") -> set[str]:
-    """Return the modules that a program imports from the library, by their names below it.
-
-    What is imported may be a module or stand in one; both are in the set, and only the first has a file.
-
-    >>> sorted(of_library("from mobilenet_lib import cost, shipping"))
-    ['cost', 'topics.shipping']
-    >>> sorted(of_library("from . import training; from ..layers import ConvBN", "topics"))
-    ['layers', 'layers.ConvBN', 'topics.training']
-    """
-    found = set()
-    for node in ast.walk(ast.parse(program)):
-        if not isinstance(node, ast.ImportFrom):
-            continue
-        where = (node.module or "").split(".") if node.module else []
-        if node.level:
-            parents = package.split(".") if package else []
-            where = [*parents[: len(parents) - node.level + 1], *where]
-        elif where and where[0] == LIBRARY:
-            where = where[1:]
-        else:
-            continue
-        found |= {".".join(where), *(at_home(".".join([*where, alias.name])) for alias in node.names)}
-    return found - {""}
-
-
-def at_home(name: str) -> str:
-    """Return where a public name of the library stands: `shipping` in `topics.shipping`, `Table` in `course.tables`."""
-    return {**mobilenet_lib.HOMES, **mobilenet_lib.MODULES}.get(name, name)
-
-
-def module_file(root: Path, name: str) -> Path | None:
-    """Return the file of a module of the library, or None where the name is no module's."""
-    stem = root.joinpath(LIBRARY, *name.split("."))
-    return next((path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.is_file()), None)
-
-
-def package_of(module: str) -> str:
-    """Return the package that brings a module; most have its name."""
-    if module in OTHERWISE_CALLED:
-        return OTHERWISE_CALLED[module]
-    try:
-        return importlib.metadata.distribution(module).metadata["Name"]
-    except importlib.metadata.PackageNotFoundError:
-        return brought_by()[module][0]
-
-
-def module_of(package: str) -> str:
-    """Return a module that a package brings, the one of its name if there is one."""
-    module = package.replace("-", "_")
-    if importlib.util.find_spec(module):
-        return module
-    return min(name for name, packages in brought_by().items() if package in packages)
-
-
-@cache
-def brought_by() -> Mapping[str, list[str]]:
-    """Return which packages bring a module, for all that is installed; it takes a second or two."""
-    return importlib.metadata.packages_distributions()
-
-
-def is_shown(cell: Mapping) -> bool:
-    return cell["cell_type"] == "code" and not FOR_THE_BOOK & set(cell["metadata"].get("tags", []))
-
-
-@cache
-def imported(code: str) -> set[str]:
-    r"""Return the packages that a cell imports.
-
-    >>> sorted(imported("import timm.models as m, sys\nfrom skimage import data"))
-    ['skimage', 'sys', 'timm']
-    """
-    found = set()
-    for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and not node.level:
-            found.add(node.module.split(".")[0])
     return found
 
 
@@ -325,7 +143,7 @@ class Edition:
         self.filled: set[str] = set()
         self.minute = 0
 
-    def build(self, setup: str) -> dict[str, Any]:
+    def build(self, setup: str) -> nbformat.NotebookNode:
         """Return the notebook."""
         cells = [code_cell("setup", setup, tags=["setup"], **FORM)]
         for part in self.parts:
@@ -339,7 +157,7 @@ class Edition:
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"},
         }
-        return {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+        return new_notebook(cells=cells, metadata=metadata)
 
     def about(self) -> str:
         where = ""
@@ -348,14 +166,13 @@ class Edition:
         minutes = f", {self.minute} minutes" if self.minute else ""
         return ABOUT[self.kind].format(minutes=minutes) + where
 
-    def text(self, cell: Mapping, exercise: str, solves: bool) -> Iterator[dict]:
+    def text(self, cell: Mapping, exercise: str, solves: bool) -> Iterator[nbformat.NotebookNode]:
         if "speaker" in tags(cell):
             if self.kind == "live":
                 yield self.speaker(cell)
             return
         if FOR_THE_BOOK & tags(cell) or (solves and self.kind in WITH_BLANKS):
             return
-        self.plain.with_solutions = self.kind not in WITH_BLANKS
         words = self.plain.convert(source(cell))
         if solves and words:
             title = self.plain.solution_title(exercise)
@@ -365,7 +182,7 @@ class Edition:
         if self.kind in WITH_BLANKS and LABEL.search(source(cell)) and exercise not in self.tried:
             yield from self.blank(f"{cell['id']}-try", "...  # your turn", exercise, ["exercise"])
 
-    def code(self, cell: Mapping, exercise: str, solves: bool) -> Iterator[dict]:
+    def code(self, cell: Mapping, exercise: str, solves: bool) -> Iterator[nbformat.NotebookNode]:
         marks, program = tags(cell), source(cell)
         if marks & FOR_THE_BOOK:
             return
@@ -387,7 +204,7 @@ class Edition:
         else:
             yield code_cell(cell["id"], program, **kept(cell))
 
-    def exercise(self, cell: Mapping, exercise: str) -> Iterator[dict]:
+    def exercise(self, cell: Mapping, exercise: str) -> Iterator[nbformat.NotebookNode]:
         key = blank_key(self.chapter, exercise)
         if self.kind == "solutions" and key in self.answers:
             if key not in self.filled:
@@ -399,7 +216,7 @@ class Edition:
         if check:
             yield code_cell(f"{cell['id']}-check", check, tags=["check"], **READ_ONLY)
 
-    def blank(self, name: str, stub: str, answer: str, marks: list[str]) -> Iterator[dict]:
+    def blank(self, name: str, stub: str, answer: str, marks: list[str]) -> Iterator[nbformat.NotebookNode]:
         """Yield a cell to fill in, and its hint."""
         key = blank_key(self.chapter, answer)
         if key not in self.answers:
@@ -414,7 +231,7 @@ class Edition:
         except ValueError as error:
             raise ExtensionError(f"{self.plain.where}: {error}") from error
 
-    def speaker(self, cell: Mapping) -> dict:
+    def speaker(self, cell: Mapping) -> nbformat.NotebookNode:
         """Return a speaker's note with the minutes at which its part of the lesson begins and ends."""
         words = source(cell)
         match = MINUTES.match(words)
@@ -425,7 +242,7 @@ class Edition:
         lines = f"**Speaker, minute {begin} to {self.minute}**\n\n{words}".split("\n")
         return markdown_cell(cell["id"], "\n".join(f"> {line}".rstrip() for line in lines), **kept(cell))
 
-    def end(self) -> Iterator[dict]:
+    def end(self) -> Iterator[nbformat.NotebookNode]:
         """Yield what the chapter cites, and the words of the glossary that it uses."""
         if vocabulary := self.plain.vocabulary():
             yield markdown_cell("vocabulary", f"## Words\n\n{vocabulary}")
@@ -479,23 +296,12 @@ def kept(cell: Mapping) -> dict[str, Any]:
     return {key: value for key, value in taken.items() if value}
 
 
-def markdown_cell(name: str, words: str, **metadata: Any) -> dict[str, Any]:
-    return {"cell_type": "markdown", "id": name, "metadata": metadata, "source": lines_of(words)}
+def markdown_cell(name: str, words: str, **metadata: Any) -> nbformat.NotebookNode:
+    return new_markdown_cell(words, id=name, metadata=metadata)
 
 
-def code_cell(name: str, program: str, **metadata: Any) -> dict[str, Any]:
-    return {
-        "cell_type": "code",
-        "execution_count": None,
-        "id": name,
-        "metadata": metadata,
-        "outputs": [],
-        "source": lines_of(program),
-    }
-
-
-def lines_of(words: str) -> list[str]:
-    return words.splitlines(keepends=True)
+def code_cell(name: str, program: str, **metadata: Any) -> nbformat.NotebookNode:
+    return new_code_cell(program, id=name, metadata=metadata)
 
 
 # The pages

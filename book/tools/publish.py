@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "book" / "ext"))
 
-from launch_menu import BRANCH  # noqa: E402
+from repository import PUBLISHED  # noqa: E402
 
 SITE = ROOT / "_build" / "html"
 
@@ -30,8 +30,8 @@ def main(root: Path = ROOT, site: Path = SITE, remote: str = "origin") -> int:
     (site / ".nojekyll").touch()  # or GitHub leaves out every folder whose name begins with an underscore
     source = git(root, "rev-parse", "HEAD")
     commit = commit_of(root, site, source)
-    git(root, "push", "--force", remote, f"{commit}:refs/heads/{BRANCH}")
-    print(f"The site of {source[:10]} is on the branch {BRANCH} of {remote}.")
+    git(root, "push", "--force", remote, f"{commit}:refs/heads/{PUBLISHED}")
+    print(f"The site of {source[:10]} is on the branch {PUBLISHED} of {remote}.")
     return 0
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from book_site import cache_path
+from execution import cache_path
 from jupyter_cache import get_cache
 from nbclient import NotebookClient
 

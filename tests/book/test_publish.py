@@ -5,9 +5,9 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-import launch_menu
 import publish
 import pytest
+import repository
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,15 +36,15 @@ def book(tmp_path):
 
 
 def branch(book):
-    return git(book.parent / "remote.git", "rev-parse", launch_menu.BRANCH)
+    return git(book.parent / "remote.git", "rev-parse", repository.PUBLISHED)
 
 
 def test_the_branch_holds_the_site_and_nothing_else(book, capsys):
     assert publish.main(book, book / "_build" / "html") == 0
-    files = git(book.parent / "remote.git", "ls-tree", "-r", "--name-only", launch_menu.BRANCH).split("\n")
+    files = git(book.parent / "remote.git", "ls-tree", "-r", "--name-only", repository.PUBLISHED).split("\n")
     assert files == [".nojekyll", "_static/a.css", "colab/01_a.ipynb", "index.html"]
-    assert git(book.parent / "remote.git", "show", f"{launch_menu.BRANCH}:colab/01_a.ipynb") == "colab/01_a.ipynb"
-    assert git(book.parent / "remote.git", "rev-list", "--count", launch_menu.BRANCH) == "1"
+    assert git(book.parent / "remote.git", "show", f"{repository.PUBLISHED}:colab/01_a.ipynb") == "colab/01_a.ipynb"
+    assert git(book.parent / "remote.git", "rev-list", "--count", repository.PUBLISHED) == "1"
     assert "is on the branch gh-pages of origin" in capsys.readouterr().out
 
 
@@ -83,13 +83,3 @@ def test_workflows_call_make_targets_only(name):
     assert targets
     for make, target in targets:
         assert make == "make" and f"\n{target}:" in makefile
-
-
-def test_colab_is_sent_to_the_branch_that_is_published():
-    url = launch_menu.colab_url("https://github.com/someone/book", "chapters/03_blocks")
-    assert f"/someone/book/blob/{launch_menu.BRANCH}/colab/03_blocks.ipynb" in url
-
-
-@pytest.mark.parametrize("repository", ["", "https://gitlab.com/someone/book", "https://git.example.org/github/book"])
-def test_no_link_to_colab_where_it_could_not_follow(repository):
-    assert launch_menu.colab_url(repository, "chapters/03_blocks") == ""

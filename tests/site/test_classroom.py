@@ -8,7 +8,6 @@ from html import unescape
 from pathlib import Path
 from urllib.parse import parse_qsl
 
-import classroom
 import pytest
 
 from mobilenet_lib import explorables
@@ -105,36 +104,6 @@ def test_page_says_what_each_exercise_catches(path):
     assert labels
     for label in labels:
         assert any(f"(page:chapters/{path.stem}#{label})" in cell for cell in told), label
-
-
-# Where the notebooks can be started
-
-
-def test_links_to_hubs_are_built_from_the_repository_and_nothing_is_invented():
-    names = {"01_a.ipynb": "A", "02_b.ipynb": "B"}
-    text = classroom.hub_text("https://gitlab.com/group/part/book", "main", names)
-    assert "https://mybinder.org/v2/gl/group%2Fpart%2Fbook/main?urlpath=lab%2Ftree%2Fchapters%2F02_b.ipynb" in text
-    assert "repo=https%3A%2F%2Fgitlab.com%2Fgroup%2Fpart%2Fbook&branch=gh-pages" in text
-    assert "urlpath=lab%2Ftree%2Fbook%2Fstudent%2F01_a.ipynb" in text
-    without = classroom.hub_text("", "main", names)
-    assert "http" not in without and "BOOK_REPO_URL" in without
-
-
-@pytest.mark.parametrize(
-    ("repository", "start"),
-    [
-        ("https://github.com/a/b", "https://mybinder.org/v2/gh/a/b/x%2Fy?"),
-        ("https://git.example.org/a/b", "https://mybinder.org/v2/git/https%3A%2F%2Fgit.example.org%2Fa%2Fb/x%2Fy?"),
-    ],
-)
-def test_binder_is_told_where_the_repository_lives(repository, start):
-    assert classroom.binder_link(repository, "x/y", "index.ipynb").startswith(start)
-
-
-def test_title_of_each_chapter_is_known(root):
-    found = classroom.chapters(root)
-    assert list(found) == [path.name for path in CHAPTERS]
-    assert found["06_inverted_residual.ipynb"] == "The inverted residual"
 
 
 # Large type

@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import ast
 import builtins
-import io
 import json
 import os
 import re
 import subprocess
 import sys
-import tarfile
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 
 import editions
 import nbformat
+import packing
 import pytest
 import yaml
 from markdown_it import MarkdownIt
@@ -340,8 +339,8 @@ def unpack(monkeypatch, tmp_path):
 @pytest.mark.parametrize("kind", editions.EDITIONS)
 def test_the_first_cell_writes_the_library_and_fetches_nothing_that_is_there(unpack, kind):
     folder = unpack(read(kind, CHAPTERS[-1]).cells[0].source)
-    for path in editions.library_files(ROOT):
-        if path.suffix not in editions.DENSE:
+    for path in packing.library_files(ROOT):
+        if path.suffix not in packing.DENSE:
             assert (folder / path.relative_to(ROOT)).read_bytes() == path.read_bytes()
     assert sys.path[0] == str(folder)
     carried = json.loads((folder / "mobilenet_lib/data/answers.json").read_text(encoding="utf8"))
@@ -387,79 +386,15 @@ def test_what_is_missing_is_installed_and_the_rest_is_held_fast(unpack, monkeypa
 
 @every_chapter
 def test_a_notebook_asks_for_what_it_imports_and_never_for_what_colab_would_restart_for(page):
-    found = editions.needs(ROOT, source_of(page))
+    found = packing.needs(ROOT, source_of(page))
     assert {"fvcore", "torchinfo", "anywidget", "matplotlib"} <= set(found)
     assert not {"torch", "torchvision", "ipywidgets", "numpy", "IPython"} & {*found, *found.values()}
     third_party = {"timm", "skimage", "sklearn", "onnx", "onnxruntime"}
-    for name in editions.imported("\n".join(programs(read("colab", page)).values())) & third_party:
+    for name in packing.imported("\n".join(programs(read("colab", page)).values())) & third_party:
         assert name in found
 
 
-def program(text):
-    return {"cells": [{"cell_type": "code", "metadata": {}, "source": text}]}
-
-
-@pytest.fixture
-def small_library(tmp_path):
-    """Return a folder with a library of a few modules and data files."""
-    library = tmp_path / "mobilenet_lib"
-    for name, text in {
-        "a.py": "from . import b\nfrom .checks import c\nimport torch, json",
-        "b.py": "from .a import x\ndef f():\n    from PIL import Image\n    return 'digits_'",
-        "checks.py": "def f():\n    import timm",
-        "d.py": "",
-        "explorables/draw_digit.py": "path = f'ink_{name}.npz'",
-        "data/digits_one.npz": "1",
-        "data/ink_one.npz": "2",
-        "data/onnx/lab-v1.onnx": "for pages only",
-        "data/table.json": "3",
-    }.items():
-        path = library / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return tmp_path
-
-
-def test_what_the_library_needs_for_a_chapter_is_asked_for_too(small_library):
-    used = editions.used(small_library, program("from mobilenet_lib import a, Table"))
-    assert set().union(*map(editions.imported, used)) == {"torch", "json", "PIL", "mobilenet_lib"}
-
-
-@pytest.mark.parametrize(
-    ("text", "dense"),
-    [
-        ("from mobilenet_lib import a", ["digits_one.npz"]),
-        ("from mobilenet_lib import d, explorables\nexplorables.DrawDigit()", ["ink_one.npz"]),
-        ("from mobilenet_lib import d", []),
-    ],
-)
-def test_large_files_travel_with_the_chapters_that_use_them(small_library, text, dense):
-    packed = editions.library_archive(small_library, {}, program(text))
-    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-        names = [Path(name).name for name in archive.getnames()]
-    assert [name for name in names if Path(name).suffix in {*editions.DENSE, ".onnx"}] == dense
-    assert {"a.py", "table.json", "draw_digit.py", "answers.json"} <= set(names)
-
-
-def test_a_package_may_have_another_name_than_its_module():
-    found = editions.needs(ROOT, program("import yaml\nfrom PIL import Image"))
-    assert {"yaml": "PyYAML", "PIL": "pillow"}.items() <= found.items()
-
-
 # The same input gives the same bytes
-
-
-def test_the_archive_depends_on_the_files_alone(small_library):
-    def archive():
-        return editions.library_archive(small_library, {}, program("from mobilenet_lib import d"))
-
-    library, before = small_library / "mobilenet_lib", archive()
-    os.utime(library / "a.py", (0, 0))
-    (library / "__pycache__").mkdir()
-    (library / "__pycache__" / "a.pyc").write_bytes(b"x")
-    assert archive() == before
-    (library / "d.py").write_text("another")
-    assert archive() != before
 
 
 AGAIN = """

@@ -40,3 +40,12 @@ def test_displayed_formula_begins_on_the_page_and_leaves_its_number_alone(visit,
     for each in found:
         assert each["from"] >= each["room"][0] - 0.5, each
         assert each["room"][1] <= each["number"], each
+
+
+def test_formulas_are_in_the_pages_and_free_of_errors(site):
+    chapters = list((site / "chapters").glob("*.html"))
+    assert chapters
+    for page in chapters:
+        html = page.read_text(encoding="utf8")
+        assert 'class="katex"' in html
+        assert "katex-error" not in html

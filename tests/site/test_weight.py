@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-import trim
+import theme
 from weight import weigh
 
 LIMIT = 250_000  # bytes, gzipped, first load, figures aside (weight.py says what counts as one)
@@ -89,14 +89,14 @@ def test_every_button_of_the_header_shows_its_icon(visit, served, served_strictl
 
 def test_no_icon_is_left_undrawn(page_name, site):
     html = (site / page_name).read_text("utf8")
-    assert not trim.EMPTY_ICON.search(html)
+    assert not theme.EMPTY_ICON.search(html)
 
 
 def test_an_unknown_icon_is_reported(monkeypatch):
     said = []
-    monkeypatch.setattr(trim.LOGGER, "warning", lambda text, *values, location: said.append((location, values[0])))
+    monkeypatch.setattr(theme.LOGGER, "warning", lambda text, *values, location: said.append((location, values[0])))
     html = '<span class="fas fa-dragon"></span>'
-    assert trim.trim_page(html, "chapters/x") == html
+    assert theme.draw_icons(html, "chapters/x") == html
     assert said == [("chapters/x", "fas fa-dragon")]
 
 

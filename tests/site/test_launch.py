@@ -1,4 +1,4 @@
-"""The menu of each chapter: its notebooks to download, by pointer and by keyboard."""
+"""Where a chapter is started: the menu on its page, by pointer and by keyboard, and links to other hubs."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import subprocess
 from types import SimpleNamespace
 
 import editions
-import launch_menu
+import launch
 import pytest
-from book_site import repository_url
+from repository import PUBLISHED, repository_url
 
 CHAPTER = "chapters/03_depthwise_separable_convolution"
 
@@ -80,7 +80,7 @@ def test_the_menu_follows_the_git_remote(monkeypatch, tmp_path, remote, texts):
     env = SimpleNamespace(found_docs={CHAPTER}, doc2path="{}.ipynb".format)
     theirs = {"label": "download-buttons", "buttons": [{"label": "download-source-button"}, {"label": "pdf"}]}
     context = {"header_buttons": [theirs], "pathto": lambda path, resource: f"../{path}"}
-    launch_menu.add_menu(SimpleNamespace(env=env, srcdir=tmp_path), CHAPTER, "page.html", context, object())
+    launch.add_menu(SimpleNamespace(env=env, srcdir=tmp_path), CHAPTER, "page.html", context, object())
     menu, theirs = context["header_buttons"]
     assert [entry["text"] for entry in menu["buttons"]][:3] == texts
     assert menu["buttons"][0]["url"] == f"../colab/{CHAPTER.rpartition('/')[2]}.ipynb"
@@ -88,6 +88,46 @@ def test_the_menu_follows_the_git_remote(monkeypatch, tmp_path, remote, texts):
 
 
 def test_colab_is_offered_only_where_the_repository_is_known(site):
-    known = launch_menu.colab_url(repository_url(site.parents[1]), CHAPTER)
+    known = launch.colab_url(repository_url(site.parents[1]), CHAPTER)
     html = (site / f"{CHAPTER}.html").read_text(encoding="utf8")
     assert ("colab.research.google.com" in html) == bool(known)
+
+
+def test_colab_is_sent_to_the_branch_that_is_published():
+    url = launch.colab_url("https://github.com/someone/book", "chapters/03_blocks")
+    assert f"/someone/book/blob/{PUBLISHED}/colab/03_blocks.ipynb" in url
+
+
+@pytest.mark.parametrize("url", ["", "https://gitlab.com/someone/book", "https://git.example.org/github/book"])
+def test_no_link_to_colab_where_it_could_not_follow(url):
+    assert launch.colab_url(url, "chapters/03_blocks") == ""
+
+
+# The page for instructors
+
+
+def test_links_to_hubs_are_built_from_the_repository_and_nothing_is_invented():
+    names = {"01_a.ipynb": "A", "02_b.ipynb": "B"}
+    text = launch.hub_text("https://gitlab.com/group/part/book", "main", names)
+    assert "https://mybinder.org/v2/gl/group%2Fpart%2Fbook/main?urlpath=lab%2Ftree%2Fchapters%2F02_b.ipynb" in text
+    assert "repo=https%3A%2F%2Fgitlab.com%2Fgroup%2Fpart%2Fbook&branch=gh-pages" in text
+    assert "urlpath=lab%2Ftree%2Fbook%2Fstudent%2F01_a.ipynb" in text
+    without = launch.hub_text("", "main", names)
+    assert "http" not in without and "BOOK_REPO_URL" in without
+
+
+@pytest.mark.parametrize(
+    ("url", "start"),
+    [
+        ("https://github.com/a/b", "https://mybinder.org/v2/gh/a/b/x%2Fy?"),
+        ("https://git.example.org/a/b", "https://mybinder.org/v2/git/https%3A%2F%2Fgit.example.org%2Fa%2Fb/x%2Fy?"),
+    ],
+)
+def test_binder_is_told_where_the_repository_lives(url, start):
+    assert launch.binder_link(url, "x/y", "index.ipynb").startswith(start)
+
+
+def test_title_of_each_chapter_is_known(root):
+    found = launch.chapters(root)
+    assert list(found) == [path.name for path in sorted((root / "chapters").glob("*.ipynb"))]
+    assert found["06_inverted_residual.ipynb"] == "The inverted residual"

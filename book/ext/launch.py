@@ -1,4 +1,9 @@
-"""What the page for instructors needs to know of this copy of the book: where it comes from, and which decks it has."""
+"""Where a chapter is started: the menu on its page, and the links of the page for instructors.
+
+The menu has the notebooks of editions.py, which carry the library, and a link that opens one in Colab. The theme's own
+link, to the source that only works inside a checkout, is left out: two notebooks to choose from would be one too many.
+The page for instructors has links for a JupyterHub, for Binder, and to the slides.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +13,63 @@ from pathlib import Path
 from urllib.parse import quote, urlencode, urlsplit
 
 from docutils import nodes
-from launch_menu import BRANCH
+from editions import edition_path, editions_of
+from repository import PUBLISHED, repository_url
 from sphinx.util.docutils import SphinxDirective
 
+ENTRIES = {
+    "colab": ("Download notebook", "The chapter as one file that runs anywhere"),
+    "student": ("Student edition", "With blanks and checks, without solutions"),
+    "live": ("Live edition", "With blanks and speaker notes, for a class"),
+    "solutions": ("Solutions edition", "With every blank filled in"),
+}
+OF_THE_SOURCE = {"download-notebook-button", "download-source-button"}
 BINDER = "https://mybinder.org/v2"
 BINDER_KNOWS = {"github.com": "gh", "gitlab.com": "gl"}
 HUB = "https://your-hub.example"  # the reader's own; .example is reserved for such names (RFC 2606)
+
+
+# The menu
+
+
+def add_menu(app, pagename, templatename, context, doctree) -> None:
+    kinds = editions_of(app, pagename) if doctree is not None else []
+    if not kinds:
+        return
+    entries = []
+    for kind in kinds:
+        text, tooltip = ENTRIES[kind]
+        url = context["pathto"](edition_path(kind, pagename), 1)
+        entries.append(link(text, tooltip, url, "fas fa-download", f"edition-{kind}"))
+    if url := colab_url(repository_url(Path(app.srcdir)), pagename):
+        entries.insert(1, link("Open in Colab", "Run the chapter on Google's machines", url, "fas fa-play", "colab"))
+    for group in context["header_buttons"]:
+        if group.get("label") == "download-buttons":
+            group["buttons"] = [button for button in group["buttons"] if button["label"] not in OF_THE_SOURCE]
+    menu = {"type": "group", "buttons": entries, "icon": "fas fa-play", "label": "run-buttons"}
+    context["header_buttons"].insert(0, {**menu, "tooltip": "Run this chapter"})
+
+
+def link(text: str, tooltip: str, url: str, icon: str, label: str) -> dict[str, str]:
+    return {"type": "link", "text": text, "tooltip": tooltip, "url": url, "icon": icon, "label": label}
+
+
+def colab_url(repository: str, pagename: str) -> str:
+    """Return where Colab finds a chapter's notebook, or "" where the repository is not known or not on GitHub.
+
+    >>> colab_url("https://github.com/someone/book", "chapters/03_blocks")
+    'https://colab.research.google.com/github/someone/book/blob/gh-pages/colab/03_blocks.ipynb'
+    >>> colab_url("", "chapters/03_blocks")
+    ''
+    """
+    host = "https://github.com/"
+    if not repository.startswith(host):
+        return ""
+    path = f"{repository.removeprefix(host)}/blob/{PUBLISHED}/{edition_path('colab', pagename)}"
+    return f"https://colab.research.google.com/github/{quote(path)}"
+
+
+# The page for instructors
 
 
 def binder_link(repository: str, branch: str, path: str) -> str:
@@ -61,9 +117,9 @@ def hub_text(repository: str, branch: str, names: dict[str, str]) -> str:
     )
     return (
         f"For your JupyterHub, put its own address in place of `{HUB}` (nbgitpuller must be installed there). This "
-        f"link opens the student edition of the first chapter, which `make publish` puts on the branch `{BRANCH}`; for "
-        f"another chapter or edition, change its end:\n\n"
-        f"```text\n{hub_link(repository, BRANCH, first)}\n```\n\nOn Binder: {binder}.\n"
+        f"link opens the student edition of the first chapter, which `make publish` puts on the branch `{PUBLISHED}`; "
+        f"for another chapter or edition, change its end:\n\n"
+        f"```text\n{hub_link(repository, PUBLISHED, first)}\n```\n\nOn Binder: {binder}.\n"
     )
 
 
@@ -93,6 +149,8 @@ def unescape_addresses(app, doctree: nodes.document) -> None:
 
 
 def setup(app) -> dict:
+    """Register the menu and the directives."""
+    app.connect("html-page-context", add_menu, priority=910)  # after the theme's own buttons
     app.connect("doctree-read", unescape_addresses)
     app.add_directive("hub-links", HubLinks)
     app.add_directive("slide-decks", SlideDecks)

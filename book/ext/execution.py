@@ -1,0 +1,112 @@
+"""How the notebooks run: a cache that knows the library, a kernel without remarks, and a line for each notebook."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from functools import partial
+from pathlib import Path
+
+import nbformat
+from jupyter_cache import get_cache
+from myst_nb.core.read import is_myst_markdown_notebook, read_myst_markdown_notebook
+from myst_nb.sphinx_ import NbMetadataCollector
+from repository import LIBRARY
+
+COMPUTES = {".py", ".js", ".css", ".json", ".md", ".npz", ".onnx"}  # files of the library that outputs depend on
+
+# ipykernel remarks that nothing is encrypted, and PyTorch that it found a CUDA compiler and no GPU.
+KERNEL_PROFILE = """
+c.IPKernelApp.log_level = 40
+c.InteractiveShellApp.exec_lines = [
+    "__import__('logging').getLogger('torch.utils.cpp_extension').setLevel('ERROR')",
+]
+"""
+
+
+def use_cache(app, config) -> None:
+    config.nb_execution_cache_path = str(cache_path(Path(app.srcdir), Path(app.outdir).parent))
+
+
+def cache_path(source: Path, build: Path) -> Path:
+    """Return where executed notebooks are kept.
+
+    jupyter-cache looks at the notebook alone, so a hash of the library is part of the path: another library,
+    another cache.
+    """
+    digest = hashlib.sha256()
+    for path in sorted((source / LIBRARY).rglob("*")):
+        if path.suffix in COMPUTES:
+            digest.update(path.relative_to(source).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return build.resolve() / ".jupyter_cache" / digest.hexdigest()[:12]
+
+
+def quiet_kernel(app) -> None:
+    """Start kernels with a profile of our own: no user's start-up files, no remarks about this machine."""
+    folder = Path(app.outdir).parent.resolve() / ".ipython"
+    profile = folder / "profile_default"
+    profile.mkdir(parents=True, exist_ok=True)
+    (profile / "ipython_kernel_config.py").write_text(KERNEL_PROFILE, encoding="utf8")
+    os.environ["IPYTHONDIR"] = str(folder)
+
+
+# Progress
+
+
+class Progress:
+    """Say which notebook runs, how many there are, and which came from the cache."""
+
+    def __init__(self):
+        self.notebooks: list[str] = []
+        self.runs = False
+
+    def plan(self, app, env, docnames) -> None:
+        self.notebooks = sorted(name for name in docnames if is_notebook(Path(env.doc2path(name))))
+
+    def begin(self, app, docname: str, source: list[str]) -> None:
+        if docname in self.notebooks:
+            self.runs = not is_cached(source[0], app.config.nb_execution_cache_path)
+            if self.runs:
+                self.say(f"running {self.place(docname)} ...")
+
+    def end(self, app, doctree) -> None:
+        docname = app.env.docname
+        if docname not in self.notebooks:
+            return
+        if not self.runs:
+            self.say(f"{self.place(docname)} from the cache")
+        elif done := NbMetadataCollector.get_exec_data(app.env, docname):
+            how = "ran" if done["succeeded"] else "failed"
+            self.say(f"{how} {self.place(docname)}" + (f" in {done['runtime']:.0f} s" if done["runtime"] else ""))
+
+    def place(self, docname: str) -> str:
+        return f"notebook {self.notebooks.index(docname) + 1} of {len(self.notebooks)}: {docname}"
+
+    @staticmethod
+    def say(text: str) -> None:
+        print(text, flush=True)  # not through the logger: the build is quiet but for this
+
+
+def is_notebook(path: Path) -> bool:
+    return path.suffix == ".ipynb" or is_myst_markdown_notebook(path.read_text(encoding="utf8"))
+
+
+def is_cached(text: str, folder: str) -> bool:
+    """Say whether a notebook's outputs are in the cache; myst-nb will look there too, and run it where they are not."""
+    read = read_myst_markdown_notebook if is_myst_markdown_notebook(text) else partial(nbformat.reads, as_version=4)
+    try:
+        get_cache(folder).match_cache_notebook(read(text))
+    except KeyError:
+        return False
+    return True
+
+
+def setup(app) -> dict:
+    """Register what happens before a notebook runs, and after."""
+    progress = Progress()
+    app.connect("config-inited", use_cache)
+    app.connect("builder-inited", quiet_kernel)
+    app.connect("env-before-read-docs", progress.plan)
+    app.connect("source-read", progress.begin)
+    app.connect("doctree-read", progress.end)
+    return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": True}

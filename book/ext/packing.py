@@ -1,0 +1,211 @@
+"""What each notebook carries in its first cell: the library, as far as the chapter uses it, and what it needs.
+
+All of the library's programs travel with every notebook; of its data, files that hardly compress only with the chapters
+whose modules name them. The same files give the same bytes.
+"""
+
+from __future__ import annotations
+
+import ast
+import base64
+import hashlib
+import importlib.metadata
+import importlib.util
+import io
+import json
+import re
+import sys
+import tarfile
+import textwrap
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from repository import LIBRARY
+from sphinx.errors import ExtensionError
+
+import mobilenet_lib
+from mobilenet_lib.course.answers import source
+
+FOR_THE_BOOK = {"book-only", "remove-cell", "setup"}  # tags of cells that no edition has
+SETUP = Path(__file__).with_name("setup_cell.py")
+PACKAGE = "mobilenet-lib"
+# What a notebook's own environment decides, and what nothing here may replace.
+GIVEN = {"torch", "torchvision", "ipywidgets", "traitlets", "IPython", "numpy", LIBRARY}
+# They say themselves what they miss, where a reader comes upon it.
+SAY_WHAT_THEY_MISS = {"checks", "explorables"}
+OTHERWISE_CALLED = {"PIL": "pillow", "skimage": "scikit-image", "sklearn": "scikit-learn"}  # asking takes seconds
+# Files that hardly compress: only the notebooks whose modules name them carry them along.
+DENSE = {".npz", ".pt"}
+
+
+# The first cell
+
+
+def setup_cell(archive: bytes, packages: Mapping[str, str]) -> str:
+    """Return the first cell: the template with the archive in it."""
+    text = SETUP.read_text(encoding="utf8").rstrip()
+    coded = "\n".join(textwrap.wrap(base64.b64encode(archive).decode(), 120))
+    for old, new in (
+        ('SHA256 = ""', f'SHA256 = "{hashlib.sha256(archive).hexdigest()}"'),
+        ("NEEDS = {}", f"NEEDS = {json.dumps(dict(sorted(packages.items())))}"),
+        ('LIBRARY = """\n"""', f'LIBRARY = """\n{coded}\n"""'),
+    ):
+        if old not in text:
+            raise ExtensionError(f"{SETUP.name} no longer contains {old!r}, which {Path(__file__).name} fills in")
+        text = text.replace(old, new)
+    return text
+
+
+def library_archive(root: Path, carried: Mapping[str, Mapping], notebook: Mapping) -> bytes:
+    """Return the library, and the answers, as a compressed archive; the same files give the same bytes."""
+    programs = "\n".join([*used(root, notebook), *explorables(root, notebook)])
+    paths = [path for path in library_files(root) if path.suffix not in DENSE or stem(path) in programs]
+    files = {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
+    files[f"{LIBRARY}/data/answers.json"] = json.dumps(carried, indent=1, ensure_ascii=False).encode()
+    return packed(tuple(sorted(files.items())))
+
+
+@cache
+def packed(files: tuple[tuple[str, bytes], ...]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:xz", preset=9, format=tarfile.GNU_FORMAT) as archive:
+        for name, content in files:
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def stem(path: Path) -> str:
+    """Return the beginning of a file's name, up to where files of one kind differ.
+
+    >>> stem(Path("data/digits_inverted.npz")), stem(Path("data/photo.pt"))
+    ('digits_', 'photo')
+    """
+    return re.match(r"[^_-]+[_-]?", path.stem)[0]
+
+
+def library_files(root: Path) -> list[Path]:
+    found = (root / LIBRARY).rglob("*")
+    # A notebook has a kernel for what ONNX files do in a page.
+    return sorted(path for path in found if path.is_file() and path.suffix not in (".pyc", ".onnx"))
+
+
+# What a chapter uses
+
+
+def used(root: Path, notebook: Mapping) -> list[str]:
+    """Return a chapter's program, and those modules of the library that it uses, whole."""
+    todo = [("", "\n".join(source(cell) for cell in notebook["cells"] if is_shown(cell)))]
+    found, seen = [], set(SAY_WHAT_THEY_MISS)
+    while todo:
+        package, program = todo.pop()
+        found.append(program)
+        for name in sorted(of_library(program, package) - seen):
+            seen.add(name)
+            if path := module_file(root, name):
+                todo.append((name if path.name == "__init__.py" else name.rpartition(".")[0], path.read_text("utf8")))
+    return found
+
+
+def explorables(root: Path, notebook: Mapping) -> list[str]:
+    """Return the modules of the explorables that a chapter shows."""
+    program = used(root, notebook)[0]
+    names = {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower() for name in re.findall(r"explorables\.(\w+)\(", program)}
+    paths = (root / LIBRARY / "explorables" / f"{name}.py" for name in sorted(names))
+    return [path.read_text(encoding="utf8") for path in paths if path.is_file()]
+
+
+@cache
+def of_library(program: str, package: str = "") -> set[str]:
+    """Return the modules that a program imports from the library, by their names below it.
+
+    What is imported may be a module or stand in one; both are in the set, and only the first has a file.
+
+    >>> sorted(of_library("from mobilenet_lib import cost, shipping"))
+    ['cost', 'topics.shipping']
+    >>> sorted(of_library("from . import training; from ..layers import ConvBN", "topics"))
+    ['layers', 'layers.ConvBN', 'topics.training']
+    """
+    found = set()
+    for node in ast.walk(ast.parse(program)):
+        if not isinstance(node, ast.ImportFrom):
+            continue
+        where = (node.module or "").split(".") if node.module else []
+        if node.level:
+            parents = package.split(".") if package else []
+            where = [*parents[: len(parents) - node.level + 1], *where]
+        elif where and where[0] == LIBRARY:
+            where = where[1:]
+        else:
+            continue
+        found |= {".".join(where), *(at_home(".".join([*where, alias.name])) for alias in node.names)}
+    return found - {""}
+
+
+def at_home(name: str) -> str:
+    """Return where a public name of the library stands: `shipping` in `topics.shipping`, `Table` in `course.tables`."""
+    return {**mobilenet_lib.HOMES, **mobilenet_lib.MODULES}.get(name, name)
+
+
+def module_file(root: Path, name: str) -> Path | None:
+    """Return the file of a module of the library, or None where the name is no module's."""
+    stem = root.joinpath(LIBRARY, *name.split("."))
+    return next((path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.is_file()), None)
+
+
+def is_shown(cell: Mapping) -> bool:
+    return cell["cell_type"] == "code" and not FOR_THE_BOOK & set(cell["metadata"].get("tags", []))
+
+
+@cache
+def imported(code: str) -> set[str]:
+    r"""Return the packages that a cell imports.
+
+    >>> sorted(imported("import timm.models as m, sys\nfrom skimage import data"))
+    ['skimage', 'sys', 'timm']
+    """
+    found = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+# What is to be installed
+
+
+def needs(root: Path, notebook: Mapping) -> dict[str, str]:
+    """Return the modules that the library and a chapter import, and which package brings each."""
+    modules = set().union(*map(imported, used(root, notebook))) - GIVEN - sys.stdlib_module_names
+    declared = map(Requirement, importlib.metadata.requires(PACKAGE) or [])
+    always = {each.name for each in declared if not each.marker} - GIVEN  # the others are of its extras
+    return {name: package_of(name) for name in modules} | {module_of(name): name for name in always}
+
+
+def package_of(module: str) -> str:
+    """Return the package that brings a module; most have its name."""
+    if module in OTHERWISE_CALLED:
+        return OTHERWISE_CALLED[module]
+    try:
+        return importlib.metadata.distribution(module).metadata["Name"]
+    except importlib.metadata.PackageNotFoundError:
+        return brought_by()[module][0]
+
+
+def module_of(package: str) -> str:
+    """Return a module that a package brings, the one of its name if there is one."""
+    module = package.replace("-", "_")
+    if importlib.util.find_spec(module):
+        return module
+    return min(name for name, packages in brought_by().items() if package in packages)
+
+
+@cache
+def brought_by() -> Mapping[str, list[str]]:
+    """Return which packages bring a module, for all that is installed; it takes a second or two."""
+    return importlib.metadata.packages_distributions()

@@ -1,0 +1,92 @@
+"""Notebooks run once for each library, and the build says which one it is at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import execution
+import nbformat
+import pytest
+from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+
+@pytest.mark.parametrize("name", ["cost.py", "explorables/kit.js", "explorables/kit.css"])
+def test_another_library_is_another_cache(tmp_path, name):
+    library = tmp_path / "mobilenet_lib"
+    (library / "explorables").mkdir(parents=True)
+    (library / name).write_text("one")
+    (library / "notes.txt").write_text("one")
+    before = execution.cache_path(tmp_path, tmp_path)
+    (library / "notes.txt").write_text("two")
+    assert execution.cache_path(tmp_path, tmp_path) == before
+    (library / name).write_text("two")
+    assert execution.cache_path(tmp_path, tmp_path) != before
+
+
+def notebook(text: str = "about it") -> nbformat.NotebookNode:
+    cells = [new_markdown_cell(text, id="about"), new_code_cell("1 + 1", id="sum")]
+    return new_notebook(cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "Python"}})
+
+
+TEXT = """---
+file_format: mystnb
+kernelspec:
+  name: python3
+  display_name: Python
+---
+
+# A page with code
+
+```{code-cell}
+1 + 1
+```
+"""
+
+
+@pytest.fixture
+def build(tmp_path):
+    """Return what a build of three notebooks and a page knows; the code of two of them is in the cache."""
+    sources = {"one.ipynb": "{}", "page.md": "# A page\n\nfile_format: mystnb", "text.md": TEXT, "two.ipynb": "{}"}
+    for name, text in sources.items():
+        (tmp_path / name).write_text(text)
+    get_cache(tmp_path / "cache").cache_notebook_bundle(CacheBundleIn(notebook(), "two.ipynb"), check_validity=False)
+    paths = {Path(name).stem: str(tmp_path / name) for name in sources}
+    env = SimpleNamespace(doc2path=paths.__getitem__, docname="")
+    return SimpleNamespace(env=env, config=SimpleNamespace(nb_execution_cache_path=str(tmp_path / "cache")))
+
+
+def read(progress: execution.Progress, build: SimpleNamespace, name: str, text: str) -> None:
+    build.env.docname = name
+    progress.begin(build, name, [text])
+    progress.end(build, None)
+
+
+@pytest.mark.parametrize(("succeeded", "how"), [(True, "ran"), (False, "failed")])
+def test_the_build_says_which_notebook_runs_and_which_came_from_the_cache(build, monkeypatch, capsys, succeeded, how):
+    done = {"succeeded": succeeded, "runtime": 12.4 if succeeded else None}
+    monkeypatch.setattr(execution.NbMetadataCollector, "get_exec_data", lambda env, name: done)
+    progress = execution.Progress()
+    progress.plan(build, build.env, ["two", "text", "page", "one"])
+    other = notebook()
+    other.cells[1].source = "2 + 2"
+    read(progress, build, "one", nbformat.writes(other))
+    read(progress, build, "page", "# Not a notebook")
+    read(progress, build, "text", TEXT)
+    read(progress, build, "two", nbformat.writes(notebook("other words")))  # words do not make it run again
+    assert capsys.readouterr().out.splitlines() == [
+        "running notebook 1 of 3: one ...",
+        f"{how} notebook 1 of 3: one" + (" in 12 s" if succeeded else ""),
+        "notebook 2 of 3: text from the cache",
+        "notebook 3 of 3: two from the cache",
+    ]
+
+
+def test_kernels_start_with_a_profile_of_the_books_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("IPYTHONDIR", "of the user")
+    execution.quiet_kernel(SimpleNamespace(outdir=tmp_path / "html"))
+    profile = Path(execution.os.environ["IPYTHONDIR"], "profile_default", "ipython_kernel_config.py")
+    assert profile.is_relative_to(tmp_path)
+    assert "log_level = 40" in profile.read_text()
