@@ -7,7 +7,7 @@ RUN apt-get update \
     && useradd --create-home reader
 
 WORKDIR /home/reader/book
-COPY --chown=reader:reader requirements.txt pyproject.toml Makefile ./
+COPY --chown=reader:reader requirements.txt pyproject.toml setup.py Makefile ./
 COPY --chown=reader:reader mobilenet_lib mobilenet_lib
 RUN chown reader:reader .
 USER reader

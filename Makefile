@@ -58,7 +58,7 @@ lint: $(READY)  ## check style
 clean:  ## remove what was built (not .venv)
 	rm -rf _build .pytest_cache .ruff_cache
 
-$(READY): requirements.txt pyproject.toml
+$(READY): requirements.txt pyproject.toml setup.py
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt -e .
 	touch $@

@@ -1,7 +1,7 @@
 """Run the library's tests and every chapter on old and new Pythons and packages: `make test-matrix`.
 
 For each Python that is found, two environments are made, one after the other, outside of the checkout: with the oldest
-versions that pyproject.toml and requirements.txt allow and that exist for this Python, and with the newest. In each the
+versions that requirements.txt allows and that exist for this Python, and with the newest. In each the
 tests run that need no built site; they execute every chapter. What passed stands then in CONTRIBUTING.md.
 
     python tests/matrix.py [--pythons 3.10 3.13] [--ends oldest newest] [--keep] [--write]
@@ -107,10 +107,10 @@ def copy_checkout(target: Path) -> Path:
 
 def oldest(python: str) -> list[str]:
     """Return, for each main package, the oldest version that is allowed and has a wheel for this Python."""
-    allowed = (ROOT / "pyproject.toml").read_text(encoding="utf8") + (ROOT / "requirements.txt").read_text("utf8")
+    allowed = (ROOT / "requirements.txt").read_text(encoding="utf8")
     lines = []
     for name in PINNED:
-        floor = max(key(found) for found in re.findall(rf'^\s*"?{name}>=([\d.]+)', allowed, re.MULTILINE))
+        floor = key(re.search(rf"^{name}>=([\d.]+)", allowed, re.MULTILINE)[1])
         said = subprocess.run([python, "-m", "pip", "index", "versions", name], capture_output=True, text=True)
         known = re.findall(r"\d+(?:\.\d+)+", said.stdout.partition("Available versions:")[2].partition("\n")[0])
         fitting = sorted((number for number in known if key(number) >= floor), key=key)

@@ -15,9 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "_build" / "html"
 NAME = "mobilenet-book"
-# Beside what the library itself depends on: the chapters' own packages, and what its parts on training want.
-NEEDED = ("jupyterlab", "matplotlib", "timm", "torchvision", "onnx", "onnxruntime", "onnxscript")
-NEEDED += ("mlxtend", "scikit-image", "scikit-learn", "scipy", "tqdm")
+PACKAGE = "mobilenet-lib"  # with its extras: they are what the chapters use
 # What only some systems need (CUDA on Linux, say) pip finds by itself; an extra nobody has asked for.
 OF_OTHERS = re.compile(r"extra ==|platform_system|platform_machine|sys_platform")
 LEFT_OUT = (".buildinfo", "objects.inv")  # they are for builders, not for readers
@@ -72,7 +70,7 @@ def write_bundle(site: Path, path: Path) -> Path:
 def wheels() -> list[str]:
     """Return name==version of the packages that the notebooks need, and of all that these need."""
     found: dict[str, str] = {}
-    wanted = ["mobilenet-lib", *NEEDED]
+    wanted = [PACKAGE]
     while wanted:
         name = canonical(wanted.pop())
         if name in found:
@@ -81,8 +79,9 @@ def wheels() -> list[str]:
             found[name] = version(name).partition("+")[0]  # 2.14.1+cpu is 2.14.1 in another room
         except PackageNotFoundError:
             continue  # for another system or another Python
-        wanted += [re.match(r"[\w.-]+", line)[0] for line in requires(name) or [] if not OF_OTHERS.search(line)]
-    del found["mobilenet-lib"]  # the notebooks bring it
+        lines = [line for line in requires(name) or [] if name == PACKAGE or not OF_OTHERS.search(line)]
+        wanted += [re.match(r"[\w.-]+", line)[0] for line in lines]
+    del found[PACKAGE]  # the notebooks bring it
     return [f"{name}=={number}" for name, number in sorted(found.items())]
 
 

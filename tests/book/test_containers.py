@@ -35,6 +35,7 @@ def test_dockerfile_copies_what_is_there_and_runs_as_a_plain_user(recipe):
         *sources, _ = [word for word in copied.split() if not word.startswith("--")]
         for source in sources:
             assert (ROOT / source).exists(), source
+    assert {"requirements.txt", "pyproject.toml", "setup.py"} <= set(values(recipe, "COPY")[0].split())
     assert values(recipe, "USER") == ["reader"]
 
 
