@@ -21,6 +21,7 @@ from matplotlib.legend import Legend
 from matplotlib.text import Annotation
 from matplotlib.ticker import EngFormatter, LogLocator
 
+from .numbers import short
 from .palette import COLOURS
 
 # A colour no figure would choose by accident: the SVG writer turns it into the page's own text colour.
@@ -44,20 +45,6 @@ STYLE = {
     "xtick.color": FOREGROUND,
     "ytick.color": FOREGROUND,
 }
-
-
-def short(number: float) -> str:
-    """Write a number as a reader says it: 115.6 M.
-
-    Examples
-    --------
-    >>> short(115605504), short(1728), short(9)
-    ('115.6 M', '1.73 k', '9')
-    """
-    for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if number >= 0.99995 * unit:  # 999,960 rounds up to the next unit
-            return f"{number / unit:.{1 if number >= 100 * unit else 2}f} {name}"
-    return f"{number:g}"
 
 
 def cost_bars(bars: Mapping[str, Mapping[str, float]], unit: str = "MACs", ax: Axes | None = None) -> Axes:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 PUBLICATIONS = ("mobilenet_v1_paper", "mobilenet_v2_paper", "tf_slim_mobilenet_v1", "tf_slim_mobilenet_v2")
 
 
-class Table(NamedTuple):
+class PublishedTable(NamedTuple):
     """One published table, as printed.
 
     Attributes
@@ -49,6 +49,9 @@ class Table(NamedTuple):
     convention: str = ""
 
 
+Table = PublishedTable  # what it was called before; a `Table` of the library is one that a notebook shows
+
+
 def tables() -> dict[str, tuple[str, ...]]:
     """Return the names of all tables, by publication.
 
@@ -69,7 +72,7 @@ def tables() -> dict[str, tuple[str, ...]]:
     return {publication: tuple(_read(publication)) for publication in PUBLICATIONS}
 
 
-def table(publication: str, name: str) -> Table:
+def table(publication: str, name: str) -> PublishedTable:
     """Return one published table.
 
     Parameters
@@ -81,7 +84,7 @@ def table(publication: str, name: str) -> Table:
 
     Returns
     -------
-    Table
+    PublishedTable
         A fresh copy: changing its rows changes nothing else.
 
     Raises
@@ -111,7 +114,7 @@ def table(publication: str, name: str) -> Table:
     columns = tuple(fields.pop("columns"))
     rows = tuple(dict(zip(columns, row, strict=True)) for row in fields.pop("rows"))
     lists = {field: tuple(fields.pop(field, ())) for field in ("errata", "notes")}
-    return Table(columns=columns, rows=rows, **lists, **fields)
+    return PublishedTable(columns=columns, rows=rows, **lists, **fields)
 
 
 @cache

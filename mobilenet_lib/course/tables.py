@@ -4,38 +4,10 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Sequence
-from numbers import Integral, Real
+
+from .numbers import written
 
 LINE = 22  # letters, in which every number and every interval has room
-
-
-def written(value: object) -> str:
-    """Write one cell: integers with separators, other numbers with four digits, None as a dash.
-
-    Parameters
-    ----------
-    value : object
-        What the cell holds.
-
-    Returns
-    -------
-    str
-        What the reader sees.
-
-    Examples
-    --------
-    >>> [written(value) for value in (568740352, 568.740352, 0.1130642, 1.5e-17, None, True, "stem")]
-    ['568,740,352', '568.7', '0.1131', '1.5e-17', '–', 'yes', 'stem']
-    """
-    if value is None:
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, Integral):
-        return f"{value:,}"
-    if isinstance(value, Real):
-        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
-    return str(value)
 
 
 class Table:

@@ -410,7 +410,7 @@ def test_an_unknown_table_is_answered_with_the_choices(publication, name, words)
 
 def test_the_readme_of_the_data_names_every_file_and_field():
     readme = (Path(published.__file__).parents[1] / "data" / "README.md").read_text(encoding="utf-8")
-    for name in (*(f"{publication}.json" for publication in published.PUBLICATIONS), *published.Table._fields):
+    for name in (*(f"{publication}.json" for publication in published.PUBLICATIONS), *published.PublishedTable._fields):
         assert f"`{name}`" in readme
 
 
