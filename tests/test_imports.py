@@ -55,7 +55,8 @@ BOOK_MAY_IMPORT = {"course.answers", "course.palette", ""}
 
 LIGHT = (
     *("cost", "specs", "measure", "measure.roof", "topics", "topics.manifold", "checks", "explorables"),
-    *("course", "course.answers", "course.numbers", "course.palette", "course.published", "course.quiz", "course.tables"),
+    *("course", "course.answers", "course.numbers", "course.palette", "course.published", "course.quiz"),
+    "course.tables",
 )
 
 

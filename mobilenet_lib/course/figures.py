@@ -12,12 +12,14 @@ import io
 import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
+from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
 from matplotlib.ticker import EngFormatter, LogLocator
 
@@ -30,7 +32,7 @@ WIDTH = 5.2  # inches: at 375 pixels the text is still about 10 pixels high
 NAME_HEIGHT = 13  # points between two lines of text
 LEGEND = 32  # letters in all that one row of a legend has room for
 
-STYLE = {
+STYLE: dict[Any, Any] = {  # matplotlib types its names one by one
     "axes.edgecolor": FOREGROUND,
     "axes.labelcolor": FOREGROUND,
     "axes.spines.right": False,
@@ -498,7 +500,8 @@ def effects(
         ax.grid(True, axis="x")
         if len(series) > 1:
             for handle in _legend_above(ax).legend_handles:
-                handle.set_fillstyle("full")
+                if isinstance(handle, Line2D):
+                    handle.set_fillstyle("full")
     spoken = "; ".join(
         f"{label}, {name}: {mean:+.2f}, from {low:+.2f} to {high:+.2f}"
         f"{'' if low > 0 or high < 0 else ', not resolved'}"
@@ -526,9 +529,9 @@ def svg(ax: Axes | Figure) -> str:
     if not isinstance(figure, Figure):
         raise TypeError(f"ax must be a matplotlib Axes or Figure, got {type(ax).__name__}; pass what a figure returned")
     buffer = io.StringIO()
-    label = figure.get_label() or "Figure"
+    label = str(figure.get_label() or "Figure")
     # Marks and clipping paths are found by id in the whole page: the label keeps those of two figures apart.
-    with mpl.rc_context(STYLE | {"svg.hashsalt": label}):
+    with mpl.rc_context({**STYLE, "svg.hashsalt": label}):
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     drawing = buffer.getvalue()
     drawing = drawing[drawing.index("<svg") :]
@@ -569,7 +572,7 @@ def _legend_above(ax: Axes) -> Legend:
 
 def _covered(ax: Axes, names: Sequence[Annotation]) -> bool:
     """Whether one of the names at the ends of curves would cover another."""
-    ax.figure.draw_without_rendering()  # only now the axes have their place
+    ax.figure.canvas.figure.draw_without_rendering()  # only now the axes have their place
     at = sorted(ax.transData.transform(name.xy)[1] * 72 / ax.figure.dpi for name in names)
     return any(above - below < NAME_HEIGHT for below, above in itertools.pairwise(at))
 

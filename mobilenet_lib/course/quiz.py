@@ -23,6 +23,7 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import anywidget
 import traitlets
@@ -88,8 +89,8 @@ class Quiz(anywidget.AnyWidget):
         count = len(self.questions)
         return f"{type(self).__name__}({self.title!r}, {count} question{'s' * (count != 1)})"
 
-    def _repr_mimebundle_(self, **kwargs: object) -> tuple[dict, dict]:
-        data, metadata = super()._repr_mimebundle_(**kwargs)
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
+        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
         return {**data, "text/html": self.to_html()}, metadata
 
 
@@ -193,7 +194,7 @@ def _validated(questions: Iterable[Mapping[str, object]]) -> list[dict]:
     return found
 
 
-def _question(where: str, question: Mapping[str, object]) -> dict:
+def _question(where: str, question: Mapping[str, Any]) -> dict:
     _keys(where, question, ("question", "choices"))
     choices = [
         _choice(f"choice {LETTERS[i] if i < len(LETTERS) else i + 1} of {where}", choice)

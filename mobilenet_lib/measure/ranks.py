@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 
 def rank_correlation(x: Sequence[float], y: Sequence[float]) -> float:
@@ -47,10 +48,11 @@ def rank_correlation(x: Sequence[float], y: Sequence[float]) -> float:
         from scipy.stats import spearmanr
     except ImportError as error:
         raise ImportError("rank_correlation needs scipy: pip install scipy") from error
-    return round(float(spearmanr(x, y)[0]), 12)
+    statistic: Any = spearmanr(x, y)[0]
+    return round(float(statistic), 12)
 
 
-def _numbers(name: str, values: Sequence[float]) -> list[float]:
+def _numbers(name: str, values: Sequence[Any]) -> list[float]:
     """Return them as Python's own, or say which of them has no place in an order."""
     numbers = []
     for i, value in enumerate(values):

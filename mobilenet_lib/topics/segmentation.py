@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 from numbers import Integral
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -386,11 +387,11 @@ def _outlines(y: Tensor, x: Tensor, radius: float) -> tuple[Tensor, Tensor, Tens
 
 @cache
 def _photograph() -> Tensor:
-    import matplotlib.cbook
+    import matplotlib
     from matplotlib.image import pil_to_array
     from PIL import Image
 
-    with matplotlib.cbook.get_sample_data("grace_hopper.jpg") as file, Image.open(file) as photograph:
+    with Image.open(Path(matplotlib.get_data_path(), "sample_data", "grace_hopper.jpg")) as photograph:
         return torch.tensor(pil_to_array(photograph)[..., :3]).permute(2, 0, 1) / 255
 
 

@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -248,7 +248,7 @@ def to_onnx(module: nn.Module, input_shape: tuple[int, ...], *, features: Sequen
     wrapped = _WithFeatures(module, features) if features else module
     with probing(module, sizes) as x, _quiet():
         wrapped.eval()(x[:1])  # a shape that does not fit is found here, and not by the exporter
-        program = torch.onnx.export(
+        written = torch.onnx.export(
             wrapped,
             (x.new_zeros(2, *sizes[1:]),),  # a batch of one would be taken for a fixed size
             dynamo=True,
@@ -258,7 +258,7 @@ def to_onnx(module: nn.Module, input_shape: tuple[int, ...], *, features: Sequen
             opset_version=OPSET,
             verbose=False,
         )
-        model = _plain(program.model_proto).SerializeToString(deterministic=True)
+        model = _plain(cast(torch.onnx.ONNXProgram, written).model_proto).SerializeToString(deterministic=True)
         _check_it_runs(model, x[:1])
     return model
 
@@ -531,7 +531,7 @@ def with_rounded_weights(
     rounded = copy.deepcopy(network).eval()
     with torch.no_grad():
         for layer, twin in zip(network.modules(), rounded.modules(), strict=True):
-            if isinstance(layer, nn.Conv2d | nn.Linear) and where(layer):
+            if isinstance(layer, nn.Conv2d | nn.Linear) and isinstance(twin, type(layer)) and where(layer):
                 twin.weight.copy_(quantize(layer.weight, bits, per_channel=per_channel))
     return rounded
 
@@ -608,12 +608,17 @@ def _quantize_static(before: Path, after: Path, name: str, images: Tensor, per_c
         def __init__(self) -> None:
             self.batches: Iterator[Tensor] = iter(images.split(32))
 
-        def get_next(self) -> dict | None:  # type: ignore[override]
+        def get_next(self) -> Any:
             batch = next(self.batches, None)
             return None if batch is None else {name: batch.numpy()}
 
-    types = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8}
-    quantize_static(before, after, Reader(), quant_format=QuantFormat.QDQ, per_channel=per_channel, **types)
+    quantize_static(
+        *(before, after, Reader()),
+        quant_format=QuantFormat.QDQ,
+        per_channel=per_channel,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+    )
 
 
 def _check_images(images: object, shape: Sequence[object]) -> None:
