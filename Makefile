@@ -1,11 +1,14 @@
 # Each target is one or two lines; what needs thought is in book/ext/.
 PYTHON ?= python3
 PORT ?= 8000
+WORKERS ?= 2
 BIN := .venv/bin
 READY := .venv/.ready
+# A test of a group, or of a file, stays with its neighbours: they share what takes long to make.
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-colab test-matrix lab live serve slides bundle experiments publish bench bench-build lint clean
+.PHONY: help book check test test-colab test-matrix lab live serve slides bundle experiments publish bench bench-build lint clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -13,8 +16,11 @@ help:  ## show this list
 book: $(READY)  ## build the site (the first time: make .venv and install, some minutes)
 	$(BIN)/python book/tools/build.py
 
+check: lint  ## lint, types, and the tests that need no built site and no browser (a minute or two)
+	$(PYTEST) -m "not site and not colab"
+
 test: book  ## bring the book up to date, then run all tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(PYTEST)
 
 test-colab: book  ## run every edition as Colab would (the first time: 5 GB of packages, some minutes)
 	$(BIN)/python -m pytest -m colab tests/colab
@@ -51,9 +57,10 @@ bench: book  ## measure networks and pages: latency, weight, sliders, loading, l
 bench-build: $(READY)  ## measure how long the book takes to build, cold and warm
 	$(BIN)/python benchmarks/build.py
 
-lint: $(READY)  ## check style
+lint: $(READY)  ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/nbstripout --verify --keep-id chapters/*.ipynb
+	$(BIN)/pyright
 
 clean:  ## remove what was built (not .venv)
 	rm -rf _build .pytest_cache .ruff_cache

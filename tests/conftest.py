@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from chromium import ARGUMENTS, REMEDY, find_chromium
+from chromium import ARGUMENTS, REMEDY, find_headless
 from playwright.sync_api import Browser, sync_playwright
 
 # Two threads on a busy machine with two cores wait for each other: the tests' tensors are small, and one is faster.
@@ -15,6 +15,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / "_build" / "html"
+NEEDS = {"site", "browser", "any_page", "page_name"}  # fixtures without which `make check` has to do
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +36,7 @@ def site() -> Path:
 def browser() -> Iterator[Browser]:
     """Return a Chromium. Playwright can be started only once at a time, so every test shares this one."""
     with sync_playwright() as playwright:
-        path = find_chromium(playwright)
+        path = find_headless(playwright)
         if path is None:
             must = os.environ.get("CI", "").lower() == "true"
             (pytest.fail if must else pytest.skip)(REMEDY)
@@ -47,15 +48,26 @@ def browser() -> Iterator[Browser]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give a test that asks for `any_page` each page of the site, and for `page_name` each that is not a twin.
 
-    The source listings are all made by one template, so one of them stands for the rest.
+    The source listings are all made by one template, so one of them stands for the rest. Tests of one page run one
+    after the other, so that the page is opened once for all of them.
     """
     pages = sorted(
         path.relative_to(SITE).as_posix()
         for path in SITE.rglob("*.html")
         if not {"_static", "slides"} & set(path.parts)  # a deck is no page: tests/site/test_slides.py
     )
-    listings = [page for page in pages if page.startswith("_modules/")]
-    if "any_page" in metafunc.fixturenames:
-        metafunc.parametrize("any_page", pages or ["index.html"])
-    if "page_name" in metafunc.fixturenames:
-        metafunc.parametrize("page_name", [page for page in pages if page not in listings[1:]] or ["index.html"])
+    twins = [page for page in pages if page.startswith("_modules/")][1:]
+    for name, wanted in (("any_page", pages), ("page_name", [page for page in pages if page not in twins])):
+        if name in metafunc.fixturenames:
+            group = pytest.mark.xdist_group
+            values = [pytest.param(page, marks=group(page)) for page in wanted or ["index.html"]]
+            metafunc.parametrize(name, values, scope="session")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs the built site or a browser, and keep the tests of a file together where they run in parallel."""
+    for item in items:
+        if NEEDS & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.site)
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))

@@ -6,11 +6,10 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from peers import carry, shake
+from peers import carry, flops, shake
 from timm.layers import make_divisible as timm_make_divisible
 from timm.models import _efficientnet_blocks as timm_blocks
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models import mobilenet_v3_large
 from torchvision.models.mobilenetv3 import InvertedResidual as TorchvisionBlock
 from torchvision.models.mobilenetv3 import InvertedResidualConfig
@@ -175,9 +174,7 @@ def test_closed_form_of_the_block_equals_fvcore_and_torch():
                 conv.bias is not None,
                 not isinstance(part, nn.Conv2d),
             )
-        with FlopCounterMode(display=False) as counter:
-            block.eval().to("meta")(torch.empty(1, m, *size, device="meta"))
-        assert 2 * derived.macs == counter.get_total_flops()
+        assert 2 * derived.macs == flops(block.eval(), 1, m, *size)
 
 
 def test_the_gate_adds_its_two_small_layers_and_nothing_else():

@@ -10,28 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request
-
-
-class Visit:
-    """A page, and what went wrong on it."""
-
-    def __init__(self, page: Page, allowed: tuple[str, ...]):
-        self.page = page
-        self.foreign: list[str] = []  # requests that left the site; the browser finds no other host
-        self.errors: list[str] = []  # uncaught errors, and errors in the console
-        self.allowed = (*allowed, "data:", "blob:")
-        page.on("request", self._request)
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("console", self._console)
-
-    def _request(self, request: Request) -> None:
-        if not request.url.startswith(self.allowed):
-            self.foreign.append(request.url)
-
-    def _console(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
-            self.errors.append(message.text)
+from opened import Opened, Visit, look_at
+from playwright.sync_api import Browser
 
 
 @pytest.fixture
@@ -64,6 +44,12 @@ def served_strictly(site: Path) -> Iterator[str]:
     """Return the address of the built site under a Content-Security-Policy that only allows its own files."""
     with serve(site, {"Content-Security-Policy": "default-src 'self'"}) as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def opened(browser: Browser, served: str, page_name: str) -> Opened:
+    """Return what was seen when the page was opened for the first time: once, for all tests that ask about it."""
+    return look_at(browser, served, page_name)
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 from one_page import write_page
+from opened import AXE, too_wide, violations
 from playwright.sync_api import Page
-from test_pages import AXE, too_wide, violations
 
 from mobilenet_lib import training
 from mobilenet_lib.explorables import digit_canvas

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import slides
 from docutils import nodes
-from test_pages import too_wide
+from opened import too_wide
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = [path.stem for path in sorted((ROOT / "chapters").glob("*.ipynb"))]

@@ -6,60 +6,49 @@ import re
 
 import pytest
 import theme
-from weight import weigh
 
 LIMIT = 250_000  # bytes, gzipped, first load, figures aside (weight.py says what counts as one)
 ONLY_WHEN_ASKED = (("explorables", "worker.js"), ("onnxruntime-web", "ort.wasm.bundle.min.js"))
-VIEWPORTS = ({"width": 1280, "height": 800}, {"width": 375, "height": 800})
 
 
-@pytest.fixture(scope="session")
-def loaded(browser, site, served) -> dict[str, list]:
-    """Return what each page loads, at both widths: at the smaller one other icons show."""
-    pages = [
-        page.relative_to(site).as_posix()
-        for page in site.rglob("*.html")
-        if not {"_static", "slides"} & set(page.parts)
-    ]
-    return {
-        page: weigh(browser, served, page, viewport=VIEWPORTS[0]) + weigh(browser, served, page, viewport=VIEWPORTS[1])
-        for page in sorted(pages)
-        if not page.startswith("_modules/")
-    }
+def test_page_stays_under_the_limit(opened):
+    if not opened.name.startswith("_modules/"):
+        weight = sum(part.gzipped - part.figures for part in opened.parts)
+        heaviest = sorted(opened.parts, key=lambda part: part.figures - part.gzipped)
+        assert 0 < weight < LIMIT, (weight, heaviest[:12])
 
 
-def test_heaviest_page_stays_under_the_limit(loaded):
-    weights = {page: sum(part.gzipped - part.figures for part in set(parts)) for page, parts in loaded.items()}
-    heaviest = max(weights, key=weights.get)
-    parts = sorted(set(loaded[heaviest]), key=lambda part: part.figures - part.gzipped)
-    assert any(page.startswith("chapters/") for page in weights)
-    assert weights[heaviest] < LIMIT, (heaviest, weights[heaviest], parts[:12])
+def test_chapters_are_among_the_pages(site):
+    assert list((site / "chapters").glob("*.html"))
 
 
-def test_no_page_asks_for_font_awesome(loaded, site):
-    asked = {part.path for parts in loaded.values() for part in parts if re.search("awesome|/fa-", part.path)}
-    assert asked == set()
+def test_no_page_asks_for_font_awesome(opened):
+    assert [part.path for part in opened.parts if re.search("awesome|/fa-", part.path)] == []
+
+
+def test_font_awesome_is_not_in_the_site(site):
     assert not list(site.rglob("*fontawesome*"))
 
 
-def test_formulas_bring_their_fonts_and_nothing_else_does(loaded, site):
-    for page, parts in loaded.items():
-        html = (site / page).read_text("utf8")
-        assert any("katex" in part.path for part in parts) == ('class="katex' in html), page
+def test_formulas_bring_their_fonts_and_nothing_else_does(opened, site):
+    html = (site / opened.name).read_text("utf8")
+    assert any("katex" in part.path for part in opened.parts) == ('class="katex' in html)
 
 
-def test_only_the_search_page_loads_the_index(loaded):
-    assert {page for page, parts in loaded.items() if any("searchindex" in part.path for part in parts)} == {
-        "search.html"
-    }
+def test_only_the_search_page_loads_the_index(opened):
+    assert any("searchindex" in part.path for part in opened.parts) == (opened.name == "search.html")
 
 
-def test_a_page_loads_the_scripts_of_its_own_explorables_only(loaded, site):
-    for page, parts in loaded.items():
-        shown = set(re.findall(r'data-explorable="([a-z-]+?)(?:-\d+)?"', (site / page).read_text("utf8")))
-        scripts = {part.path for part in parts if part.path.startswith("_static/explorables/")}
-        scripts = {path.rpartition("/")[2].removesuffix(".js") for path in scripts if path.endswith(".js")}
-        assert scripts == shown | ({"host"} if shown else set()), page
+def test_a_page_loads_the_scripts_of_its_own_explorables_only(opened, site):
+    shown = set(re.findall(r'data-explorable="([a-z-]+?)(?:-\d+)?"', (site / opened.name).read_text("utf8")))
+    scripts = {part.path for part in opened.parts if part.path.startswith("_static/explorables/")}
+    scripts = {path.rpartition("/")[2].removesuffix(".js") for path in scripts if path.endswith(".js")}
+    assert scripts == shown | ({"host"} if shown else set())
+
+
+def test_no_page_downloads_a_network_or_what_runs_it_by_itself(opened, site):
+    assert [site.joinpath("_static", *path).exists() for path in ONLY_WHEN_ASKED] == [True] * len(ONLY_WHEN_ASKED)
+    assert not [part.path for part in opened.parts if re.search(r"onnx|/worker\.js|\.wasm", part.path)]
 
 
 def test_search_finds_without_the_index_on_the_page_that_asks(visit, served):
@@ -98,9 +87,3 @@ def test_an_unknown_icon_is_reported(monkeypatch):
     html = '<span class="fas fa-dragon"></span>'
     assert theme.draw_icons(html, "chapters/x") == html
     assert said == [("chapters/x", "fas fa-dragon")]
-
-
-def test_no_page_downloads_a_network_or_what_runs_it_by_itself(loaded, site):
-    assert [site.joinpath("_static", *path).exists() for path in ONLY_WHEN_ASKED] == [True] * len(ONLY_WHEN_ASKED)
-    for page, parts in loaded.items():
-        assert not [part.path for part in parts if re.search(r"onnx|/worker\.js|\.wasm", part.path)], page

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import gzip
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
@@ -36,9 +37,13 @@ def weigh(browser: Browser, site: str, name: str, **options) -> list[Part]:
         responses: list[Response] = []
         page.on("response", lambda response: responses.append(response))  # Playwright takes no builtin
         page.goto(site + name, wait_until="networkidle")
-        return [part_of(unquote(urlsplit(answer.url).path).lstrip("/"), answer.body()) for answer in responses]
+        return parts_of(responses)
     finally:
         context.close()
+
+
+def parts_of(responses: Iterable[Response]) -> list[Part]:
+    return [part_of(unquote(urlsplit(answer.url).path).lstrip("/"), answer.body()) for answer in responses]
 
 
 def part_of(path: str, body: bytes) -> Part:
