@@ -22,14 +22,37 @@ def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
     def open_page(url: str, **options) -> Visit:
         context = browser.new_context(**options)
         contexts.append(context)
-        scheme, _, rest = url.partition("://")
-        visited = Visit(context.new_page(), (f"{scheme}://{rest.partition('/')[0]}/",))
-        visited.page.goto(url)
+        visited = Visit(context.new_page())
+        visited.begin(url)
         return visited
 
     yield open_page
     for context in contexts:
         context.close()
+
+
+@pytest.fixture(scope="module")
+def tabs(browser: Browser) -> Iterator[Callable[..., Visit]]:
+    """Return a function that opens a page in a tab that stays open, in a third of the time.
+
+    That is for pages that keep nothing but what stands in their address. `place` tells tabs apart that are looked at
+    side by side; other keyword arguments are those of Playwright's new_context.
+    """
+    kept: dict[tuple, Visit] = {}
+
+    def open_page(url: str, place: int = 0, **options) -> Visit:
+        key = (place, *sorted(options.items()))
+        if key not in kept:
+            kept[key] = Visit(browser.new_context(**options).new_page())
+        visited = kept[key]
+        visited.page.goto("about:blank")  # another address of the same page would not load it again
+        visited.page.mouse.move(0, 0)
+        visited.begin(url)
+        return visited
+
+    yield open_page
+    for visited in kept.values():
+        visited.page.context.close()
 
 
 @pytest.fixture(scope="session")

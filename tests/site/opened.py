@@ -39,14 +39,22 @@ EACH_COLOUR = """article => {
 class Visit:
     """A page, and what went wrong on it."""
 
-    def __init__(self, page: Page, allowed: tuple[str, ...]):
+    def __init__(self, page: Page):
         self.page = page
         self.foreign: list[str] = []  # requests that left the site; the browser finds no other host
         self.errors: list[str] = []  # uncaught errors, and errors in the console
-        self.allowed = (*allowed, "data:", "blob:")
+        self.allowed: tuple[str, ...] = ()
         page.on("request", self._request)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", self._console)
+
+    def begin(self, url: str, **options) -> None:
+        """Go to a page; keyword arguments are those of Playwright's goto."""
+        scheme, _, rest = url.partition("://")
+        self.allowed = (f"{scheme}://{rest.partition('/')[0]}/", "data:", "blob:")
+        self.foreign.clear()
+        self.errors.clear()
+        self.page.goto(url, **options)
 
     def _request(self, request: Request) -> None:
         if not request.url.startswith(self.allowed):
@@ -74,10 +82,10 @@ def look_at(browser: Browser, site: str, name: str) -> Opened:
     """Open the page called `name` of `site`, an address, in a fresh context: its cache is cold."""
     context = browser.new_context(viewport=DESK, color_scheme="light")
     try:
-        visited = Visit(context.new_page(), (site,))
+        visited = Visit(context.new_page())
         page, responses = visited.page, []
         page.on("response", lambda response: responses.append(response))  # Playwright takes no builtin
-        page.goto(site + name, wait_until="networkidle")
+        visited.begin(site + name, wait_until="networkidle")
         parts = parts_of(responses)
         seen = len(responses)
         page.evaluate(AXE)

@@ -47,13 +47,12 @@ def says(root: Locator) -> list[dict | str]:
     return [*(slider.evaluate(SAYS) for slider in root.locator(SLIDER).all()), *chosen]
 
 
-def test_every_slider_changes_what_is_shown_from_the_keyboard(visit, served, homes):
+def test_every_slider_changes_what_is_shown_from_the_keyboard(tabs, served, homes):
     for home in homes:
-        page = visit(served + home).page
+        page = tabs(served + home).page
         for root in roots(page):
             for slider in root.locator(SLIDER).all():
                 check_slider(page, root, slider)
-        page.context.close()
 
 
 def step(page: Page, slider: Locator) -> None:
@@ -78,9 +77,9 @@ def check_slider(page: Page, root: Locator, slider: Locator) -> None:
     assert slider.evaluate(SAYS)["value"] == before["min"], before
 
 
-def test_every_choice_can_be_made_and_then_a_slider_moved(visit, served, homes):
+def test_every_choice_can_be_made_and_then_a_slider_moved(tabs, served, homes):
     for home in homes:
-        visited = visit(served + home)
+        visited = tabs(served + home)
         found = roots(visited.page)
         check_apart(visited.page)
         for root in found:
@@ -94,7 +93,6 @@ def test_every_choice_can_be_made_and_then_a_slider_moved(visit, served, homes):
                     if slider.count():
                         step(visited.page, slider.first)
         assert visited.errors == [], home
-        visited.page.context.close()
 
 
 def check_apart(page: Page) -> None:
@@ -108,9 +106,9 @@ def check_apart(page: Page) -> None:
     assert len(groups) == len(set(groups)), page.url
 
 
-def test_address_carries_the_settings_and_reset_takes_them_back(visit, served, homes):
+def test_address_carries_the_settings_and_reset_takes_them_back(tabs, served, homes):
     for home in homes:
-        page = visit(served + home).page
+        page = tabs(served + home).page
         for number, root in enumerate(roots(page)):
             start = says(root)
             sliders = root.locator(SLIDER).all()[:3]
@@ -124,12 +122,11 @@ def test_address_carries_the_settings_and_reset_takes_them_back(visit, served, h
             moved = says(root)
             assert moved != start
 
-            copy = visit(page.url).page
+            copy = tabs(page.url, place=1).page
             copied = roots(copy)[number]
             copy.wait_for_timeout(100)  # settings that rule each other out are settled in a moment of their own
             assert says(copied) == moved
             assert copied.evaluate("root => root.getBoundingClientRect().top < innerHeight")
-            copy.context.close()
 
             reset = root.get_by_role("button", name="reset")
             if not reset.count():  # the small one of the landing page may do without
@@ -137,11 +134,10 @@ def test_address_carries_the_settings_and_reset_takes_them_back(visit, served, h
             reset.click()
             assert says(root) == start
             page.wait_for_function("location.hash === ''")
-        page.context.close()
 
 
-def test_changing_the_address_by_hand_changes_the_figure(visit, served, homes):
-    page = visit(served + homes[0]).page
+def test_changing_the_address_by_hand_changes_the_figure(tabs, served, homes):
+    page = tabs(served + homes[0]).page
     root = roots(page)[0]
     start = says(root)
     step(page, root.locator(SLIDER).first)
@@ -155,8 +151,8 @@ def test_changing_the_address_by_hand_changes_the_figure(visit, served, homes):
     assert says(root) == start
 
 
-def test_text_below_a_figure_stays_in_place_while_a_slider_moves(visit, served):
-    page = visit(served + "chapters/07_mobilenet_v2.html").page
+def test_text_below_a_figure_stays_in_place_while_a_slider_moves(tabs, served):
+    page = tabs(served + "chapters/07_mobilenet_v2.html").page
     root = page.locator("[data-explorable=network].mn-live")
     first = root.evaluate(HIGH)[0]
     root.locator(SLIDER).first.focus()
@@ -175,30 +171,30 @@ def test_text_below_a_figure_stays_in_place_while_a_slider_moves(visit, served):
     assert root.evaluate(HIGH) == [first, 0]
 
 
-def test_nonsense_in_the_address_is_ignored(visit, served, homes):
-    page = visit(served + homes[0]).page
+def test_nonsense_in_the_address_is_ignored(tabs, served, homes):
+    page = tabs(served + homes[0]).page
     root = roots(page)[0]
     start = says(root)
     state = json.loads(root.locator("script").text_content())
     query = "&".join(f"{name}=nonsense" for name in state["settings"])
-    visited = visit(f"{served}{homes[0]}#{root.get_attribute('data-explorable')}?{query}&more=1")
+    visited = tabs(f"{served}{homes[0]}#{root.get_attribute('data-explorable')}?{query}&more=1")
     assert says(roots(visited.page)[0]) == start
     assert visited.errors == []
 
 
-def test_works_under_a_strict_content_security_policy(visit, served_strictly, homes):
+def test_works_under_a_strict_content_security_policy(tabs, served_strictly, homes):
     """The theme's inline scripts are blocked there; the explorables are not."""
     for home in homes:
-        page = visit(served_strictly + home).page
+        page = tabs(served_strictly + home).page
         for root in roots(page):
             for slider in root.locator(SLIDER).all()[:1]:
                 check_slider(page, root, slider)
             assert root.locator("input").count()
 
 
-def test_without_javascript_the_static_figure_shows(visit, served, homes):
+def test_without_javascript_the_static_figure_shows(tabs, served, homes):
     for home in homes:
-        page = visit(served + home, java_script_enabled=False).page
+        page = tabs(served + home, java_script_enabled=False).page
         for root in page.locator(NO_QUIZ).all():
             figure = root.locator(".mn-static svg")
             assert figure.is_visible()
@@ -207,9 +203,9 @@ def test_without_javascript_the_static_figure_shows(visit, served, homes):
             assert "JavaScript" in root.inner_text()
 
 
-def test_with_javascript_the_static_figure_is_hidden(visit, served, homes):
+def test_with_javascript_the_static_figure_is_hidden(tabs, served, homes):
     for home in homes:
-        for root in roots(visit(served + home).page):
+        for root in roots(tabs(served + home).page):
             assert not root.locator(".mn-static").is_visible()
 
 
