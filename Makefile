@@ -16,7 +16,7 @@ help:  ## show this list
 book: $(READY)  ## build the site (the first time: make .venv and install, some minutes)
 	$(BIN)/python book/tools/build.py
 
-check: lint  ## lint, types, and the tests that need no built site and no browser (a minute or two)
+check: lint  ## lint, and the tests that need no built site and no browser (a minute or two)
 	$(PYTEST) -m "not site and not colab"
 
 test: book  ## bring the book up to date, then run all tests
@@ -57,10 +57,9 @@ bench: book  ## measure networks and pages: latency, weight, sliders, loading, l
 bench-build: $(READY)  ## measure how long the book takes to build, cold and warm
 	$(BIN)/python benchmarks/build.py
 
-lint: $(READY)  ## check style and types
+lint: $(READY)  ## check style
 	$(BIN)/ruff check .
 	$(BIN)/nbstripout --verify --keep-id chapters/*.ipynb
-	$(BIN)/pyright
 
 clean:  ## remove what was built (not .venv)
 	rm -rf _build .pytest_cache .ruff_cache

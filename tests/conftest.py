@@ -15,7 +15,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / "_build" / "html"
-NEEDS = {"site", "browser", "any_page", "page_name"}  # fixtures without which `make check` has to do
+NEEDS = {"site", "browser", "page_name"}  # fixtures without which `make check` has to do
 
 
 @pytest.fixture(scope="session")
@@ -46,22 +46,19 @@ def browser() -> Iterator[Browser]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give a test that asks for `any_page` each page of the site, and for `page_name` each that is not a twin.
+    """Give a test that asks for `page_name` each page of the site.
 
-    The source listings are all made by one template, so one of them stands for the rest. Tests of one page run one
-    after the other, so that the page is opened once for all of them.
+    Tests of one page run one after the other, so that the page is opened once for all of them.
     """
-    pages = sorted(
-        path.relative_to(SITE).as_posix()
-        for path in SITE.rglob("*.html")
-        if not {"_static", "slides"} & set(path.parts)  # a deck is no page: tests/site/test_slides.py
-    )
-    twins = [page for page in pages if page.startswith("_modules/")][1:]
-    for name, wanted in (("any_page", pages), ("page_name", [page for page in pages if page not in twins])):
-        if name in metafunc.fixturenames:
-            group = pytest.mark.xdist_group
-            values = [pytest.param(page, marks=group(page)) for page in wanted or ["index.html"]]
-            metafunc.parametrize(name, values, scope="session")
+    if "page_name" in metafunc.fixturenames:
+        pages = sorted(
+            path.relative_to(SITE).as_posix()
+            for path in SITE.rglob("*.html")
+            if not {"_static", "slides"} & set(path.parts)  # a deck is no page: tests/site/test_slides.py
+        )
+        group = pytest.mark.xdist_group
+        values = [pytest.param(page, marks=group(page)) for page in pages or ["index.html"]]
+        metafunc.parametrize("page_name", values, scope="session")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -66,12 +66,14 @@ def outputs(path: Path) -> list[nbformat.NotebookNode]:
 # The notebook as it runs
 
 
+@pytest.mark.site
 def test_chapter_runs_without_an_error_or_a_warning(path):
     for output in outputs(path):
         assert output.output_type != "error", output
         assert output.get("name") != "stderr", output.text
 
 
+@pytest.mark.site
 def test_every_picture_has_a_text_for_those_who_do_not_see_it(path):
     for output in outputs(path):
         data = output.get("data", {})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import functools
 import json
 import os
 import re
@@ -36,10 +37,16 @@ ALL = [(kind, page) for page in NOTEBOOKS for kind in (editions.EDITIONS if page
 # Chapters that say what to type in front of a class.
 LESSONS = [page for page in CHAPTERS if '"live"' in (ROOT / f"{page}.ipynb").read_text(encoding="utf8")]
 
-every_edition = pytest.mark.parametrize(("kind", "page"), ALL, ids=[f"{kind}-{page[-20:]}" for kind, page in ALL])
+built = pytest.mark.usefixtures("site")  # what `make check` leaves out
 every_chapter = pytest.mark.parametrize("page", CHAPTERS)
 
 
+def every_edition(test):
+    names = [f"{kind}-{page[-20:]}" for kind, page in ALL]
+    return built(pytest.mark.parametrize(("kind", "page"), ALL, ids=names)(test))
+
+
+@functools.cache
 def read(kind: str, page: str) -> nbformat.NotebookNode:
     """Return an edition from the built site."""
     path = SITE / editions.edition_path(kind, page)
@@ -69,6 +76,7 @@ def blanks(notebook: nbformat.NotebookNode) -> dict[str, str]:
 # All are there, and well formed
 
 
+@built
 def test_every_chapter_has_every_edition_and_nothing_else_is_left_over():
     there = {(path.parent.name, path.stem) for kind in editions.EDITIONS for path in (SITE / kind).iterdir()}
     assert len(CHAPTERS) >= len(LESSONS) >= 9
@@ -161,6 +169,7 @@ def test_folded_text_opens_and_closes_and_is_markdown_inside(kind, page):
             assert re.search(r"</summary>\n\n[^\n]", cell.source) and "\n\n</details>" in cell.source
 
 
+@built
 def test_a_number_a_citation_and_an_equation_read_as_in_the_page():
     text = "\n\n".join(cell.source for cell in read("colab", CHAPTERS[0]).cells if cell.cell_type == "markdown")
     assert "So one output value takes 576 multiplications" in text
@@ -171,6 +180,7 @@ def test_a_number_a_citation_and_an_equation_read_as_in_the_page():
     assert re.search(r"## References\n\n- Andrew G\. Howard", text)
 
 
+@built
 @every_chapter
 def test_numbers_of_equations_and_exercises_are_those_of_the_page(page):
     html = (SITE / f"{page}.html").read_text(encoding="utf8")
@@ -202,6 +212,7 @@ def test_references_are_a_list_without_latex(kind, page):
 # Blanks and answers
 
 
+@built
 @every_chapter
 def test_blanks_have_a_folded_hint_and_an_answer_to_reveal(page):
     notebook = read("student", page)
@@ -221,6 +232,7 @@ def test_a_lesson_has_something_to_type_in_front_of_a_class(page):
     assert len([cell for cell in cells if "speaker" in tags(cell)]) >= 4
 
 
+@built
 @every_chapter
 @pytest.mark.parametrize("kind", editions.WITH_BLANKS)
 def test_an_edition_with_blanks_gives_no_answer_away(kind, page):
@@ -232,6 +244,7 @@ def test_an_edition_with_blanks_gives_no_answer_away(kind, page):
     assert "Solution to" not in "\n".join(cell.source for cell in notebook.cells[1:])
 
 
+@built
 @every_chapter
 def test_checks_cannot_be_changed_or_deleted(page):
     for kind in editions.WITH_BLANKS:
@@ -243,12 +256,14 @@ def test_checks_cannot_be_changed_or_deleted(page):
             assert cell.source.startswith("checks.check_")
 
 
+@built
 @every_chapter
 def test_live_and_student_editions_have_the_same_code(page):
     """So it is enough to run one of the two."""
     assert programs(read("live", page)) == programs(read("student", page))
 
 
+@built
 @every_chapter
 def test_the_solutions_edition_is_the_student_edition_filled_in(page):
     """So it is enough to run the student edition with its answers."""
@@ -265,6 +280,7 @@ def test_the_solutions_edition_is_the_student_edition_filled_in(page):
     assert "...  #" not in solved
 
 
+@built
 @pytest.mark.parametrize("page", LESSONS)
 def test_speaker_notes_tell_the_time(page):
     notes = [cell.source for cell in read("live", page).cells if "speaker" in tags(cell)]
@@ -276,6 +292,7 @@ def test_speaker_notes_tell_the_time(page):
         assert "Speaker" not in "".join(cell.source for cell in read(kind, page).cells[1:])
 
 
+@built
 def test_no_marker_shows_in_a_page_or_in_a_complete_edition():
     for page in CHAPTERS:
         assert "# --- solution" not in re.sub(r"<[^>]*>", "", (SITE / f"{page}.html").read_text(encoding="utf8"))
@@ -336,6 +353,7 @@ def unpack(monkeypatch, tmp_path):
     return run
 
 
+@built
 @pytest.mark.parametrize("kind", editions.EDITIONS)
 def test_the_first_cell_writes_the_library_and_fetches_nothing_that_is_there(unpack, kind):
     folder = unpack(read(kind, CHAPTERS[-1]).cells[0].source)
@@ -348,6 +366,7 @@ def test_the_first_cell_writes_the_library_and_fetches_nothing_that_is_there(unp
     assert carried["ch3.eighth"]["words"] == "$1/N = 1/8 - 1/9 = 1/72$, so $N = 72$."
 
 
+@built
 def test_a_readers_changes_to_the_library_stay(unpack):
     program = read("colab", CHAPTERS[0]).cells[0].source
     path = unpack(program) / "mobilenet_lib" / "cost.py"
@@ -356,6 +375,7 @@ def test_a_readers_changes_to_the_library_stay(unpack):
     assert path.read_text() == "mine"
 
 
+@built
 def test_a_damaged_library_is_refused(unpack):
     program = read("colab", CHAPTERS[0]).cells[0].source
     at = program.index('LIBRARY = """\n') + 2000
@@ -363,6 +383,7 @@ def test_a_damaged_library_is_refused(unpack):
         unpack(program[:at] + ("A" if program[at] != "A" else "B") + program[at + 1 :])
 
 
+@built
 def test_what_is_missing_is_installed_and_the_rest_is_held_fast(unpack, monkeypatch, tmp_path):
     program = read("colab", CHAPTERS[0]).cells[0].source
     program = re.sub(r"^NEEDS = \{", 'NEEDS = {"no_such_module": "no-such-package", ', program, flags=re.MULTILINE)
@@ -384,6 +405,7 @@ def test_what_is_missing_is_installed_and_the_rest_is_held_fast(unpack, monkeypa
     assert re.search(r"^torch==\d", held, re.MULTILINE) and re.search(r"^ipywidgets==\d", held, re.MULTILINE)
 
 
+@built
 @every_chapter
 def test_a_notebook_asks_for_what_it_imports_and_never_for_what_colab_would_restart_for(page):
     found = packing.needs(ROOT, source_of(page))

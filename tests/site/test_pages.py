@@ -5,7 +5,19 @@ from __future__ import annotations
 import pytest
 
 
-import theme
+def test_axe_core_finds_nothing_in_light_or_dark(opened):
+    assert opened.light == []
+    assert opened.dark == []
+
+
+def test_page_fits_a_phone_and_nothing_of_its_figures_is_cut_off(opened):
+    assert opened.too_wide == []
+    assert opened.cut_off == []
+
+
+def test_no_request_leaves_the_site_and_the_console_stays_silent(opened):
+    assert opened.foreign == []
+    assert opened.errors == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -14,9 +26,9 @@ def test_page_follows_the_readers_colour_scheme(visit, served, scheme):
     assert page.evaluate("document.documentElement.dataset.theme") == scheme
 
 
-def test_page_works_from_a_folder(tabs, site, any_page):
+def test_page_works_from_a_folder(tabs, site, page_name):
     """Over file://, as after unpacking a download: no request leaves the folder, and the console stays silent."""
-    visited = tabs((site / any_page).as_uri())
+    visited = tabs((site / page_name).as_uri())
     assert visited.foreign == []
     assert visited.errors == []
     explorables = visited.page.locator(".mn-explorable")

@@ -12,10 +12,9 @@ ONLY_WHEN_ASKED = (("explorables", "worker.js"), ("onnxruntime-web", "ort.wasm.b
 
 
 def test_page_stays_under_the_limit(opened):
-    if not opened.name.startswith("_modules/"):
-        weight = sum(part.gzipped - part.figures for part in opened.parts)
-        heaviest = sorted(opened.parts, key=lambda part: part.figures - part.gzipped)
-        assert 0 < weight < LIMIT, (weight, heaviest[:12])
+    weight = sum(part.gzipped - part.figures for part in opened.parts)
+    heaviest = sorted(opened.parts, key=lambda part: part.figures - part.gzipped)
+    assert 0 < weight < LIMIT, (weight, heaviest[:12])
 
 
 def test_chapters_are_among_the_pages(site):
