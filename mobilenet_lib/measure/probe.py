@@ -113,10 +113,16 @@ multiplied (1x4 and 3x8)
     """
     sizes = check_shape(input_shape, module)
     x = make(sizes, **place_of(module))
+    parts = list(module.modules()) if isinstance(module, nn.Module) else []
+    hooks = [hooks for part in parts for hooks in (part._forward_hooks, part._forward_pre_hooks)]
+    own = [set(each) for each in hooks]
     with evaluating(*([module] if isinstance(module, nn.Module) else [])):
         try:
             yield x
         except Exception as error:
+            for each, before in zip(hooks, own, strict=True):  # fvcore leaves its own behind when a module fails
+                for key in each.keys() - before:
+                    del each[key]
             # The module is asked alone, so that what goes wrong around it is not blamed on the shape.
             refusal = _refusal(module, x)
             if refusal is None:

@@ -246,12 +246,15 @@ def test_measuring_leaves_the_module_as_it_was(count):
 
 
 @pytest.mark.parametrize("count", [measure.macs, measure.cost, measure.summary])
-def test_a_module_that_refuses_its_input_keeps_its_mode(count):
+def test_a_module_that_refuses_its_input_stays_as_it_was(count):
     model = mixed_mode_network()
     modes = [part.training for part in model.modules()]
+    model.stem.register_forward_hook(lambda module, given, result: None)
     with pytest.raises((ValueError, RuntimeError)):
-        count(model, (1, 3, 16, 16))
+        count(model, (1, 5, 64, 64))
     assert [part.training for part in model.modules()] == modes
+    assert [part for part in model.modules() if part._forward_hooks or part._forward_pre_hooks] == [model.stem]
+    assert len(model.stem._forward_hooks) == 1
 
 
 @pytest.mark.parametrize("count", [measure.macs, measure.macs_by_operator, measure.cost, measure.summary])
