@@ -114,6 +114,7 @@ def _count(module: nn.Module, input_shape: tuple[int, ...], *, everything: bool)
     """Run fvcore: with our handles of products alone, or with all that fvcore has beside them."""
     check_module(module)
     with probing(module, input_shape) as x, _quiet_fvcore() as flop_count_analysis, _by_the_book():
+        module(x)  # who traces a module does not hear its objections
         analysis = flop_count_analysis(module, x)
         analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
         if not everything:
@@ -214,6 +215,7 @@ def summary(module: nn.Module, input_shape: tuple[int, ...], depth: int = 3) -> 
     columns = ("kernel_size", "input_size", "output_size", "num_params", "mult_adds")
     looks = {"depth": depth, "col_names": columns, "col_width": 18, "verbose": 0}
     with probing(module, input_shape) as x:
+        module(x)  # as above: torchinfo's hooks are in the way
         return torchinfo.summary(module, input_data=[x], device=x.device, **looks)
 
 
