@@ -470,15 +470,7 @@ def effects(
     >>> effects({"no residual": {"digits": (-1.97, -3.02, -0.92)}}, "percentage points").get_xlabel()
     'percentage points'
     """
-    if not rows:
-        raise ValueError("rows must hold at least one difference, got none; give {'a': {'digits': (-1, -2, 0)}}")
-    series = list(dict.fromkeys(name for row in rows.values() for name in row))
-    if len(series) > 4:
-        raise ValueError(f"rows must hold at most 4 series, got {len(series)}; draw the others apart")
-    for label, row in rows.items():
-        for name, (mean, low, high) in row.items():
-            if not low <= mean <= high:
-                raise ValueError(f"rows[{label!r}][{name!r}] must be mean, low, high, got {(mean, low, high)}")
+    series = _series(rows)
     with mpl.rc_context(STYLE):
         ax = ax or _axes(height=0.9 + 0.22 * len(rows) * (len(series) + 0.6))
         ax.axvline(0, color=FOREGROUND, linewidth=1, linestyle="--")
@@ -509,6 +501,20 @@ def effects(
         for name, (mean, low, high) in row.items()
     )
     return _described(ax, f"Differences with their intervals, in {xlabel}. {spoken}.")
+
+
+def _series(rows: Mapping[str, Mapping[str, tuple[float, float, float]]]) -> list[str]:
+    """Return the names of the series in rows of differences, which must be few, and each inside its interval."""
+    if not rows:
+        raise ValueError("rows must hold at least one difference, got none; give {'a': {'digits': (-1, -2, 0)}}")
+    series = list(dict.fromkeys(name for row in rows.values() for name in row))
+    if len(series) > 4:
+        raise ValueError(f"rows must hold at most 4 series, got {len(series)}; draw the others apart")
+    for label, row in rows.items():
+        for name, (mean, low, high) in row.items():
+            if not low <= mean <= high:
+                raise ValueError(f"rows[{label!r}][{name!r}] must be mean, low, high, got {(mean, low, high)}")
+    return series
 
 
 def svg(ax: Axes | Figure) -> str:

@@ -13,7 +13,7 @@ from torch import nn
 
 from ..cost import Cost
 from .operators import HANDLES
-from .probe import check_module, probing
+from .probe import check_module, check_numbers, probing, unwrapped
 
 if TYPE_CHECKING:
     from torchinfo import ModelStatistics
@@ -113,7 +113,9 @@ def macs_by_operator(module: nn.Module, input_shape: tuple[int, ...]) -> dict[st
 def _count(module: nn.Module, input_shape: tuple[int, ...], *, everything: bool) -> dict[str, int]:
     """Run fvcore: with our handles of products alone, or with all that fvcore has beside them."""
     check_module(module)
+    module = unwrapped(module)
     with probing(module, input_shape) as x, _quiet_fvcore() as flop_count_analysis, _by_the_book():
+        check_numbers(x)
         module(x)  # who traces a module does not hear its objections
         analysis = flop_count_analysis(module, x)
         analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)

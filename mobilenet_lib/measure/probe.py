@@ -24,6 +24,31 @@ def check_module(module: object) -> None:
         raise TypeError(f"module must be a torch.nn.Module, got {module!r}; {hint}")
 
 
+def unwrapped(module: nn.Module) -> nn.Module:
+    """Return the network inside of what spreads it over devices or compiles it: who traces it wants the network alone.
+
+    Examples
+    --------
+    >>> unwrapped(nn.DataParallel(nn.ReLU()))
+    ReLU()
+    """
+    while True:
+        if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
+            module = module.module
+        elif isinstance(compiled := getattr(module, "_orig_mod", None), nn.Module):
+            module = compiled
+        else:
+            return module
+
+
+def check_numbers(x: Tensor) -> None:
+    """Require an input of numbers, which a network without any of its own, on the meta device, does not have."""
+    if x.device.type == "meta":
+        raise ValueError(
+            "module must hold numbers, got one on the meta device; module.to_empty(device='cpu') gives it some"
+        )
+
+
 def check_shape(input_shape: object, module: object = None) -> tuple[int, ...]:
     """Return the sizes of an input, the batch first, or say what is wrong with them.
 

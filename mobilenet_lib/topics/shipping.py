@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from .._validation import positive_int
-from ..measure.probe import check_module, check_shape, probing, quietly
+from ..measure.probe import check_module, check_numbers, check_shape, probing, quietly, unwrapped
 
 # ONNX Runtime has known this opset since 1.14, in the browser too. PyTorch's exporter writes none that is older.
 OPSET = 18
@@ -240,6 +240,7 @@ def to_onnx(module: nn.Module, input_shape: tuple[int, ...], *, features: Sequen
     True True
     """
     check_module(module)
+    module = unwrapped(module)
     sizes = check_shape(input_shape, module)
     if len(sizes) < 2:
         raise ValueError(f"input_shape must have a batch and more, got {sizes}; the batch is left open in the model")
@@ -247,6 +248,7 @@ def to_onnx(module: nn.Module, input_shape: tuple[int, ...], *, features: Sequen
     _need("onnx", "onnxscript")
     wrapped = _WithFeatures(module, features) if features else module
     with probing(module, sizes) as x, _quiet():
+        check_numbers(x)
         wrapped.eval()(x[:1])  # a shape that does not fit is found here, and not by the exporter
         written = torch.onnx.export(
             wrapped,

@@ -67,6 +67,22 @@ def test_dtype_and_device_are_those_of_weights_then_of_buffers_then_the_modules_
     assert place_of(torch.relu) == {"dtype": torch.float32, "device": torch.device("cpu")}
 
 
+@each
+@pytest.mark.parametrize("wrap", [nn.DataParallel, lambda module: torch.compile(module, backend="eager")])
+def test_a_network_may_be_wrapped(name, wrap):
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
+    found, plain = (MAKE_THEIR_OWN_INPUT[name](each, SHAPE) for each in (wrap(module), module))
+    assert name in ("summary", "latency") or found == plain
+
+
+@pytest.mark.parametrize("name", ["cost", "macs", "macs_by_operator", "to_onnx"])
+def test_a_network_without_numbers_is_refused_with_a_remedy(name):
+    module = nn.Conv2d(3, 4, 3, device="meta")
+    with pytest.raises(ValueError, match=r"module must hold numbers, .*meta.*; module.to_empty\(device='cpu'\)"):
+        MAKE_THEIR_OWN_INPUT[name](module, SHAPE)
+    MAKE_THEIR_OWN_INPUT[name](module.to_empty(device="cpu"), SHAPE)
+
+
 WRONG_SHAPES = [
     ((3, 32, 32), ValueError, "with the batch, got (3, 32, 32); write (1, 3, 32, 32)"),
     ((32, 32), ValueError, "got (32, 32)"),
