@@ -23,7 +23,7 @@ test: book  ## bring the book up to date, then run all tests
 	$(PYTEST)
 
 test-colab: book  ## run every edition as Colab would (the first time: 5 GB of packages, some minutes)
-	$(BIN)/python -m pytest -m colab tests/colab
+	$(PYTEST) -m colab tests/colab
 
 test-matrix: $(READY)  ## run the tests on old and new Pythons and packages (an hour or more, tens of GB for a while)
 	$(BIN)/python tests/matrix.py --write
@@ -66,5 +66,5 @@ clean:  ## remove what was built (not .venv)
 
 $(READY): requirements.txt pyproject.toml setup.py
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt -e .
+	$(BIN)/python -m pip install --disable-pip-version-check --no-compile -r requirements.txt -e .
 	touch $@

@@ -66,5 +66,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if NEEDS & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.site)
-        if item.get_closest_marker("xdist_group") is None:
+        if item.get_closest_marker("xdist_group") is None and item.get_closest_marker("colab") is None:
             item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))

@@ -14,16 +14,20 @@ import pytest
 from nbclient import NotebookClient
 
 KERNEL = "colab"
-BROUGHT = ("fvcore", "torchinfo")  # by the first cell of a notebook; Colab does not have them
 # Where torch may use two threads on a busy machine with two cores, they wait for each other.
 QUIET = {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "default", "MPLBACKEND": "agg"}
 
 
 @pytest.fixture(scope="session")
-def colab(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the Python that is like Colab's, known to Jupyter as a kernel."""
-    python = environment.colab_python()
-    environment.forget(python, BROUGHT)
+def pristine() -> Path:
+    """Return the Python of an environment like Colab's, in which nothing is ever installed."""
+    return environment.colab_python()
+
+
+@pytest.fixture(scope="session")
+def colab(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a Python over that one, known to Jupyter as a kernel: what a notebook brings stays with these tests."""
+    python = environment.layer(tmp_path_factory.mktemp("colab"), pristine)
     home = tmp_path_factory.mktemp("jupyter")
     spec = home / "kernels" / KERNEL / "kernel.json"
     spec.parent.mkdir(parents=True)

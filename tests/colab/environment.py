@@ -1,16 +1,19 @@
 """An environment like Colab's, made once and kept: no library of ours, no checkout, an older ipywidgets.
 
 It stands in the user's cache folder (COLAB_ENVIRONMENTS names another), because PyTorch is most of it: 4.8 GB on Linux,
-where the default build brings CUDA along, as Colab's does.
+where the default build brings CUDA along, as Colab's does. This file run by itself makes it and no more, with any
+Python, so that it can come while the book is built.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 # What Colab has, and in which version. torchinfo and fvcore are not among it: the first cell of a notebook brings them.
@@ -59,16 +62,44 @@ def colab_python() -> Path:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "mobilenet-book")
     folder = Path(os.environ.get("COLAB_ENVIRONMENTS") or cache, f"colab-{version_of(base)}-{name}")
     python = folder / "bin" / "python"
-    if (folder / "ready").exists():
-        return python
-    print(f"making {folder}, like Colab's; PyTorch is large ...", flush=True)
-    shutil.rmtree(folder, ignore_errors=True)
-    subprocess.run([base, "-m", "venv", folder], check=True)
-    subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PINS], check=True)
-    (folder / "ready").touch()
+    with alone(folder):
+        if not (folder / "ready").exists():
+            print(f"making {folder}, like Colab's; PyTorch is large ...", flush=True)
+            shutil.rmtree(folder, ignore_errors=True)
+            subprocess.run([base, "-m", "venv", folder], check=True)
+            # Of 25,000 modules few are imported: those are compiled then.
+            command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+            subprocess.run([*command, *PINS], check=True)
+            (folder / "ready").touch()
     return python
 
 
-def forget(python: Path, packages: tuple[str, ...]) -> None:
-    """Take out what an earlier run has installed."""
-    subprocess.run([python, "-m", "pip", "uninstall", "--quiet", "--yes", *packages], capture_output=True, check=True)
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process makes the same folder or changes it."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        import fcntl
+    except ModuleNotFoundError:  # on Windows, where nobody has asked for two
+        yield
+        return
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def layer(folder: Path, below: Path) -> Path:
+    """Return the Python of a new, empty environment over another: what is installed there stays out of that one."""
+    subprocess.run([below, "-m", "venv", "--without-pip", folder], check=True)
+    python = folder / "bin" / "python"
+    (packages(python) / "below.pth").write_text(f"{packages(below)}\n")
+    return python
+
+
+def packages(python: Path) -> Path:
+    command = [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
+    return Path(subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip())
+
+
+if __name__ == "__main__":
+    colab_python()
