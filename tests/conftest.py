@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,9 +13,12 @@ from playwright.sync_api import Browser, sync_playwright
 
 # Two threads on a busy machine with two cores wait for each other: the tests' tensors are small, and one is faster.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# jsonschema, which nbformat imports, would set up a grammar of internationalised addresses for three seconds.
+sys.modules.setdefault("rfc3987_syntax", None)
 
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / "_build" / "html"
+LONG = ("tests/site/", "tests/topics/")
 NEEDS = {"site", "browser", "page_name"}  # fixtures without which `make check` has to do
 
 
@@ -62,9 +66,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs the built site or a browser, and keep the tests of a file together where they run in parallel."""
+    """Mark what needs the built site or a browser, and keep the tests of a file together where they run in parallel.
+
+    Files that take long come first and single pages last, so that parallel processes end together.
+    """
     for item in items:
         if NEEDS & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.site)
         if item.get_closest_marker("xdist_group") is None and item.get_closest_marker("colab") is None:
             item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+    items.sort(key=lambda item: ("page_name" in getattr(item, "fixturenames", ()), not item.nodeid.startswith(LONG)))

@@ -85,9 +85,7 @@ def look_at(browser: Browser, site: str, name: str) -> Opened:
         visited = Visit(context.new_page())
         page, responses = visited.page, []
         page.on("response", lambda response: responses.append(response))  # Playwright takes no builtin
-        visited.begin(site + name, wait_until="networkidle")
-        parts = parts_of(responses)
-        seen = len(responses)
+        visited.begin(site + name)
         page.evaluate(AXE)
         light = violations(page, {})
         page.evaluate("() => { document.documentElement.dataset.theme = 'dark'; }")
@@ -96,8 +94,9 @@ def look_at(browser: Browser, site: str, name: str) -> Opened:
         page.set_viewport_size(PHONE)
         page.evaluate(DRAWN)
         narrow, cut = too_wide(page), cut_off(page)
-        parts += parts_of(responses[seen:])
-        return Opened(name, light, dark, narrow, cut, visited.foreign, visited.errors, set(parts))
+        page.wait_for_load_state("networkidle")
+        parts = set(parts_of(responses))
+        return Opened(name, light, dark, narrow, cut, visited.foreign, visited.errors, parts)
     finally:
         context.close()
 
