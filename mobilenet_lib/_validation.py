@@ -1,14 +1,46 @@
-"""Argument checks shared by the library: every message says the name, the value and the remedy."""
+"""Argument checks shared by the library: every message says the name, the value and the remedy.
+
+A check returns what it has checked, as plain Python numbers: NumPy's integers are welcome, but would overflow.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
 from numbers import Integral, Real
+from typing import SupportsFloat, SupportsInt, TypeVar, cast
+
+Kind = TypeVar("Kind")
+
+LONGEST = 80  # letters of a value in a message
 
 
-def positive_int(**arguments: object) -> None:
-    """Require each keyword argument to be an integer of at least 1.
+def shown(value: object) -> str:
+    """Return a value as a message shows it: on one line, short, and of a tensor or an array the shape alone.
+
+    Examples
+    --------
+    >>> shown("8"), shown([0] * 100)
+    ("'8'", '[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0...')
+    """
+    shape = getattr(value, "shape", None)
+    if isinstance(shape, tuple) and shape:
+        return f"{type(value).__name__} of shape {tuple(shape)}"
+    text = " ".join(repr(value).split())
+    return text if len(text) <= LONGEST else text[: LONGEST - 3].rstrip() + "..."
+
+
+def _integer(name: str, value: object, least: int, what: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f"{name} must be {what}, got {shown(value)}; round it or use int(...)")
+    number = int(cast(SupportsInt, value))
+    if number < least:
+        raise ValueError(f"{name} must be {what}, got {number}; give {least} or more")
+    return number
+
+
+def positive_int(**arguments: object) -> tuple[int, ...]:
+    """Require each keyword argument to be an integer of at least 1, and return them.
 
     Raises
     ------
@@ -24,55 +56,71 @@ def positive_int(**arguments: object) -> None:
         ...
     ValueError: in_channels must be a positive integer, got 0; give 1 or more
     """
-    for name, value in arguments.items():
-        if isinstance(value, bool) or not isinstance(value, Integral):
-            raise TypeError(f"{name} must be a positive integer, got {value!r}; round it or use int(...)")
-        if value < 1:
-            raise ValueError(f"{name} must be a positive integer, got {value}; give 1 or more")
+    return tuple([_integer(name, value, 1, "a positive integer") for name, value in arguments.items()])
 
 
-def zero_or_more(**arguments: object) -> None:
-    """Require each keyword argument to be an integer of at least 0."""
-    for name, value in arguments.items():
-        if isinstance(value, bool) or not isinstance(value, Integral):
-            raise TypeError(f"{name} must be an integer of 0 or more, got {value!r}; round it or use int(...)")
-        if value < 0:
-            raise ValueError(f"{name} must be an integer of 0 or more, got {value}; 0 adds no pixels")
+def zero_or_more(**arguments: object) -> tuple[int, ...]:
+    """Require each keyword argument to be an integer of at least 0, and return them."""
+    return tuple([_integer(name, value, 0, "an integer of 0 or more") for name, value in arguments.items()])
 
 
-def odd_kernel(kernel_size: object) -> None:
-    """Require an odd, positive kernel size."""
-    positive_int(kernel_size=kernel_size)
-    if kernel_size % 2 == 0:
+def odd_kernel(kernel_size: object) -> int:
+    """Require an odd, positive kernel size, and return it."""
+    (size,) = positive_int(kernel_size=kernel_size)
+    if size % 2 == 0:
         raise ValueError(
-            f"kernel_size must be odd, got {kernel_size}; an even kernel has no centre pixel, "
-            f"so use {kernel_size - 1} or {kernel_size + 1}"
+            f"kernel_size must be odd, got {size}; an even kernel has no centre pixel, so use {size - 1} or {size + 1}"
         )
+    return size
 
 
-def one_or_two(stride: object) -> None:
-    """Require a stride of 1 or 2, the only two that MobileNets use."""
-    positive_int(stride=stride)
-    if stride not in (1, 2):
-        raise ValueError(f"stride must be 1 or 2, got {stride}; for a larger step put one stride-2 block after another")
+def one_or_two(stride: object, name: str = "stride") -> int:
+    """Require a stride of 1 or 2, the only two that MobileNets use, and return it."""
+    (step,) = positive_int(**{name: stride})
+    if step not in (1, 2):
+        raise ValueError(f"{name} must be 1 or 2, got {step}; for a larger step put one stride-2 block after another")
+    return step
 
 
-def positive_number(**arguments: object) -> None:
-    """Require each keyword argument to be a finite real number above 0."""
+def divides(groups: object, in_channels: int, out_channels: int) -> int:
+    """Require a number of groups that divides both channel counts, and return it."""
+    (number,) = positive_int(groups=groups)
+    common = math.gcd(in_channels, out_channels)
+    if common % number:
+        raise ValueError(
+            f"groups must divide in_channels and out_channels, got groups={number} for {in_channels} and "
+            f"{out_channels}; use 1 (standard) or another divisor of {common}"
+        )
+    return number
+
+
+def _real(name: str, value: object, what: str, remedy: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be {what}, got {shown(value)}; {remedy}")
+    try:
+        return float(cast(SupportsFloat, value))
+    except OverflowError:
+        return math.inf
+
+
+def positive_number(**arguments: object) -> tuple[float, ...]:
+    """Require each keyword argument to be a finite real number above 0, and return them."""
+    found = []
     for name, value in arguments.items():
-        if isinstance(value, bool) or not isinstance(value, Real):
-            raise TypeError(f"{name} must be a number above 0, got {value!r}; 1.0 is the size in the paper")
-        if not math.isfinite(value) or value <= 0:
-            raise ValueError(f"{name} must be a finite number above 0, got {value}; 1.0 is the size in the paper")
+        found.append(_real(name, value, "a number above 0", "give a float or an int, such as 1.0"))
+        if not math.isfinite(found[-1]) or found[-1] <= 0:
+            raise ValueError(f"{name} must be a finite number above 0, got {value}; 1.0 is one")
+    return tuple(found)
 
 
-def share(**arguments: object) -> None:
-    """Require each keyword argument to be a real number from 0 to 1."""
+def share(**arguments: object) -> tuple[float, ...]:
+    """Require each keyword argument to be a real number from 0 to 1, and return them."""
+    found = []
     for name, value in arguments.items():
-        if isinstance(value, bool) or not isinstance(value, Real):
-            raise TypeError(f"{name} must be a number from 0 to 1, got {value!r}; 0.0 switches it off")
-        if not 0 <= value <= 1:  # also false for nan
+        found.append(_real(name, value, "a number from 0 to 1", "0.0 switches it off"))
+        if not 0 <= found[-1] <= 1:  # also false for nan
             raise ValueError(f"{name} must be a number from 0 to 1, got {value}; 0.0 switches it off")
+    return tuple(found)
 
 
 def pair(size: object, name: str = "size") -> tuple[int, int]:
@@ -83,9 +131,11 @@ def pair(size: object, name: str = "size") -> tuple[int, int]:
     >>> pair(56), pair((7, 5))
     ((56, 56), (7, 5))
     """
-    height, width = size if isinstance(size, (tuple, list)) and len(size) == 2 else (size, size)
-    positive_int(**{f"{name} (height)": height, f"{name} (width)": width})
-    return int(height), int(width)
+    if isinstance(size, (tuple, list)) and len(size) != 2:
+        raise TypeError(f"{name} must be one integer or (height, width), got {shown(size)}; give two integers")
+    height, width = size if isinstance(size, (tuple, list)) else (size, size)
+    height, width = positive_int(**{f"{name} (height)": height, f"{name} (width)": width})
+    return height, width
 
 
 def at_least(minimum: int, size: tuple[int, int], name: str = "resolution") -> None:
@@ -97,6 +147,35 @@ def at_least(minimum: int, size: tuple[int, int], name: str = "resolution") -> N
         )
 
 
+def several(name: str, values: object, what: str, one: str) -> tuple[object, ...]:
+    """Return what can be walked along as a tuple; a single value, a string or nothing is refused.
+
+    Examples
+    --------
+    >>> several("rates", 6, "several positive integers", "(6,)")
+    Traceback (most recent call last):
+        ...
+    TypeError: rates must be several positive integers, got 6; for one write (6,)
+    """
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise TypeError(f"{name} must be {what}, got {shown(values)}; for one write {one}")
+    try:
+        return tuple(values)
+    except TypeError:  # a tensor or an array without a dimension
+        raise TypeError(f"{name} must be {what}, got {shown(values)}; for one write {one}") from None
+
+
+def instances(name: str, values: object, kind: type[Kind] | tuple[type[Kind], ...], remedy: str) -> list[Kind]:
+    """Return the values as a list, each of a kind or of one of several."""
+    kinds = kind if isinstance(kind, tuple) else (kind,)
+    what = " or ".join(one.__name__ for one in kinds)
+    found = several(name, values, f"several {what}", "a list of it")
+    for i, value in enumerate(found):
+        if not isinstance(value, kinds):
+            raise TypeError(f"{name}[{i}] must be a {what}, got {shown(value)}; {remedy}")
+    return cast("list[Kind]", list(found))
+
+
 def positive_ints(name: str, values: object) -> tuple[int, ...]:
     """Return the values as a tuple, each an integer of at least 1.
 
@@ -105,19 +184,28 @@ def positive_ints(name: str, values: object) -> tuple[int, ...]:
     >>> positive_ints("rates", [6, 12])
     (6, 12)
     """
-    try:
-        values = tuple(values)
-    except TypeError:
-        raise TypeError(
-            f"{name} must be several positive integers, got {values!r}; for one write ({values!r},)"
-        ) from None
-    for i, value in enumerate(values):
-        positive_int(**{f"{name}[{i}]": value})
-    return tuple(int(value) for value in values)
+    found = several(name, values, "several positive integers", f"({shown(values)},)")
+    return positive_int(**{f"{name}[{i}]": value for i, value in enumerate(found)})
 
 
-def one_of(name: str, value: object, known: Iterable[str]) -> None:
-    """Require a word that is among those that are known.
+def flag(**arguments: object) -> tuple[bool, ...]:
+    """Require each keyword argument to be True or False, and return them."""
+    for name, value in arguments.items():
+        if type(value).__name__ not in ("bool", "bool_"):  # NumPy's too, without importing it
+            raise TypeError(f"{name} must be True or False, got {shown(value)}; write bool(...) if you mean its truth")
+    return tuple([bool(value) for value in arguments.values()])
+
+
+def text(**arguments: object) -> tuple[str, ...]:
+    """Require each keyword argument to be a string, and return them."""
+    for name, value in arguments.items():
+        if not isinstance(value, str):
+            raise TypeError(f"{name} must be a string, got {shown(value)}; put it in quotes or use str(...)")
+    return cast("tuple[str, ...]", tuple(arguments.values()))
+
+
+def one_of(name: str, value: object, known: Iterable[str]) -> str:
+    """Require a word that is among those that are known, and return it.
 
     Examples
     --------
@@ -128,4 +216,5 @@ def one_of(name: str, value: object, known: Iterable[str]) -> None:
     """
     known = list(known)
     if not isinstance(value, str) or value not in known:
-        raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}")
+        raise ValueError(f"{name} must be one of {', '.join(known)}, got {shown(value)}")
+    return value

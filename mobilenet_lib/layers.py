@@ -2,10 +2,55 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.fx import Proxy
 
-from ._validation import odd_kernel, one_or_two, positive_int, zero_or_more
+from ._validation import divides, flag, odd_kernel, one_or_two, positive_int, zero_or_more
+
+
+class Checked(nn.Module):
+    """A module that looks at its input before it runs, so that ``forward`` need not.
+
+    Whoever calls it with ``inputs`` and ``named`` ones has ``check`` look at them first. What is traced, scripted,
+    exported or compiled is ``forward`` alone: who records a module may not look at a shape, and gets the operations.
+
+    Examples
+    --------
+    >>> import torch
+    >>> class Last(Checked):
+    ...     def check(self, x):
+    ...         check_map(x, in_channels=3)
+    ...     def forward(self, x):
+    ...         return x[..., -1]
+    >>> Last()(torch.zeros(1, 3, 4, 5)).shape
+    torch.Size([1, 3, 4])
+    >>> Last()(torch.zeros(3, 4, 5))
+    Traceback (most recent call last):
+        ...
+    ValueError: x must have 4 dimensions (N, 3, H, W), got shape (3, 4, 5); for a single image use x.unsqueeze(0)
+    """
+
+    def check(self, *inputs: Any, **named: Any) -> None:
+        """Raise a TypeError or a ValueError if ``forward`` cannot take these."""
+        raise NotImplementedError
+
+    def __call__(self, *inputs: Any, **named: Any) -> Any:
+        if not (self._forward_pre_hooks or _recording(inputs, named)):  # a hook may still change the input
+            self.check(*inputs, **named)
+        return super().__call__(*inputs, **named)
+
+
+def _recording(inputs: tuple[Any, ...], named: dict[str, Any]) -> bool:
+    """Say whether a call writes down what is done instead of doing it: torch.fx, torch.jit, torch.compile or export."""
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():  # pyright: ignore[reportPrivateImportUsage]
+        return True
+    for x in inputs or named.values():
+        if isinstance(x, Proxy):
+            return True
+    return False
 
 
 def same_padding(kernel_size: int, dilation: int = 1) -> int:
@@ -19,7 +64,7 @@ def same_padding(kernel_size: int, dilation: int = 1) -> int:
     return dilation * (kernel_size - 1) // 2
 
 
-class ConvBN(nn.Sequential):
+class ConvBN(Checked, nn.Sequential):
     """Convolution and BatchNorm, no activation: a linear map of the input.
 
     Parameters
@@ -79,11 +124,8 @@ class ConvBN(nn.Sequential):
         if padding is None:
             padding = same_padding(kernel_size, dilation)
         zero_or_more(padding=padding)
-        if in_channels % groups or out_channels % groups:
-            raise ValueError(
-                f"groups must divide in_channels and out_channels, got groups={groups} for {in_channels} and "
-                f"{out_channels}; use 1 (standard) or in_channels (depthwise)"
-            )
+        divides(groups, in_channels, out_channels)
+        flag(bias=bias)
         super().__init__(
             nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias),
             nn.BatchNorm2d(out_channels),
@@ -93,21 +135,20 @@ class ConvBN(nn.Sequential):
     def _activation(self) -> tuple[nn.Module, ...]:
         return ()
 
-    def forward(self, x: Tensor) -> Tensor:
-        if not torch.jit.is_tracing():  # it records every look at x.shape: half of what fvcore's count would take
-            self._check(x)
-        return super().forward(x)
-
-    def _check(self, x: Tensor) -> None:
-        conv = self[0]
-        check_map(x, conv.in_channels)
+    def check(self, x: Any) -> None:
+        conv = first_convolution(self)
+        check_map(x, None if conv is None else conv.in_channels)
+        if conv is None or isinstance(conv.padding, str):
+            return
         reach = conv.dilation[0] * (conv.kernel_size[0] - 1) + 1 - 2 * conv.padding[0]
         needed = max(reach, conv.stride[0])
-        if x.shape[2] < needed or x.shape[3] < needed:
+        _, _, height, width = x.shape
+        if height < needed or width < needed:
             raise ValueError(
                 f"x must be at least {needed}x{needed} pixels for kernel_size={conv.kernel_size[0]}, "
                 f"stride={conv.stride[0]}, padding={conv.padding[0]}, dilation={conv.dilation[0]}, "
-                f"got {x.shape[2]}x{x.shape[3]}; use a larger image or a smaller stride"
+                f"got {height}x{width}; use a larger image or "
+                f"{'leave padding out' if reach > conv.stride[0] else 'stride=1'}"
             )
 
 
@@ -207,7 +248,7 @@ class ConvBNHardswish(ConvBN):
         return (nn.Hardswish(inplace=True),)
 
 
-class SqueezeExcite(nn.Module):
+class SqueezeExcite(Checked):
     """Squeeze-and-excitation: look at the whole map, then turn each channel up or down.
 
     Parameters
@@ -259,13 +300,35 @@ class SqueezeExcite(nn.Module):
         self.expand = nn.Conv2d(squeeze_channels, channels, kernel_size=1)
         self.gate = nn.Hardsigmoid()
 
-    def forward(self, x: Tensor) -> Tensor:
+    def check(self, x: Any) -> None:
         check_map(x, self.reduce.in_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
         return x * self.gate(self.expand(self.activation(self.reduce(self.pool(x)))))
 
 
-def check_map(x: object, in_channels: int) -> None:
+def first_convolution(layer: nn.Module) -> nn.Conv2d | None:
+    """Return the convolution that a layer's input meets, or nothing where another module has taken its place.
+
+    Examples
+    --------
+    >>> first_convolution(ConvBN(3, 8)).in_channels, first_convolution(nn.Identity())
+    (3, None)
+    """
+    first = layer._modules.get("0", layer)  # as layer[0], at a tenth of the time
+    # One that waits for its first input has no channels yet.
+    return first if isinstance(first, nn.Conv2d) and first.in_channels else None
+
+
+def check_map(x: Any, in_channels: int | None = None) -> None:
     """Require a batch of feature maps, (N, in_channels, H, W).
+
+    Parameters
+    ----------
+    x : object
+        What was given.
+    in_channels : int, optional
+        Left out, any number will do.
 
     Raises
     ------
@@ -282,15 +345,20 @@ def check_map(x: object, in_channels: int) -> None:
         ...
     ValueError: x must have 4 dimensions (N, 24, H, W), got shape (24, 56, 56); for a single image use x.unsqueeze(0)
     """
+    if isinstance(x, Tensor) and x.dim() == 4 and (in_channels is None or x.shape[1] == in_channels):
+        return
+    wanted = f"(N, {'C' if in_channels is None else in_channels}, H, W)"
     if not isinstance(x, Tensor):
-        raise TypeError(f"x must be a torch.Tensor of shape (N, {in_channels}, H, W), got {type(x).__name__}")
+        raise TypeError(
+            f"x must be a torch.Tensor of shape {wanted}, got {type(x).__name__}; "
+            "torch.as_tensor(x) makes one of an array"
+        )
     if x.dim() != 4:
-        raise ValueError(
-            f"x must have 4 dimensions (N, {in_channels}, H, W), got shape {tuple(x.shape)}; "
-            "for a single image use x.unsqueeze(0)"
-        )
-    if x.shape[1] != in_channels:
-        raise ValueError(
-            f"x must have {in_channels} channels (in_channels={in_channels}), got {x.shape[1]} in shape "
-            f"{tuple(x.shape)}; build the layer with in_channels={x.shape[1]} or pass another tensor"
-        )
+        remedies = {2: "for a single grey image use x[None, None]", 3: "for a single image use x.unsqueeze(0)"}
+        remedy = remedies.get(x.dim(), "x.flatten(0, -4) joins what stands before (C, H, W)")
+        raise ValueError(f"x must have 4 dimensions {wanted}, got shape {tuple(x.shape)}; {remedy}")
+    last = "; if the channels stand last, x.permute(0, 3, 1, 2)" if x.shape[3] == in_channels else ""
+    raise ValueError(
+        f"x must have {in_channels} channels (in_channels={in_channels}), got {x.shape[1]} in shape "
+        f"{tuple(x.shape)}; build the layer with in_channels={x.shape[1]} or pass another tensor{last}"
+    )

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import prod
+from typing import Any
 
 from torch import Tensor, nn
 
 from . import specs
 from ._validation import at_least, positive_int, share
 from .blocks import ConvDepthwiseConv, DepthwiseProjection, DepthwiseSeparableConv
-from .layers import ConvBNReLU, check_map
+from .layers import Checked, ConvBNReLU, check_map, first_convolution
 
 
-class MobileNetV1(nn.Module):
+class MobileNetV1(Checked):
     """MobileNetV1: a standard convolution, 13 depthwise separable blocks, a classifier.
 
     Parameters
@@ -25,6 +27,8 @@ class MobileNetV1(nn.Module):
         Share of the features dropped before the classifier in training.
     output_stride : {32, 16, 8}, default=32
         Image pixels to one pixel of the last map; below 32, strides become dilation and the weights stay the same.
+    in_channels : int, default=3
+        Of the image: 3 for colours, 1 for grey.
 
     Attributes
     ----------
@@ -39,14 +43,14 @@ class MobileNetV1(nn.Module):
 
     Shape
     -----
-    (N, 3, H, W) -> (N, num_classes), with H and W at least 32.
+    (N, in_channels, H, W) -> (N, num_classes). H and W are at least the product of the strides: 32, or output_stride.
 
     Raises
     ------
     TypeError, ValueError
-        If num_classes is not a positive integer, width_mult is not a finite number above 0, dropout is not in
-        [0, 1], or output_stride is not 32, 16 or 8; on a call, if the input is not (N, 3, H, W) or is below 32 pixels
-        a side.
+        If num_classes or in_channels is not a positive integer, width_mult is not a finite number above 0, dropout is
+        not in [0, 1], or output_stride is not 32, 16 or 8; on a call, if the input is not (N, in_channels, H, W) or is
+        too small.
 
     Notes
     -----
@@ -70,11 +74,12 @@ class MobileNetV1(nn.Module):
         *,
         dropout: float = 0.0,
         output_stride: int = 32,
+        in_channels: int = 3,
     ):
         super().__init__()
-        positive_int(num_classes=num_classes)
+        positive_int(num_classes=num_classes, in_channels=in_channels)
         share(dropout=dropout)
-        self.stem = ConvBNReLU(3, specs.stem_channels(width_mult), stride=2)
+        self.stem = ConvBNReLU(in_channels, specs.stem_channels(width_mult), stride=2)
         blocks = list(specs.v1_blocks(width_mult))
         walked = specs.dilate(blocks, output_stride)
         self.blocks = nn.Sequential(*(DepthwiseSeparableConv(*block, dilation=rate) for block, rate in walked))
@@ -84,13 +89,15 @@ class MobileNetV1(nn.Module):
         self.classifier = nn.Linear(blocks[-1].out_channels, num_classes)
         initialise(self)
 
+    def check(self, x: Any) -> None:
+        check_image(x, self.stem, self.blocks)
+
     def forward(self, x: Tensor) -> Tensor:
-        check_image(x)
         x = self.blocks(self.stem(x))
         return self.classifier(self.dropout(self.pool(x).flatten(1)))
 
 
-class MobileNetV2(nn.Module):
+class MobileNetV2(Checked):
     """MobileNetV2: a standard convolution, 17 inverted residuals, a wide 1x1 convolution, a classifier.
 
     Parameters
@@ -105,6 +112,8 @@ class MobileNetV2(nn.Module):
         Image pixels to one pixel of the last map; below 32, strides become dilation and the weights stay the same.
     spec : iterable of V2Row, default=specs.V2_SPEC
         The table; ``specs.V2_110D_SPEC`` and ``specs.V2_120D_SPEC`` are timm's deeper ones.
+    in_channels : int, default=3
+        Of the image: 3 for colours, 1 for grey.
 
     Attributes
     ----------
@@ -121,14 +130,14 @@ class MobileNetV2(nn.Module):
 
     Shape
     -----
-    (N, 3, H, W) -> (N, num_classes), with H and W at least 32.
+    (N, in_channels, H, W) -> (N, num_classes). H and W are at least the product of the strides: 32, or output_stride.
 
     Raises
     ------
     TypeError, ValueError
-        If num_classes is not a positive integer, width_mult is not a finite number above 0, dropout is not in
-        [0, 1], or output_stride is not 32, 16 or 8; on a call, if the input is not (N, 3, H, W) or is below 32 pixels
-        a side.
+        If num_classes or in_channels is not a positive integer, width_mult is not a finite number above 0, dropout is
+        not in [0, 1], output_stride is not 32, 16 or 8, or spec does not hold rows; on a call, if the input is not
+        (N, in_channels, H, W) or is too small.
 
     Notes
     -----
@@ -153,16 +162,17 @@ class MobileNetV2(nn.Module):
         dropout: float = 0.0,
         output_stride: int = 32,
         spec: Iterable[specs.V2Row] = specs.V2_SPEC,
+        in_channels: int = 3,
     ):
         super().__init__()
-        positive_int(num_classes=num_classes)
+        positive_int(num_classes=num_classes, in_channels=in_channels)
         share(dropout=dropout)
-        self.spec = tuple(spec)
+        self.spec = specs.v2_rows(spec)
         blocks = list(specs.v2_blocks(width_mult, self.spec))
         head_channels = specs.v2_head_channels(width_mult)
-        self.stem = ConvBNReLU(3, specs.stem_channels(width_mult), stride=2)
+        self.stem = ConvBNReLU(in_channels, specs.stem_channels(width_mult), stride=2)
         walked = specs.dilate(blocks, output_stride)
-        self.blocks = nn.Sequential(*(bottleneck(*block, dilation=rate) for block, rate in walked))
+        self.blocks = nn.Sequential(*(v2_block(*block, dilation=rate) for block, rate in walked))
         self.levels = specs.levels(blocks, output_stride)
         self.head = ConvBNReLU(blocks[-1].out_channels, head_channels, kernel_size=1)
         self.pool = nn.AdaptiveAvgPool2d(1)
@@ -170,13 +180,15 @@ class MobileNetV2(nn.Module):
         self.classifier = nn.Linear(head_channels, num_classes)
         initialise(self)
 
+    def check(self, x: Any) -> None:
+        check_image(x, self.stem, self.blocks)
+
     def forward(self, x: Tensor) -> Tensor:
-        check_image(x)
         x = self.head(self.blocks(self.stem(x)))
         return self.classifier(self.dropout(self.pool(x).flatten(1)))
 
 
-class Pyramid(nn.Module):
+class Pyramid(Checked):
     """A network without its classifier: it gives the last map at each resolution, from fine to coarse.
 
     Parameters
@@ -193,15 +205,15 @@ class Pyramid(nn.Module):
 
     Shape
     -----
-    (N, 3, H, W) -> list of (N, C, ceil(H / r), ceil(W / r)), with C and r the ``channels`` and ``reduction`` of each
-    level: 16, 24, 32, 96, 320 and 2, 4, 8, 16, 32 for MobileNetV2. H and W are at least 32.
+    (N, in_channels, H, W) -> list of (N, C, ceil(H / r), ceil(W / r)), with C and r the ``channels`` and ``reduction``
+    of each level: 16, 24, 32, 96, 320 and 2, 4, 8, 16, 32 for MobileNetV2. H and W are as large as the network's.
 
     Raises
     ------
     TypeError
         If network is not a MobileNetV1 or a MobileNetV2.
     ValueError
-        On a call, if the input is not (N, 3, H, W) or is below 32 pixels a side.
+        On a call, if the input is not what the network takes.
 
     References
     ----------
@@ -221,18 +233,22 @@ class Pyramid(nn.Module):
         super().__init__()
         check_network(network)
         self.stem, self.blocks, self.levels = network.stem, network.blocks, network.levels
+        self.ends = [level.end for level in self.levels]
+
+    def check(self, x: Any) -> None:
+        check_image(x, self.stem, self.blocks)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        check_image(x)
-        x, ends, maps = self.stem(x), {level.end for level in self.levels}, []
+        maps = []
+        x = self.stem(x)
         for i, block in enumerate(self.blocks):
             x = block(x)
-            if i in ends:
+            if i in self.ends:
                 maps.append(x)
         return maps
 
 
-def bottleneck(in_channels: int, expansion: int, out_channels: int, stride: int, dilation: int = 1) -> nn.Module:
+def v2_block(in_channels: int, expansion: int, out_channels: int, stride: int, dilation: int = 1) -> nn.Module:
     """Return the block of one table row: without an expansion layer where there is nothing to expand.
 
     Parameters
@@ -244,7 +260,7 @@ def bottleneck(in_channels: int, expansion: int, out_channels: int, stride: int,
 
     Examples
     --------
-    >>> type(bottleneck(32, 1, 16, 1)).__name__, type(bottleneck(16, 6, 24, 2)).__name__
+    >>> type(v2_block(32, 1, 16, 1)).__name__, type(v2_block(16, 6, 24, 2)).__name__
     ('DepthwiseProjection', 'ConvDepthwiseConv')
     """
     if expansion == 1:
@@ -303,22 +319,34 @@ def check_network(network: object) -> None:
         )
 
 
-def check_image(x: object) -> None:
-    """Require x to be a batch of colour images, (N, 3, H, W), of at least the network's stride.
+def check_image(x: Any, stem: nn.Module, blocks: nn.Module) -> None:
+    """Require x to be a batch of images that a network takes, (N, in_channels, H, W).
+
+    Parameters
+    ----------
+    x : object
+        What was given.
+    stem, blocks : Module
+        Of the network: its first convolution says how many channels, its strides how many pixels.
 
     Raises
     ------
     TypeError, ValueError
-        As :func:`~mobilenet_lib.layers.check_map`, or if H or W is below 32.
+        As :func:`~mobilenet_lib.layers.check_map`, or if H or W is below the product of the strides.
 
     Examples
     --------
     >>> import torch
-    >>> check_image(torch.zeros(1, 3, 28, 28))
+    >>> network = MobileNetV2()
+    >>> check_image(torch.zeros(1, 3, 28, 28), network.stem, network.blocks)
     Traceback (most recent call last):
         ...
     ValueError: x must be at least 32 pixels a side, got 28x28; the network halves the image until one pixel stands \
 for 32: enlarge the image
     """
-    check_map(x, in_channels=3)
-    at_least(specs.TOTAL_STRIDE, (x.shape[2], x.shape[3]), "x")
+    first = first_convolution(stem)
+    check_map(x, None if first is None else first.in_channels)
+    height, width = x.shape[2:]
+    if height < specs.TOTAL_STRIDE or width < specs.TOTAL_STRIDE:
+        strides = [part.stride[0] for part in (*stem.modules(), *blocks.modules()) if isinstance(part, nn.Conv2d)]
+        at_least(prod(strides), (height, width), "x")

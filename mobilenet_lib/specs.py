@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from math import ceil
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar, cast
 
-from ._validation import positive_int, positive_number
+from ._validation import instances, one_or_two, positive_int, positive_number, several, shown
 
 STEM_CHANNELS = 32
 V2_HEAD_CHANNELS = 1280
@@ -138,6 +138,43 @@ def v2_spec(expansion: int = 6) -> tuple[V2Row, ...]:
     return tuple(row if row.t == 1 else row._replace(t=int(expansion)) for row in V2_SPEC)
 
 
+def v2_rows(spec: Iterable[Sequence[int]] = V2_SPEC) -> tuple[V2Row, ...]:
+    """Return the rows of a table, checked; lists of four integers, as JSON holds them, become rows.
+
+    Parameters
+    ----------
+    spec : iterable of V2Row, default=V2_SPEC
+        The rows.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If spec holds no row, or a row is not four positive integers t, c, n, s with s of 1 or 2.
+
+    Examples
+    --------
+    >>> v2_rows([[1, 16, 1, 1], [6, 24, 2, 2]])
+    (V2Row(t=1, c=16, n=1, s=1), V2Row(t=6, c=24, n=2, s=2))
+    """
+    rows = _rows(spec)
+    if not rows:
+        raise ValueError("spec must hold one row or more, got (); specs.V2_SPEC is the table of the paper")
+    return rows
+
+
+def _rows(spec: object) -> tuple[V2Row, ...]:
+    rows = several("spec", spec, "rows (t, c, n, s)", "[(6, 24, 2, 2)]")
+    return tuple([_row(f"spec[{i}]", row) for i, row in enumerate(rows)])
+
+
+def _row(name: str, row: object) -> V2Row:
+    if not isinstance(row, Sequence) or isinstance(row, str) or len(row) != 4:
+        raise TypeError(f"{name} must be a row (t, c, n, s), got {shown(row)}; such as (6, 24, 2, 2)")
+    found = V2Row(*positive_int(**{f"{name}.{field}": row[i] for i, field in enumerate(V2Row._fields)}))
+    one_or_two(found.s, f"{name}.s")
+    return found
+
+
 def scaled(spec: Iterable[V2Row] = V2_SPEC, width_mult: float = 1.0, depth_mult: float = 1.0) -> tuple[V2Row, ...]:
     """Return a table with wider rows and more blocks in them: a network that is scaled in its middle alone.
 
@@ -161,7 +198,7 @@ def scaled(spec: Iterable[V2Row] = V2_SPEC, width_mult: float = 1.0, depth_mult:
     Raises
     ------
     TypeError, ValueError
-        If a multiplier is not a finite number above 0.
+        If a multiplier is not a finite number above 0, or spec does not hold rows.
 
     References
     ----------
@@ -174,7 +211,7 @@ def scaled(spec: Iterable[V2Row] = V2_SPEC, width_mult: float = 1.0, depth_mult:
     (V2Row(t=1, c=16, n=1, s=1), V2Row(t=6, c=24, n=3, s=2), V2Row(t=6, c=32, n=4, s=2))
     """
     positive_number(width_mult=width_mult, depth_mult=depth_mult)
-    rows = [row._replace(c=make_divisible(row.c * width_mult)) for row in spec]
+    rows = [row._replace(c=make_divisible(row.c * width_mult)) for row in _rows(spec)]
     return (*rows[:1], *(row._replace(n=ceil(row.n * depth_mult)) for row in rows[1:-1]), *rows[1:][-1:])
 
 
@@ -293,7 +330,7 @@ def v2_blocks(width_mult: float = 1.0, spec: Iterable[V2Row] = V2_SPEC) -> Itera
     Raises
     ------
     TypeError, ValueError
-        If width_mult is not a finite number above 0.
+        If width_mult is not a finite number above 0, or spec does not hold rows.
 
     References
     ----------
@@ -306,14 +343,14 @@ def v2_blocks(width_mult: float = 1.0, spec: Iterable[V2Row] = V2_SPEC) -> Itera
     (17, V2Block(in_channels=16, expansion=6, out_channels=24, stride=2))
     """
     in_channels = stem_channels(width_mult)
-    for t, c, n, s in spec:
+    for t, c, n, s in v2_rows(spec):
         out_channels = make_divisible(c * width_mult)
         for i in range(n):
             yield V2Block(in_channels, t, out_channels, s if i == 0 else 1)
             in_channels = out_channels
 
 
-Block = TypeVar("Block", V1Block, V2Block)
+Block = TypeVar("Block", bound=V1Block | V2Block)
 
 
 def dilate(blocks: Iterable[Block], output_stride: int = 32) -> list[tuple[Block, int]]:
@@ -337,8 +374,8 @@ def dilate(blocks: Iterable[Block], output_stride: int = 32) -> list[tuple[Block
 
     Raises
     ------
-    ValueError
-        If output_stride is not 32, 16 or 8.
+    TypeError, ValueError
+        If output_stride is not 32, 16 or 8, or blocks does not hold blocks.
 
     References
     ----------
@@ -350,7 +387,7 @@ def dilate(blocks: Iterable[Block], output_stride: int = 32) -> list[tuple[Block
     >>> [(block.stride, dilation) for block, dilation in walked[12:]]
     [(1, 1), (1, 1), (1, 2), (1, 2), (1, 2)]
     """
-    _check_output_stride(output_stride)
+    blocks, output_stride = _blocks(blocks), _output_stride(output_stride)
     walked = []
     reduction, dilation = 2, 1  # the stem has halved the image
     for block in blocks:
@@ -398,8 +435,8 @@ def levels(blocks: Iterable[V1Block | V2Block], output_stride: int = 32) -> tupl
 
     Raises
     ------
-    ValueError
-        If output_stride is not 32, 16 or 8.
+    TypeError, ValueError
+        If output_stride is not 32, 16 or 8, or blocks does not hold blocks.
 
     References
     ----------
@@ -412,10 +449,10 @@ def levels(blocks: Iterable[V1Block | V2Block], output_stride: int = 32) -> tupl
     >>> [level.reduction for level in levels(v1_blocks(), output_stride=16)]
     [2, 4, 8, 16, 16]
     """
-    _check_output_stride(output_stride)
-    blocks, found, reduction = list(blocks), [], 2
+    blocks, output_stride = _blocks(blocks), _output_stride(output_stride)
+    found, reduction = [], 2
     for end, block in enumerate(blocks):
-        reduction = min(reduction * block.stride, int(output_stride))
+        reduction = min(reduction * block.stride, output_stride)
         if end + 1 == len(blocks) or blocks[end + 1].stride > 1:
             found.append(Level(end, block.out_channels, reduction))
     return tuple(found)
@@ -447,10 +484,16 @@ def squeeze_channels(channels: int) -> int:
     return make_divisible(channels / 4)
 
 
-def _check_output_stride(output_stride: object) -> None:
-    positive_int(output_stride=output_stride)
-    if output_stride not in OUTPUT_STRIDES:
+def _blocks(blocks: Iterable[Block]) -> list[Block]:
+    found = instances("blocks", blocks, (V1Block, V2Block), "specs.v1_blocks() and specs.v2_blocks() yield such")
+    return cast("list[Block]", found)
+
+
+def _output_stride(output_stride: object) -> int:
+    (found,) = positive_int(output_stride=output_stride)
+    if found not in OUTPUT_STRIDES:
         raise ValueError(
-            f"output_stride must be 32, 16 or 8, got {output_stride}; 32 is the network of the paper, "
+            f"output_stride must be 32, 16 or 8, got {found}; 32 is the network of the paper, "
             "8 the finest map with dilation"
         )
+    return found

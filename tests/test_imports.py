@@ -48,7 +48,7 @@ MAY_IMPORT = {
 MAY_IMPORT_WHEN_LIVE = MAY_IMPORT["explorables"] | SUBJECT | {"measure", "topics"}
 # These find their names when they are used.
 LAZY = {"__init__", "measure.__init__", "explorables.__init__"}
-FREE = {"_validation", "_lazy"}
+FREE = {"_validation", "_lazy", "_composed"}
 
 # What turns notebooks into pages needs colours, answers, and the library's table of public names.
 BOOK_MAY_IMPORT = {"course.answers", "course.palette", ""}

@@ -194,5 +194,5 @@ def test_what_is_not_a_batch_of_large_enough_images_is_refused(build, x, error, 
 
 
 def test_a_row_without_expansion_becomes_a_block_without_that_layer():
-    assert isinstance(models.bottleneck(32, 1, 16, 1), DepthwiseProjection)
-    assert models.bottleneck(16, 6, 24, 2).conv1[0].out_channels == 96
+    assert isinstance(models.v2_block(32, 1, 16, 1), DepthwiseProjection)
+    assert models.v2_block(16, 6, 24, 2).conv1[0].out_channels == 96

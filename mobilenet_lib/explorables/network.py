@@ -133,7 +133,7 @@ class Network(Explorable):
         head = specs.v2_head_channels(self.width_mult)
         return nn.Sequential(
             ConvBNReLU(3, specs.stem_channels(self.width_mult), stride=2),
-            *(models.bottleneck(*block) for block in blocks),
+            *(models.v2_block(*block) for block in blocks),
             ConvBNReLU(blocks[-1].out_channels, head, kernel_size=1),
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(1),

@@ -12,13 +12,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .._validation import positive_int, positive_ints, share, zero_or_more
-from ..layers import ConvBN, check_map
+from ..layers import Checked, ConvBN, check_map
 from ..models import MobileNetV1, MobileNetV2, Pyramid
 
 SHAPES = ("background", "disc", "square", "triangle")
 
 
-class LRASPPHead(nn.Module):
+class LRASPPHead(Checked):
     """Lite reduced atrous spatial pyramid pooling: MobileNetV3's segmentation head.
 
     A 1x1 convolution of the last map, gated channel by channel by what the whole map holds, then classified; a fine
@@ -72,13 +72,15 @@ class LRASPPHead(nn.Module):
         self.low_classifier = nn.Conv2d(low_channels, num_classes, 1)
         self.high_classifier = nn.Conv2d(mid_channels, num_classes, 1)
 
-    def forward(self, low: Tensor, high: Tensor) -> Tensor:
+    def check(self, low: Tensor, high: Tensor) -> None:
         check_map(low, self.low_classifier.in_channels)
-        x = resize(self.high(high) * self.gate(high), low.shape[2:])
+
+    def forward(self, low: Tensor, high: Tensor) -> Tensor:
+        x = _like(low, self.high(high) * self.gate(high))
         return self.low_classifier(low) + self.high_classifier(x)
 
 
-class DeepLabHead(nn.Module):
+class DeepLabHead(Checked):
     """Atrous spatial pyramid pooling: look at the last map at several distances at once, as in DeepLabV3.
 
     Parameters
@@ -142,6 +144,7 @@ class DeepLabHead(nn.Module):
         positive_int(in_channels=in_channels, num_classes=num_classes, mid_channels=mid_channels)
         rates = positive_ints("rates", rates)
         share(dropout=dropout)
+        self.in_channels = in_channels
         self.branches = nn.ModuleList([_ConvBNPlainReLU(in_channels, mid_channels, kernel_size=1)])
         for rate in rates:
             self.branches.append(_ConvBNPlainReLU(in_channels, mid_channels, kernel_size=3, dilation=rate))
@@ -153,16 +156,18 @@ class DeepLabHead(nn.Module):
         self.conv = _ConvBNPlainReLU(mid_channels, mid_channels, kernel_size=3)
         self.classifier = nn.Conv2d(mid_channels, num_classes, 1)
 
-    def forward(self, x: Tensor) -> Tensor:
-        check_map(x, self.branches[0][0].in_channels)
+    def check(self, x: Tensor) -> None:
+        check_map(x, self.in_channels)
         if len(x) == 1 and self.context.training:
             raise ValueError(
                 "x must hold 2 images or more in training, got 1: the global average is a single pixel, and BatchNorm "
                 "cannot normalise one number; use a larger batch, or head.context.eval()"
             )
-        context = resize(self.context(x), x.shape[2:])
-        x = self.project(torch.cat([*(branch(x) for branch in self.branches), context], dim=1))
-        return self.classifier(self.conv(x))
+
+    def forward(self, x: Tensor) -> Tensor:
+        maps = [branch(x) for branch in self.branches]
+        maps.append(_like(x, self.context(x)))
+        return self.classifier(self.conv(self.project(torch.cat(maps, dim=1))))
 
 
 class LRASPP(nn.Module):
@@ -214,7 +219,7 @@ class LRASPP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         maps = self.backbone(x)
-        return resize(self.head(maps[self.fine], maps[-1]), x.shape[2:])
+        return _like(x, self.head(maps[self.fine], maps[-1]))
 
 
 class DeepLabV3(nn.Module):
@@ -274,7 +279,7 @@ class DeepLabV3(nn.Module):
         self.head = DeepLabHead(self.backbone.levels[-1].channels, num_classes, mid_channels, rates, dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        return resize(self.head(self.backbone(x)[-1]), x.shape[2:])
+        return _like(x, self.head(self.backbone(x)[-1]))
 
 
 class _ConvBNPlainReLU(ConvBN):
@@ -303,7 +308,12 @@ def resize(x: Tensor, size: tuple[int, int]) -> Tensor:
     >>> resize(torch.tensor([[[[0.0, 4.0]]]]), (1, 4))
     tensor([[[[0., 1., 3., 4.]]]])
     """
-    return F.interpolate(x, size=tuple(size), mode="bilinear", align_corners=False)
+    return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
+
+
+def _like(other: Tensor, x: Tensor) -> Tensor:
+    """Resize maps to the size of others: torch.jit.script knows the type of a shape, and not that of a pair."""
+    return F.interpolate(x, size=other.shape[2:], mode="bilinear", align_corners=False)
 
 
 def toy_scenes(count: int, seed: int = 0, size: int = 64) -> tuple[Tensor, Tensor]:

@@ -328,7 +328,7 @@ BAD = [
     (lambda: segmentation.DeepLabV3(TINY, 3, dropout="0.5"), TypeError, "dropout", "'0.5'"),
     (lambda: cost.lraspp(0), ValueError, "num_classes", "0"),
     (lambda: cost.lraspp(21, 0), ValueError, "width_mult", "0"),
-    (lambda: cost.lraspp(21, resolution=31), ValueError, "resolution", "31x31"),
+    (lambda: cost.lraspp(21, resolution=15), ValueError, "resolution", "15x15"),
     (lambda: cost.lraspp(21, mid_channels=8.0), TypeError, "mid_channels", "8.0"),
     (lambda: cost.lraspp(21, output_stride=4), ValueError, "output_stride", "4"),
     (lambda: cost.deeplab_v3("21"), TypeError, "num_classes", "'21'"),
