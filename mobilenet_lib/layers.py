@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -14,8 +15,8 @@ from ._validation import divides, flag, odd_kernel, one_or_two, positive_int, ze
 class Checked(nn.Module):
     """A module that looks at its input before it runs, so that ``forward`` need not.
 
-    Whoever calls it with ``inputs`` and ``named`` ones has ``check`` look at them first. What is traced, scripted,
-    exported or compiled is ``forward`` alone: who records a module may not look at a shape, and gets the operations.
+    What is traced, scripted, exported or compiled is ``forward`` alone: the operations, and no look at a shape. As any
+    module it takes no ``args`` and no ``kwargs`` when it is built, unless its class says so.
 
     Examples
     --------
@@ -38,19 +39,33 @@ class Checked(nn.Module):
         raise NotImplementedError
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
-        if not (self._forward_pre_hooks or _recording(inputs, named)):  # a hook may still change the input
-            self.check(*inputs, **named)
+        if _recording(inputs) or (named and _recording(named.values())):
+            return super().__call__(*inputs, **named)
+        if self._forward_pre_hooks:  # they may change the input, so this comes last
+            with self.register_forward_pre_hook(_check, with_kwargs=True):
+                return super().__call__(*inputs, **named)
+        _check(self, inputs, named)
         return super().__call__(*inputs, **named)
 
 
-def _recording(inputs: tuple[Any, ...], named: dict[str, Any]) -> bool:
-    """Say whether a call writes down what is done instead of doing it: torch.fx, torch.jit, torch.compile or export."""
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():  # pyright: ignore[reportPrivateImportUsage]
-        return True
-    for x in inputs or named.values():
+def _recording(inputs: Iterable[Any]) -> bool:
+    """Say whether torch.compile, torch.export or torch.fx writes down what is done to inputs that have no shape yet."""
+    for x in inputs:
         if isinstance(x, Proxy):
             return True
-    return False
+    return torch.compiler.is_compiling()
+
+
+def _check(module: Checked, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
+    tracing = torch._C._get_tracing_state()
+    if tracing is None:
+        return module.check(*inputs, **named)
+    # The tracer of torch.jit, which is fvcore's too, would record each look at a shape.
+    torch._C._set_tracing_state(None)  # pyright: ignore[reportAttributeAccessIssue]
+    try:
+        module.check(*inputs, **named)
+    finally:
+        torch._C._set_tracing_state(tracing)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def same_padding(kernel_size: int, dilation: int = 1) -> int:
@@ -134,6 +149,11 @@ class ConvBN(Checked, nn.Sequential):
 
     def _activation(self) -> tuple[nn.Module, ...]:
         return ()
+
+    def forward(self, x: Tensor) -> Tensor:
+        for part in self:
+            x = part(x)
+        return x
 
     def check(self, x: Any) -> None:
         conv = first_convolution(self)

@@ -1,6 +1,9 @@
 """The closed forms, held against counters that run or trace the real modules: fvcore, torch's own, torchinfo."""
 
+import inspect
 import random
+import re
+import sys
 from fractions import Fraction
 
 import numpy as np
@@ -19,6 +22,7 @@ from mobilenet_lib import (
     DepthwiseSeparableConv,
     MobileNetV1,
     MobileNetV2,
+    _validation,
     cost,
     measure,
     specs,
@@ -303,3 +307,121 @@ def test_bad_arguments_are_refused_by_name_and_value(call, error, name, value):
     assert type(caught.value) is error
     assert name in message
     assert value in message
+
+
+TWINS = [name.removesuffix("_layers") for name in vars(cost) if name.endswith("_layers")]
+
+
+def test_each_function_that_lists_layers_has_a_closed_form_and_there_are_eleven():
+    assert len(TWINS) == 11
+    assert all(callable(getattr(cost, name)) for name in TWINS)
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_a_closed_form_has_the_signature_and_the_sections_of_its_layers(name):
+    closed_form, layers = getattr(cost, name), getattr(cost, f"{name}_layers")
+    mine, theirs = inspect.signature(closed_form), inspect.signature(layers)
+    assert mine.parameters == theirs.parameters
+    assert (mine.return_annotation, theirs.return_annotation) == ("Cost", "list[Layer]")
+    assert (closed_form.__name__, closed_form.__module__) == (name, cost.__name__)
+    text = inspect.getdoc(closed_form)
+    assert text.startswith("Cost of ")
+    titles = ["Parameters", "Returns", "Raises", "References", "Examples"]
+    assert re.findall(r"^(\w+)\n-+$", text, re.MULTILINE) == titles
+    for taken in mine.parameters:
+        assert re.search(rf"^[\w, ]*\b{taken}\b[\w, ]* : ", text, re.MULTILINE), taken
+    assert f">>> {name}(" in text
+
+
+def values_checked(call):
+    """Count the values that the library's checks look at while a call runs."""
+    seen = 0
+
+    def watch(frame, event, _):
+        nonlocal seen
+        code = frame.f_code
+        if event == "call" and code.co_filename == _validation.__file__:
+            seen += len(frame.f_locals.get("arguments", ()))
+
+    sys.setprofile(watch)
+    try:
+        call()
+    finally:
+        sys.setprofile(None)
+    return seen
+
+
+def test_each_argument_is_checked_once_however_many_layers_there_are():
+    assert values_checked(lambda: cost.conv(8, 8)) == 7 + 2  # both sides of the map; the Cost is of two numbers
+    assert values_checked(lambda: cost.inverted_residual(24, 144, 24, 56)) == 8 + 2
+    assert values_checked(lambda: cost.inverted_residual_layers(24, 144, 24, 56)[1].cost) == 8 + 2
+    deep = specs.scaled(depth_mult=9.0)
+    assert len(cost.mobilenet_v2_layers(spec=deep)) > 300
+    assert values_checked(lambda: cost.mobilenet_v2(spec=deep)) == values_checked(cost.mobilenet_v2) < 100
+    assert values_checked(cost.mobilenet_v1) < 60
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("in_channels", [1, 3, 4])
+def test_networks_of_any_image_cost_what_fvcore_measures(name, in_channels):
+    build, closed_form, layers = NETWORKS[name]
+    network = build(10, 0.35, in_channels=in_channels)
+    derived = closed_form(0.35, 96, 10, in_channels=in_channels)
+    assert derived == measure.cost(network, (1, in_channels, 96, 96))
+    assert_rows_describe(
+        layers(0.35, 96, 10, in_channels=in_channels), run_convolutions(network, (96, 96), in_channels)
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "smallest"),
+    [
+        ({"output_stride": 32}, 32),
+        ({"output_stride": 16}, 16),
+        ({"output_stride": 8}, 8),
+        ({"spec": specs.V2_SPEC[:3]}, 8),
+        ({"spec": specs.V2_SPEC[:1]}, 2),
+        ({"spec": [[6, 8, 1, 2]] * 5}, 32),  # beyond the output stride a stride becomes dilation
+    ],
+)
+def test_the_smallest_image_follows_from_the_strides(options, smallest):
+    network = MobileNetV2(5, 0.35, **options)
+    assert cost.mobilenet_v2(0.35, smallest, 5, **options) == measure.cost(network, (1, 3, smallest, smallest))
+    with pytest.raises(ValueError, match=f"resolution must be at least {smallest} .*got {smallest - 1}x{smallest}"):
+        cost.mobilenet_v2(0.35, (smallest - 1, smallest), 5, **options)
+    with pytest.raises(ValueError, match=f"x must be at least {smallest} .*got {smallest}x{smallest - 1}"):
+        network(torch.zeros(1, 3, smallest, smallest - 1))
+
+
+def test_a_row_counts_the_numbers_it_reads_and_writes():
+    for row, (_, before, after) in zip(
+        cost.mobilenet_v2_layers(0.35, 96, 5), run_convolutions(MobileNetV2(5, 0.35), (96, 96)), strict=True
+    ):
+        assert (row.inputs, row.activations) == (before.numel(), after.numel())
+        assert row.cost == Cost(row.params, row.macs)
+
+
+MORE_BAD = [
+    (lambda: cost.linear(0, 8), ValueError, "in_features", "0"),
+    (lambda: cost.linear(8, 8, "no"), TypeError, "bias", "'no'"),
+    (lambda: cost.conv(8, 8, bias=None), TypeError, "bias", "None"),
+    (lambda: cost.conv_layer("stem", 3, 3, 32, 224), TypeError, "role", "3"),
+    (lambda: cost.mobilenet_v1(in_channels=0), ValueError, "in_channels", "0"),
+    (lambda: cost.mobilenet_v2(in_channels="3"), TypeError, "in_channels", "'3'"),
+    (lambda: cost.mobilenet_v2(spec=()), ValueError, "spec", "()"),
+    (lambda: cost.mobilenet_v2(spec=6), TypeError, "spec", "6"),
+    (lambda: cost.mobilenet_v2(spec=[(6, 24, 2)]), TypeError, "spec[0]", "(6, 24, 2)"),
+    (lambda: cost.mobilenet_v2(spec=[(6, 24, 2, 3)]), ValueError, "spec[0].s", "3"),
+    (lambda: cost.total(None), TypeError, "layers", "None"),
+    (lambda: cost.total([3]), TypeError, "layers[0]", "3"),
+    (lambda: Cost(params=-1), ValueError, "params", "-1"),
+    (lambda: Cost(macs=1.5), TypeError, "macs", "1.5"),
+]
+
+
+@pytest.mark.parametrize(("call", "error", "name", "value"), MORE_BAD)
+def test_more_bad_arguments_are_refused_by_name_and_value(call, error, name, value):
+    with pytest.raises(error) as caught:
+        call()
+    assert f"{name} must" in str(caught.value)
+    assert value in str(caught.value)

@@ -1,5 +1,7 @@
 """The two networks, held against timm's and torchvision's with the same weights: no difference at all."""
 
+import json
+
 import numpy as np
 import pytest
 import timm
@@ -8,7 +10,7 @@ import torchinfo
 from torch import nn
 from torchvision.models import mobilenet_v2 as torchvision_v2
 
-from mobilenet_lib import DepthwiseProjection, MobileNetV1, MobileNetV2, models
+from mobilenet_lib import V2_SPEC, DepthwiseProjection, MobileNetV1, MobileNetV2, cost, models, specs
 
 # name: ours, the peer, the image sizes to compare at
 PEERS = {
@@ -196,3 +198,113 @@ def test_what_is_not_a_batch_of_large_enough_images_is_refused(build, x, error, 
 def test_a_row_without_expansion_becomes_a_block_without_that_layer():
     assert isinstance(models.v2_block(32, 1, 16, 1), DepthwiseProjection)
     assert models.v2_block(16, 6, 24, 2).conv1[0].out_channels == 96
+
+
+@pytest.mark.parametrize("build", [MobileNetV1, MobileNetV2])
+@pytest.mark.parametrize("in_channels", [1, 4])
+def test_grey_and_four_channel_images_give_what_timm_gives(build, in_channels):
+    name = {MobileNetV1: "mobilenetv1_100", MobileNetV2: "mobilenetv2_100"}[build]
+    torch.manual_seed(0)
+    ours, peer = build(in_channels=in_channels).eval(), timm.create_model(name, in_chans=in_channels).eval()
+    for mine, theirs in zip(ours.state_dict().values(), peer.state_dict().values(), strict=True):
+        theirs.copy_(mine)
+    x = torch.randn(1, in_channels, 96, 96)
+    with torch.no_grad():
+        assert torch.equal(ours(x), peer(x))
+    with pytest.raises(ValueError, match=f"x must have {in_channels} channels .*got 3"):
+        ours(torch.zeros(1, 3, 96, 96))
+
+
+@pytest.mark.parametrize("build", [MobileNetV1, MobileNetV2])
+@pytest.mark.parametrize("first", [
+    nn.Conv2d(1, 8, 3, stride=2, padding=1, bias=False),
+    nn.Conv2d(1, 8, 3, stride=2, padding=1),
+    nn.Conv2d(1, 8, (3, 5), stride=2, padding=(1, 2)),
+    nn.Sequential(nn.Conv2d(1, 3, 1), nn.Conv2d(3, 8, 3, stride=2, padding=1)),
+])  # fmt: skip
+def test_the_first_convolution_can_be_replaced(build, first):
+    network = build(5, 0.25).eval()
+    network.stem[0] = first
+    x = torch.randn(2, 1, 64, 64)
+    with torch.no_grad():
+        scores = network(x)
+        maps = models.Pyramid(network)(x)
+        y = network.blocks(nn.Sequential(first, *list(network.stem)[1:])(x))
+    assert scores.shape == (2, 5)
+    assert torch.equal(maps[-1], y)
+
+
+def test_a_convolution_that_waits_for_its_first_input_may_stand_first():
+    network = MobileNetV2(5, 0.25).eval()
+    network.stem[0] = nn.LazyConv2d(8, 3, stride=2, padding=1)
+    assert network(torch.zeros(1, 7, 64, 64)).shape == (1, 5)
+    with pytest.raises(ValueError, match="x must have 7 channels"):
+        network(torch.zeros(1, 3, 64, 64))
+
+
+def test_a_stem_replaced_as_a_whole_is_asked_for_its_channels():
+    network = MobileNetV2(5, 0.25).eval()
+    network.stem = nn.Sequential(nn.Conv2d(2, 3, 1), network.stem)
+    assert network(torch.zeros(1, 2, 64, 64)).shape == (1, 5)
+    with pytest.raises(ValueError, match="x must have 2 channels"):
+        network(torch.zeros(1, 3, 64, 64))
+    network.stem = nn.Upsample(scale_factor=2)
+    with pytest.raises(ValueError, match="x must have 8 channels"):  # of the first block
+        network(torch.zeros(1, 3, 64, 64))
+
+
+def test_a_stem_that_keeps_the_size_takes_half_the_image():
+    network = MobileNetV2(5, 0.25).eval()
+    network.stem[0].stride = (1, 1)
+    assert network(torch.zeros(1, 3, 28, 16)).shape == (1, 5)
+    with pytest.raises(ValueError, match="x must be at least 16 pixels a side, got 15x28"):
+        network(torch.zeros(1, 3, 15, 28))
+
+
+@pytest.mark.parametrize("build", [MobileNetV1, MobileNetV2])
+def test_an_image_of_28_pixels_is_taken_at_output_stride_8(build):
+    network = build(5, 0.25, output_stride=8).eval()
+    assert network(torch.zeros(1, 3, 28, 28)).shape == (1, 5)
+    assert models.Pyramid(network)(torch.zeros(1, 3, 28, 28))[-1].shape[2:] == (4, 4)
+
+
+def test_a_table_read_from_json_builds_the_network():
+    rows = json.loads(json.dumps(V2_SPEC))
+    network = MobileNetV2(5, 0.25, spec=rows)
+    assert network.spec == V2_SPEC
+    assert list(network.state_dict()) == list(MobileNetV2(5, 0.25).state_dict())
+
+
+@pytest.mark.parametrize(("spec", "error", "words"), [
+    ((), ValueError, "spec must hold one row or more, got ()"),
+    (6, TypeError, "spec must be rows (t, c, n, s), got 6"),
+    ("6", TypeError, "spec must be rows (t, c, n, s), got '6'"),
+    ([6, 24, 2, 2], TypeError, "spec[0] must be a row (t, c, n, s), got 6"),
+    ([(6, 24, 2)], TypeError, "spec[0] must be a row (t, c, n, s), got (6, 24, 2)"),
+    ([(6, 24, 2, 2), (6, 0, 2, 2)], ValueError, "spec[1].c must be a positive integer, got 0"),
+    ([(6, 24, 2, 4)], ValueError, "spec[0].s must be 1 or 2, got 4"),
+])  # fmt: skip
+def test_what_is_no_table_is_refused(spec, error, words):
+    for build in (
+        lambda: MobileNetV2(spec=spec),
+        lambda: list(specs.v2_blocks(spec=spec)),
+        lambda: specs.v2_rows(spec),
+    ):
+        with pytest.raises(error) as caught:
+            build()
+        assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("build", [MobileNetV1, MobileNetV2])
+@pytest.mark.parametrize(("in_channels", "error"), [(0, ValueError), (3.0, TypeError), (True, TypeError)])
+def test_images_have_a_positive_number_of_channels(build, in_channels, error):
+    with pytest.raises(error, match="in_channels") as caught:
+        build(in_channels=in_channels)
+    assert str(in_channels) in str(caught.value)
+
+
+def test_resnets_bottleneck_and_v2s_block_do_not_share_a_name():
+    own = [{name for name, thing in vars(module).items() if getattr(thing, "__module__", "") == module.__name__}
+           for module in (cost, models)]  # fmt: skip
+    assert "bottleneck" in own[0] and "v2_block" in own[1]
+    assert own[0] & own[1] == set()

@@ -1,0 +1,205 @@
+"""Every module is traced, scripted, exported and compiled whole, and gives the same output: by torch's own tools."""
+
+import copy
+import warnings
+
+import pytest
+import torch
+from peers import shake
+from torch import Tensor, nn
+from torch.ao.quantization import get_default_qconfig_mapping
+from torch.ao.quantization.quantize_fx import convert_fx, prepare_fx
+from torchvision.models.feature_extraction import create_feature_extractor
+
+from mobilenet_lib import (
+    ConvBN,
+    ConvBNHardswish,
+    ConvBNReLU,
+    ConvDepthwiseConv,
+    DepthwiseProjection,
+    DepthwiseSeparableConv,
+    InvertedResidualSE,
+    MobileNetV1,
+    MobileNetV2,
+    Pyramid,
+    SqueezeExcite,
+    blocks,
+    layers,
+    models,
+    segmentation,
+)
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*(torch.ao.quantization|quantize_fx|QConfig).*:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:Please use quant_min and quant_max:UserWarning"),
+    pytest.mark.filterwarnings("ignore:.*reduce_range will be deprecated:UserWarning"),
+    pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor:UserWarning"),
+    pytest.mark.filterwarnings("ignore:All inputs of this cat operator:UserWarning"),
+]
+
+
+def network(**options):
+    """Return a small MobileNetV2."""
+    return MobileNetV2(7, 0.35, **options)
+
+
+# name: how to build it, and the channels and sides of its inputs
+MODULES = {
+    "ConvBN": (lambda: ConvBN(4, 8, stride=2), [(4, 11)]),
+    "ConvBNReLU": (lambda: ConvBNReLU(4, 8), [(4, 11)]),
+    "ConvBNHardswish": (lambda: ConvBNHardswish(4, 8), [(4, 11)]),
+    "SqueezeExcite": (lambda: SqueezeExcite(4, 2), [(4, 11)]),
+    "DepthwiseSeparableConv": (lambda: DepthwiseSeparableConv(4, 8, stride=2), [(4, 11)]),
+    "ConvDepthwiseConv": (lambda: ConvDepthwiseConv(4, 8, 4), [(4, 11)]),
+    "DepthwiseProjection": (lambda: DepthwiseProjection(4, 4), [(4, 11)]),
+    "InvertedResidualSE": (lambda: InvertedResidualSE(4, 8, 4, 2), [(4, 11)]),
+    "MobileNetV1": (lambda: MobileNetV1(7, 0.25), [(3, 64)]),
+    "MobileNetV2": (network, [(3, 64)]),
+    "Pyramid": (lambda: Pyramid(network(output_stride=16)), [(3, 64)]),
+    "LRASPPHead": (lambda: segmentation.LRASPPHead(8, 16, 5), [(8, 12), (16, 6)]),
+    "DeepLabHead": (lambda: segmentation.DeepLabHead(8, 5, mid_channels=4), [(8, 12)]),
+    "LRASPP": (lambda: segmentation.LRASPP(network(output_stride=16), 5), [(3, 64)]),
+    "DeepLabV3": (lambda: segmentation.DeepLabV3(network(output_stride=16), 5, mid_channels=4), [(3, 64)]),
+}
+BLOCKS = [name for name in MODULES if name not in ("MobileNetV1", "Pyramid", "LRASPP", "DeepLabV3")]
+
+
+def built(name):
+    """Return a module in eval mode with numbers of its own, and inputs for it."""
+    build, shapes = MODULES[name]
+    module = shake(build()).eval()
+    return module, tuple(torch.randn(2, channels, side, side + 1) for channels, side in shapes)
+
+
+def outputs(module, inputs):
+    """Return what comes out, as a list of tensors."""
+    with torch.no_grad():
+        y = module(*inputs)
+    return [y] if isinstance(y, Tensor) else list(y)
+
+
+def assert_same(ours, traced, inputs):
+    """Require equal bits."""
+    mine, theirs = outputs(ours, inputs), outputs(traced, inputs)
+    assert len(mine) == len(theirs)
+    assert all(torch.equal(a, b) for a, b in zip(mine, theirs, strict=True))
+
+
+def test_every_public_module_is_here():
+    public = {
+        name
+        for room in (layers, blocks, models, segmentation)
+        for name, thing in vars(room).items()
+        if isinstance(thing, type)
+        and issubclass(thing, nn.Module)
+        and thing.__module__ == room.__name__
+        and not name.startswith("_")
+    }
+    assert public - {"Checked", "InvertedResidual"} == set(MODULES)  # a base, and another name
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_fx_traces_the_operations_and_nothing_else(name):
+    module, inputs = built(name)
+    traced = torch.fx.symbolic_trace(module)
+    assert_same(module, traced, inputs)
+    assert not {"check", "dim"} & {str(node.target).split(".")[-1] for node in traced.graph.nodes}
+    assert "_assert" not in traced.code
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_torchvision_takes_features_of_any_part(name):
+    module, inputs = built(name)
+    seen = {}
+    part = next(key for key, child in module.named_children() if not isinstance(child, nn.ModuleList | Pyramid))
+    hook = module.get_submodule(part).register_forward_hook(lambda *call: seen.setdefault("y", call[2].clone()))
+    outputs(module, inputs)
+    hook.remove()
+    features = create_feature_extractor(module, {part: "y"})
+    with torch.no_grad():
+        assert torch.equal(features(*inputs)["y"], seen["y"])
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_fx_quantization_prepares_and_converts(name):
+    module, inputs = built(name)
+    prepared = prepare_fx(copy.deepcopy(module), get_default_qconfig_mapping("onednn"), inputs)
+    for mine, theirs in zip(outputs(module, inputs), outputs(prepared, inputs), strict=True):
+        assert torch.allclose(mine, theirs, rtol=1e-3, atol=1e-4)  # it has folded the BatchNorms
+    scores = outputs(convert_fx(prepared), inputs)
+    assert [y.shape for y in scores] == [y.shape for y in outputs(module, inputs)]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_script_is_saved_frozen_and_gives_the_same(name, tmp_path):
+    module, inputs = built(name)
+    script = torch.jit.script(module)
+    assert_same(module, script, inputs)
+    script.save(tmp_path / "script.pt")
+    assert_same(module, torch.jit.load(tmp_path / "script.pt"), inputs)
+    assert torch.allclose(outputs(module, inputs)[-1], outputs(torch.jit.freeze(script), inputs)[-1], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_trace_warns_of_nothing_and_takes_other_sizes(name):
+    module, inputs = built(name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", torch.jit.TracerWarning)
+        traced = torch.jit.trace(module, inputs, strict=name != "Pyramid")  # torch's word for: a list comes out
+    assert_same(module, traced, inputs)
+    if name not in ("LRASPP", "LRASPPHead"):  # their sizes are numbers in the trace, as in torchvision's
+        assert_same(module, traced, tuple(torch.cat([x, x], dim=3) for x in inputs))
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_an_export_takes_any_batch_and_gives_the_same(name):
+    module, inputs = built(name)
+    batch = torch.export.Dim("batch", min=1)
+    program = torch.export.export(module, inputs, dynamic_shapes=tuple({0: batch} for _ in inputs)).module()
+    assert_same(module, program, inputs)
+    assert_same(module, program, tuple(torch.cat([x, x]) for x in inputs))
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_torch_compile_finds_no_break_in_the_graph(name):
+    module, inputs = built(name)
+    assert_same(module, torch.compile(module, fullgraph=True, backend="eager"), inputs)
+
+
+@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("call", ["alone", "by name", "in a trace", "behind a hook", "in training"])
+def test_outside_of_a_recording_a_wrong_input_is_refused(name, call):
+    module, inputs = built(name)
+    first = next(iter(torch.fx.Tracer().trace(module).nodes)).name
+    wrong = (torch.cat([inputs[0], inputs[0]], dim=1), *inputs[1:])
+    with pytest.raises(ValueError, match=r"x must have \d channels .*; build the layer with in_channels=\d"):
+        if call == "by name":
+            module(**{first: wrong[0]}, **({"high": wrong[1]} if len(wrong) > 1 else {}))
+        elif call == "in a trace":
+            torch.jit.trace(module, wrong)
+        elif call == "behind a hook":
+            module.register_forward_pre_hook(lambda *_: None)
+            module(*wrong)
+        else:
+            module.train(call == "in training")(*wrong)
+    assert not torch.jit.is_tracing()
+
+
+def test_a_hook_may_make_the_input_right():
+    module = network().eval()
+    pixels_last = torch.randn(2, 64, 64, 3)
+    with torch.no_grad():
+        expected = module(pixels_last.permute(0, 3, 1, 2))
+        with module.register_forward_pre_hook(lambda _, inputs: inputs[0].permute(0, 3, 1, 2)):
+            assert torch.equal(module(pixels_last), expected)
+    assert not module._forward_pre_hooks
+
+
+def test_the_trace_has_as_many_operations_as_that_of_modules_that_check_nothing():
+    block = ConvDepthwiseConv(4, 8, 4).eval()
+    bare = nn.Sequential(*(part for group in block.children() for part in group))
+    counts = []
+    for module in (block, bare):
+        graph = torch.jit.trace(module, torch.zeros(1, 4, 8, 8)).inlined_graph
+        counts.append(sum("aten::size" in node.kind() or "prim::NumToTensor" in node.kind() for node in graph.nodes()))
+    assert counts == [0, 0]
