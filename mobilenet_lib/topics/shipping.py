@@ -20,9 +20,11 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from .._validation import positive_int
 from ..measure.probe import check_module, check_numbers, check_shape, probing, quietly, unwrapped
+from .wiring import wires
 
 # ONNX Runtime has known this opset since 1.14, in the browser too. PyTorch's exporter writes none that is older.
 OPSET = 18
@@ -63,11 +65,11 @@ def fold_pair(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
     Notes
     -----
     BatchNorm computes γ (y − μ) / √(σ² + ε) + β for each output channel, so the channel's weights are multiplied with
-    s = γ / √(σ² + ε), and its bias becomes β + s (b − μ).
+    s = γ / √(σ² + ε), and its bias becomes β + s (b − μ). `torch.nn.utils.fusion.fuse_conv_bn_eval` does it.
 
     References
     ----------
-    Jacob et al. 2018, arXiv:1712.05877, section 3.2; `torch.nn.utils.fusion.fuse_conv_bn_eval` does the same.
+    Jacob et al. 2018, arXiv:1712.05877, section 3.2.
 
     Examples
     --------
@@ -86,42 +88,44 @@ def fold_pair(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
         )
     if norm.running_mean is None:
         raise ValueError("norm must have running averages, got track_running_stats=False; it cannot be folded")
-    folded = copy.deepcopy(conv)
-    with torch.no_grad():
-        scale = (norm.running_var + norm.eps).rsqrt()
-        shift = torch.zeros_like(scale)
-        if norm.affine:
-            scale, shift = scale * norm.weight, norm.bias
-        bias = conv.bias if conv.bias is not None else torch.zeros_like(scale)
-        folded.weight.mul_(scale[:, None, None, None])
-        folded.bias = nn.Parameter(shift + scale * (bias - norm.running_mean))
-    return folded
+    folded = fuse_conv_bn_eval(copy.deepcopy(conv).eval(), copy.deepcopy(norm).eval())
+    if folded.bias is not None:
+        folded.bias.requires_grad_(folded.weight.requires_grad)
+    return folded.train(conv.training)
 
 
-def fold(network: nn.Module) -> nn.Module:
+def fold(network: nn.Module, *, partly: bool = False) -> nn.Module:
     """Return a copy of a network in which every BatchNorm right behind a convolution is folded into it.
 
     Parameters
     ----------
     network : torch.nn.Module
-        Of this library, of torchvision or of timm. A layer is taken to follow another where it is registered right
-        behind it, as in all of these.
+        Of this library, of torchvision, of timm, or another one that ``torch.fx`` can trace: who feeds whom is read off
+        its program.
+    partly : bool, default=False
+        Whether BatchNorms that cannot be folded may stay as they are, instead of being an error.
 
     Returns
     -------
     torch.nn.Module
         In eval mode: a folded network cannot be trained as before. An Identity stands where a BatchNorm was, or the
-        activation that was inside it.
+        activation that was inside it. It computes what the network does.
 
     Raises
     ------
     TypeError
         If network is not a torch module.
+    ValueError
+        If the network cannot be traced, or a BatchNorm behind a convolution cannot be folded: the convolution or the
+        BatchNorm runs more than once, something else uses what the convolution gives, or the two merely stand side by
+        side. The message names them.
 
     Notes
     -----
     timm's BatchNormAct2d *is* a BatchNorm2d, and applies its activation after normalising. What replaces it here is
     that activation: to drop it, as a naive loop does, makes another network.
+
+    A BatchNorm that follows something else, a sum or an activation, stays.
 
     Examples
     --------
@@ -134,14 +138,60 @@ def fold(network: nn.Module) -> nn.Module:
     )
     """
     check_module(network)
-    network = copy.deepcopy(network).eval()
+    network = _copied(getattr(network, "_orig_mod", network))  # what torch.compile returns holds the network itself
+    new: dict[nn.Module, nn.Module] = {}
+    refused = []
+    for wire in wires(network):
+        conv = cast(nn.Conv2d, network.get_submodule(wire.conv))
+        norm = cast(nn.BatchNorm2d, network.get_submodule(wire.norm))
+        why_not = wire.why_not or _why_another(conv, norm)
+        if why_not:
+            refused.append(f"{wire.conv} and {wire.norm} ({why_not})")
+        else:
+            new[conv], new[norm] = fold_pair(conv, norm), _left_of(norm)
+    if refused and not partly:
+        more = f", and {len(refused) - 3} more pairs" if len(refused) > 3 else ""
+        raise ValueError(
+            f"network must have no BatchNorm that cannot be folded, got {', '.join(refused[:3])}{more}; "
+            "partly=True leaves them as they are"
+        )
     for part in list(network.modules()):
-        children = list(part.named_children())
-        for (name, conv), (follower, norm) in zip(children, children[1:], strict=False):
-            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                setattr(part, name, fold_pair(conv, norm))
-                setattr(part, follower, getattr(norm, "act", nn.Identity()))
-    return network
+        for name, child in list(part._modules.items()):  # named_children leaves out what has two names
+            if child in new:
+                setattr(part, name, new[child])
+    return network.eval()
+
+
+def _copied(network: nn.Module) -> nn.Module:
+    """Return a copy in eval mode, or say what stands against one."""
+    try:
+        return copy.deepcopy(network).eval()
+    except RuntimeError as error:  # weights that are results: pruned ones, and those of the older weight_norm
+        raise ValueError(
+            f"network must be one that can be copied, got {type(network).__name__} with weights made from others; "
+            "make them permanent first, with torch.nn.utils.prune.remove or remove_weight_norm"
+        ) from error
+
+
+def _left_of(norm: nn.BatchNorm2d) -> nn.Module:
+    """Return what stays of a BatchNorm that was folded: timm's hold an activation."""
+    return getattr(norm, "act", nn.Identity())
+
+
+def _why_another(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> str:
+    """Say whether the two of them, on numbers of their own, compute something else when folded, as a subclass may."""
+    generator = torch.Generator().manual_seed(0)
+    side = [dilation * (size - 1) + 3 for size, dilation in zip(conv.kernel_size, conv.dilation, strict=True)]
+    x = torch.randn(2, conv.in_channels, *side, generator=generator, dtype=torch.double)
+    with torch.no_grad():
+        try:
+            conv, norm = copy.deepcopy(conv).cpu().double(), copy.deepcopy(norm).cpu().double()
+            wanted = norm(conv(x))
+            found = _left_of(norm)(fold_pair(conv, norm)(x))
+        except (RuntimeError, TypeError, ValueError, AttributeError) as error:
+            return f"they cannot be run alone: {error}"
+    same = torch.allclose(found, wanted, rtol=1e-6, atol=1e-6 * float(wanted.abs().max()))
+    return "" if same else "one of them is more than a convolution or a BatchNorm"
 
 
 def compiled(network: nn.Module) -> Callable[[Tensor], Tensor]:
