@@ -1,5 +1,7 @@
 """An input for somebody's module: of its dtype, and with one sentence for whoever gives a shape that does not fit."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 import torch
@@ -33,14 +35,21 @@ class Sees(nn.Module):
         return self.conv(x)
 
 
+class Exported(Exception):
+    """Raised in place of an export, which takes a second."""
+
+
 @each
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float64])
-def test_the_input_has_the_modules_dtype(name, dtype):
+def test_the_input_has_the_modules_dtype(monkeypatch, name, dtype):
+    def export(module, given, **options):
+        module(*given)
+        raise Exported
+
+    monkeypatch.setattr(torch.onnx, "export", export)
     module = Sees().to(dtype)
-    try:
+    with pytest.raises(Exported) if name == "to_onnx" else nullcontext():
         MAKE_THEIR_OWN_INPUT[name](module, SHAPE)
-    except ValueError as error:  # ONNX Runtime has no such convolution, and says so after the export
-        assert name == "to_onnx" and str(dtype).removeprefix("torch.") in str(error)
     assert set(module.seen) == {(dtype, "cpu")}
 
 
@@ -118,7 +127,7 @@ def test_a_shape_that_does_not_fit_is_refused_in_one_way_by_all(name, shape, err
     assert [part.training for part in TINY.modules()] == modes
 
 
-@each
+@pytest.mark.parametrize("name", ["cost", "macs", "macs_by_operator", "summary", "latency"])
 @pytest.mark.parametrize("shape", [list(SHAPE), torch.zeros(SHAPE).shape, tuple(np.array(SHAPE))])
 def test_a_shape_may_be_any_sequence_of_integers(name, shape):
     MAKE_THEIR_OWN_INPUT[name](nn.Conv2d(3, 4, 3), shape)
