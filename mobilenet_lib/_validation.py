@@ -32,11 +32,19 @@ def shown(value: object) -> str:
 
 def _integer(name: str, value: object, least: int, what: str) -> int:
     if isinstance(value, bool) or not isinstance(value, Integral):
-        raise TypeError(f"{name} must be {what}, got {shown(value)}; round it or use int(...)")
+        raise TypeError(f"{name} must be {what}, got {shown(value)}; {_whole(value, least)}")
     number = int(cast(SupportsInt, value))
     if number < least:
         raise ValueError(f"{name} must be {what}, got {number}; give {least} or more")
     return number
+
+
+def _whole(value: object, least: int) -> str:
+    try:
+        number = int(cast(SupportsInt, value))
+    except Exception:  # whatever a stranger's own number raises
+        number = least - 1
+    return f"give {least} or more" if isinstance(value, bool) or number < least else f"int(...) makes {number} of it"
 
 
 def positive_int(**arguments: object) -> tuple[int, ...]:
@@ -184,7 +192,8 @@ def positive_ints(name: str, values: object) -> tuple[int, ...]:
     >>> positive_ints("rates", [6, 12])
     (6, 12)
     """
-    found = several(name, values, "several positive integers", f"({shown(values)},)")
+    one = f"({values},)" if isinstance(values, Integral) else "(1,)"
+    found = several(name, values, "several positive integers", one)
     return positive_int(**{f"{name}[{i}]": value for i, value in enumerate(found)})
 
 

@@ -150,7 +150,7 @@ class ConvBN(Checked, nn.Sequential):
     def _activation(self) -> tuple[nn.Module, ...]:
         return ()
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         for part in self:
             x = part(x)
         return x
