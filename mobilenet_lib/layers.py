@@ -71,12 +71,18 @@ def _check(module: Checked, inputs: tuple[Any, ...], named: dict[str, Any]) -> N
 def same_padding(kernel_size: int, dilation: int = 1) -> int:
     """Padding that keeps the map's size at stride 1: dilation · (kernel_size - 1) / 2.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive integer, or kernel_size is even.
+
     Examples
     --------
     >>> same_padding(3), same_padding(5), same_padding(3, dilation=2)
     (1, 2, 2)
     """
-    return dilation * (kernel_size - 1) // 2
+    (dilation,) = positive_int(dilation=dilation)
+    return dilation * (odd_kernel(kernel_size) - 1) // 2
 
 
 class ConvBN(Checked, nn.Sequential):
@@ -133,11 +139,11 @@ class ConvBN(Checked, nn.Sequential):
         groups: int = 1,
         bias: bool = False,
     ):
-        positive_int(in_channels=in_channels, out_channels=out_channels, dilation=dilation, groups=groups)
-        odd_kernel(kernel_size)
+        positive_int(in_channels=in_channels, out_channels=out_channels)
+        same = same_padding(kernel_size, dilation)
         one_or_two(stride)
         if padding is None:
-            padding = same_padding(kernel_size, dilation)
+            padding = same
         zero_or_more(padding=padding)
         divides(groups, in_channels, out_channels)
         flag(bias=bias)

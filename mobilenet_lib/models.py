@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from . import specs
-from ._validation import at_least, positive_int, share
+from ._validation import at_least, positive_int, share, shown
 from .blocks import ConvDepthwiseConv, DepthwiseProjection, DepthwiseSeparableConv
 from .layers import Checked, ConvBNReLU, check_map, first_convolution
 
@@ -90,7 +90,7 @@ class MobileNetV1(Checked):
         initialise(self)
 
     def check(self, x: Any) -> None:
-        check_image(x, self.stem, self.blocks)
+        check_image(x, self)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.blocks(self.stem(x))
@@ -181,7 +181,7 @@ class MobileNetV2(Checked):
         initialise(self)
 
     def check(self, x: Any) -> None:
-        check_image(x, self.stem, self.blocks)
+        check_image(x, self)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.head(self.blocks(self.stem(x)))
@@ -236,7 +236,7 @@ class Pyramid(Checked):
         self.ends = [level.end for level in self.levels]
 
     def check(self, x: Any) -> None:
-        check_image(x, self.stem, self.blocks)
+        check_image(x, self)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         maps = []
@@ -263,6 +263,7 @@ def v2_block(in_channels: int, expansion: int, out_channels: int, stride: int, d
     >>> type(v2_block(32, 1, 16, 1)).__name__, type(v2_block(16, 6, 24, 2)).__name__
     ('DepthwiseProjection', 'ConvDepthwiseConv')
     """
+    positive_int(in_channels=in_channels, expansion=expansion)
     if expansion == 1:
         return DepthwiseProjection(in_channels, out_channels, stride=stride, dilation=dilation)
     return ConvDepthwiseConv(in_channels, in_channels * expansion, out_channels, stride=stride, dilation=dilation)
@@ -284,6 +285,8 @@ def initialise(model: nn.Module) -> None:
     >>> round(classifier.weight.std().item(), 3), classifier.bias.abs().max().item()
     (0.01, 0.0)
     """
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model must be a torch.nn.Module, got {shown(model)}; MobileNetV2() builds one")
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out")
@@ -319,15 +322,16 @@ def check_network(network: object) -> None:
         )
 
 
-def check_image(x: Any, stem: nn.Module, blocks: nn.Module) -> None:
+def check_image(x: Any, network: Any = None) -> None:
     """Require x to be a batch of images that a network takes, (N, in_channels, H, W).
 
     Parameters
     ----------
     x : object
         What was given.
-    stem, blocks : Module
-        Of the network: its first convolution says how many channels, its strides how many pixels.
+    network : Module, optional
+        Its first convolution says how many channels, and the strides of its stem and blocks how many pixels; left out,
+        they are colour images for a network that divides them by 32.
 
     Raises
     ------
@@ -337,16 +341,17 @@ def check_image(x: Any, stem: nn.Module, blocks: nn.Module) -> None:
     Examples
     --------
     >>> import torch
-    >>> network = MobileNetV2()
-    >>> check_image(torch.zeros(1, 3, 28, 28), network.stem, network.blocks)
+    >>> check_image(torch.zeros(1, 3, 28, 28), MobileNetV2(output_stride=8))
+    >>> check_image(torch.zeros(1, 3, 28, 28))
     Traceback (most recent call last):
         ...
     ValueError: x must be at least 32 pixels a side, got 28x28; the network halves the image until one pixel stands \
 for 32: enlarge the image
     """
-    first = first_convolution(stem)
-    check_map(x, None if first is None else first.in_channels)
+    parts = [] if network is None else [network.stem, network.blocks]
+    first = first_convolution(parts[0]) if parts else None
+    check_map(x, first.in_channels if first else None if parts else 3)
     height, width = x.shape[2:]
     if height < specs.TOTAL_STRIDE or width < specs.TOTAL_STRIDE:
-        strides = [part.stride[0] for part in (*stem.modules(), *blocks.modules()) if isinstance(part, nn.Conv2d)]
-        at_least(prod(strides), (height, width), "x")
+        convolutions = [part for one in parts for part in one.modules() if isinstance(part, nn.Conv2d)]
+        at_least(prod(conv.stride[0] for conv in convolutions) if parts else specs.TOTAL_STRIDE, (height, width), "x")

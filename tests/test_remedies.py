@@ -70,7 +70,8 @@ REMEDIES = [
     (lambda: cost.deeplab_v3(21, rates=6), "write (6,)", lambda: cost.deeplab_v3(21, rates=(6,))),
     (lambda: cost.deeplab_v3(21, rates=None), "write (1,)", lambda: cost.deeplab_v3(21, rates=(1,))),
     (lambda: cost.deeplab_v3(21, rates=torch.tensor(6)), "write (1,)", lambda: cost.deeplab_v3(21, rates=(1,))),
-    (lambda: cost.total(cost.mobilenet_v2()), "write a list of it", lambda: cost.total([cost.mobilenet_v2_layers()[0]])),
+    (lambda: cost.total(cost.mobilenet_v2()), "write a list of it",
+     lambda: cost.total([cost.mobilenet_v2_layers()[0]])),
     (lambda: cost.total([1]), "cost.mobilenet_v2_layers() returns such",
      lambda: cost.total(cost.mobilenet_v2_layers())),
     (lambda: specs.dilate([(16, 24, 2)]), "specs.v1_blocks() and specs.v2_blocks() yield such",
@@ -108,6 +109,7 @@ REMEDIES = [
     (lambda: MobileNetV2()(maps(2, 3, 28, 28)), "enlarge the image",
      lambda: MobileNetV2()(nn.functional.interpolate(maps(2, 3, 28, 28), size=(32, 32)))),
     (lambda: ConvDepthwiseConv(8, 16, 8, padding=0), "leave padding out", lambda: ConvDepthwiseConv(8, 16, 8)),
+    (lambda: models.initialise(MobileNetV2), "MobileNetV2() builds one", lambda: models.initialise(MobileNetV2())),
     (lambda: Pyramid(nn.Identity()), "MobileNetV2() builds one", lambda: Pyramid(MobileNetV2())),
     (lambda: Pyramid(MobileNetV2), "MobileNetV2() builds one", lambda: Pyramid(MobileNetV2())),
 ]  # fmt: skip
