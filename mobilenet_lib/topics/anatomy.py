@@ -206,7 +206,7 @@ def depthwise_filters(network: MobileNetV2) -> list[Tensor]:
 
 
 def balance(filters: Tensor) -> Tensor:
-    """Return how far the weights of each filter add up instead of cancelling: |sum| over the sum of |weights|.
+    """Return how far the weights of each filter add up instead of cancelling: the size of the sum over that of all.
 
     Parameters
     ----------
