@@ -181,7 +181,7 @@ def page_html(title: str, pagename: str, body: str) -> str:
     sheets = ["reveal/reveal.css", "pygments.css", "palette.css", "book.css"]
     sheets += ["katex/katex.min.css"] * ('class="katex' in body)
     sheets += [*(f"explorables/{name}.css" for name in names), "slides/slides.css"]
-    scripts = ["reveal/reveal.js", "reveal/notes.js", "slides/slides.js"]
+    scripts = ["withheld.js", "reveal/reveal.js", "reveal/notes.js", "slides/slides.js"]
     scripts += [f"explorables/{name}.js" for name in ("host", *names)] if names else []
     links = "\n".join(f'<link rel="stylesheet" href="../_static/{name}">' for name in sheets)
     loads = "\n".join(f'<script src="../_static/{name}"></script>' for name in scripts)

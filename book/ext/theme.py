@@ -89,6 +89,11 @@ EDITS = {
         (r"styles/theme\.css", "basic.css"),
     ],
     "pydata_sphinx_theme/layout.html": [
+        # Before the first script that looks at localStorage, which stands in the page.
+        (
+            r'(?=<script data-cfasync="false">)',
+            """<script src="{{ pathto('_static/withheld.js', 1) | e }}"></script>\n  """,
+        ),
         # 20 kB gzipped and growing, on every page: the page that searches loads them itself.
         (
             r"""\s*<script src="[^"]*'(?:_static/searchtools|_static/language_data|searchindex)\.js'[^"]*"></script>""",

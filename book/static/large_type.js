@@ -10,22 +10,11 @@
     button()?.setAttribute("aria-pressed", String(large));
   };
   const remember = (large) => {
-    try {
-      if (large) localStorage.setItem(KEY, "on");
-      else localStorage.removeItem(KEY);
-    } catch {
-      // Nothing may be stored here: the choice holds for this page.
-    }
-  };
-  const isRemembered = () => {
-    try {
-      return localStorage.getItem(KEY) === "on";
-    } catch {
-      return false;
-    }
+    if (large) localStorage.setItem(KEY, "on");
+    else localStorage.removeItem(KEY);
   };
 
-  show(isRemembered());
+  show(localStorage.getItem(KEY) === "on");
   document.addEventListener("DOMContentLoaded", () => show(root.classList.contains("large-type")));
   document.addEventListener("click", (event) => {
     if (!event.target.closest?.(".large-type-button")) return;

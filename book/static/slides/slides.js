@@ -3,17 +3,10 @@
   "use strict";
 
   // The colours follow the pages' switch, and else the system.
-  const stored = () => {
-    try {
-      return localStorage.getItem("mode");
-    } catch {
-      return null;
-    }
-  };
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const paint = () => {
-    const mode = ["light", "dark"].includes(stored()) ? stored() : dark.matches ? "dark" : "light";
-    document.documentElement.dataset.theme = mode;
+    const mode = localStorage.getItem("mode");
+    document.documentElement.dataset.theme = ["light", "dark"].includes(mode) ? mode : dark.matches ? "dark" : "light";
   };
   paint();
   dark.addEventListener("change", paint);

@@ -1,0 +1,109 @@
+"""Pages live where a browser withholds storage: with cookies off, and in the sandboxed frame of a learning platform."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Frame, Page
+
+CHAPTER = "chapters/06_inverted_residual.html"
+PLAIN = "reference/instructors.html"  # no formulas: a sandboxed frame may load no font
+NO_STORAGE = """for (const name of ["localStorage", "sessionStorage"])
+  Object.defineProperty(window, name, { get() { throw new DOMException("Access is denied", "SecurityError"); } });"""
+NONE = "for (const name of ['localStorage', 'sessionStorage']) Object.defineProperty(window, name, { value: null });"
+FULL = """Storage.prototype.setItem = () => { throw new DOMException("no room", "QuotaExceededError"); };"""
+
+
+@pytest.fixture(params=["blocked", "absent", "full", "sandboxed"])
+def withheld(request, visit, served):
+    """Return a function that opens a page where storage is withheld in one of four ways, and the errors it meets."""
+    visited = visit(served + "genindex.html")
+    page = visited.page
+
+    def open_page(name: str) -> Page | Frame:
+        if request.param != "sandboxed":
+            page.add_init_script({"blocked": NO_STORAGE, "absent": NONE, "full": FULL}[request.param])
+            page.goto(served + name)
+            return page
+        page.set_content(f'<iframe sandbox="allow-scripts" width="1200" height="700" src="{served}{name}"></iframe>')
+        frame = page.frames[1]
+        frame.wait_for_load_state()
+        assert frame.evaluate("origin") == "null"
+        page.locator("iframe").focus()
+        return frame
+
+    open_page.visited = visited
+    return open_page
+
+
+def search_is_open(page: Page | Frame) -> bool:
+    return page.locator("dialog[open] input[name=q]").is_visible()
+
+
+def test_search_opens_by_its_button_and_by_its_keys(withheld):
+    page = withheld(PLAIN)
+    page.locator(".search-button-field, .search-button__button").locator("visible=true").first.click()
+    assert search_is_open(page)
+    page.locator("dialog[open] input[name=q]").press("Escape")
+    assert not search_is_open(page)
+    page.locator("body").press("Control+k")
+    assert search_is_open(page)
+    assert withheld.visited.errors == []
+
+
+def test_search_leads_to_results(withheld):
+    page = withheld(PLAIN)
+    page.locator("body").press("Control+k")
+    page.locator("dialog[open] input[name=q]").fill("depthwise & more")
+    page.locator("dialog[open] input[name=q]").press("Enter")
+    page.wait_for_url("**/search.html?q=depthwise+%26+more")
+    page.goto(page.url.replace("+%26+more", ""))
+    page.locator("#search-results li a").first.wait_for()
+
+
+def test_theme_switch_goes_round_and_large_type_is_switched(withheld):
+    page = withheld(PLAIN)
+    switch = page.get_by_role("button", name="Color mode")
+    modes = []
+    for _ in range(4):
+        switch.click()
+        modes.append(page.evaluate("document.documentElement.dataset.mode"))
+    assert sorted(modes[:3]) == ["auto", "dark", "light"] and modes[3] == modes[0]
+    page.get_by_role("button", name="Large type").click()
+    assert page.evaluate("document.documentElement.classList.contains('large-type')")
+    assert withheld.visited.errors == []
+
+
+def test_figures_and_quizzes_answer(withheld):
+    page = withheld(CHAPTER)
+    page.wait_for_function("document.querySelectorAll('.mn-explorable').length >= 2")
+    page.wait_for_function("!document.querySelector('.mn-explorable:not(.mn-live)')")
+    slider = page.locator("[data-explorable=inverted-block]").get_by_role("slider", name="Expansion")
+    before = slider.get_attribute("aria-valuetext")
+    slider.press("ArrowLeft")
+    assert slider.get_attribute("aria-valuetext") != before
+
+
+def test_deck_runs(withheld):
+    page = withheld("slides/01_standard_convolution.html")
+    page.wait_for_function("document.querySelector('.reveal.ready')")
+    here = page.evaluate("deck.getCurrentSlide().dataset.cell")
+    page.locator("body").press("Space")
+    page.wait_for_function("here => deck.getCurrentSlide().dataset.cell !== here", arg=here)
+
+
+def test_a_strict_server_changes_nothing(visit, served_strictly):
+    """Only the site's own files may run there: the stand-in is one of them."""
+    page = visit(served_strictly + "genindex.html").page
+    page.add_init_script(NO_STORAGE)
+    page.goto(served_strictly + PLAIN)
+    page.locator("body").press("Control+k")
+    assert search_is_open(page)
+
+
+def test_what_may_be_stored_is_stored(visit, served):
+    """The stand-in stays away where it is not needed: a choice lasts from page to page."""
+    page = visit(served + PLAIN).page
+    page.get_by_role("button", name="Large type").click()
+    page.goto(served + "reference/glossary.html")
+    assert page.evaluate("document.documentElement.classList.contains('large-type')")
+    assert page.evaluate("localStorage instanceof Storage && sessionStorage instanceof Storage")
