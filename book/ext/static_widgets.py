@@ -4,12 +4,13 @@ An explorable is an ``anywidget.AnyWidget``. In the page it becomes::
 
     <div class="mn-explorable" data-explorable="inverted-block">
       <script type="application/json">its state</script>
-      <div class="mn-static">its SVG (or its HTML), which is what shows without JavaScript</div>
+      <div class="mn-static">its first state, which is what shows without JavaScript</div>
     </div>
 
 Its JavaScript is written once, as a classic script, to ``_static/explorables/NAME.js`` (a module would need a
 server: browsers refuse modules over file://), and is loaded only by the pages that show it.
-``static_widgets.js`` brings it to life there.
+``static_widgets.js`` brings it to life there. The first state is what that script itself draws, in node, while the book
+is built (``static_form.py``); a widget whose output has ``text/html`` brings its own, as the quiz does.
 
 Some explorables run networks, when the reader asks for it. ``onnx_worker.js`` does that, and the networks are the files
 that the state's ``files`` names, copied from the library's data. No page loads either by itself.
@@ -17,17 +18,21 @@ that the state's ``files`` names, copied from the library's data. No page loads 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
 from collections import Counter
 from collections.abc import Iterable
+from html import escape
 from pathlib import Path
 
+import static_form
 from docutils import nodes
 from myst_nb.sphinx_ import NbMetadataCollector
 from sphinx.errors import ExtensionError
 from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util.osutil import relative_uri
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 STATE = "application/vnd.jupyter.widget-state+json"
@@ -36,7 +41,7 @@ FOLDER = "explorables"
 DATA = Path("mobilenet_lib", "data")
 OF_THE_KERNEL = ("layout", "tabbable", "tooltip")  # state that only a live ipywidget has a use for
 
-NOSCRIPT = "This figure has controls. They need JavaScript; what you see is the picture they start from."
+NOSCRIPT = "This figure has controls. They need JavaScript; what you see is the state they start from"
 NOSCRIPT_TEXT = "With JavaScript, this page answers you as you choose."
 
 
@@ -55,6 +60,7 @@ class HostExplorables(SphinxPostTransform):
 
     def run(self, **kwargs) -> None:
         shown = Counter()
+        places = []
         for bundle in list(self.document.findall(is_mime_bundle)):
             parts = {part["mime_type"]: part for part in bundle.children}
             if VIEW not in parts:
@@ -68,8 +74,35 @@ class HostExplorables(SphinxPostTransform):
             self.copy_files(name, model["state"].get("files", []))
             shown[name] += 1
             where = name if shown[name] == 1 else f"{name}-{shown[name]}"
-            html = page_html(where, model["state"], self.static_form(parts, model, prefix=where))
-            bundle.replace_self(nodes.raw("", html, format="html", explorable=name))
+            places.append((bundle, where, name, model["state"], own_text(parts)))
+        figures = [
+            static_form.Figure(where, state["_esm"], public(state)) for _, where, _, state, text in places if not text
+        ]
+        sheet, statics = self.draw(figures)
+        for bundle, where, name, state, text in places:
+            html = page_html(where, state, unique_ids(text, where) if text else statics[where])
+            bundle.replace_self(nodes.raw("", html, format="html", explorable=name, sheet=sheet))
+
+    def draw(self, figures: list[static_form.Figure]) -> tuple[str, dict[str, str]]:
+        """Draw the figures of the page; return their style sheet's name, and the HTML of each by its name."""
+        if not figures:
+            return "", {}
+        try:
+            drawn = static_form.draw(figures)
+        except static_form.CannotDraw as error:
+            raise Unhostable(
+                self.env.docname,
+                error.figure,
+                f"its render fails in node, so nothing would show without JavaScript: {error}",
+                "Make render work there (book/ext/static_form.mjs says what it finds), or put `text/html` into what "
+                "its _repr_mimebundle_ returns.",
+            ) from None
+        sheet = f"page-{self.env.docname.replace('/', '-')}.css"
+        write_changed(assets_folder(self.app) / sheet, static_form.sheet(drawn).encode())
+        folder = relative_uri(self.app.builder.get_target_uri(self.env.docname), f"_static/{FOLDER}/")
+        for file, content in ((file, content) for each in drawn for file, content in each.images.items()):
+            write_changed(assets_folder(self.app) / file, content)
+        return sheet, {figure.name: static_html(each, folder) for figure, each in zip(figures, drawn, strict=True)}
 
     def model_of(self, view: nodes.Element) -> dict:
         """Return the model behind a view, if it is one that can be hosted."""
@@ -116,8 +149,7 @@ class HostExplorables(SphinxPostTransform):
                     "another widget of that name has different code",
                     "Give the class another name.",
                 )
-            if not path.exists() or path.read_text(encoding="utf8") != text:
-                path.write_text(text, encoding="utf8")
+            write_changed(path, text.encode())
 
     def copy_files(self, name: str, files: Iterable[str]) -> None:
         """Copy what the explorable fetches when its reader asks for it."""
@@ -131,21 +163,11 @@ class HostExplorables(SphinxPostTransform):
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)
 
-    def static_form(self, parts: dict, model: dict, prefix: str) -> str:
-        """Return what shows without JavaScript: an SVG, or else HTML, its ids made unique on the page."""
-        image = next(iter(parts["image/svg+xml"].findall(nodes.image)), None) if "image/svg+xml" in parts else None
-        if image is not None:
-            svg = Path(self.app.srcdir, image["uri"]).read_text(encoding="utf8")
-            return unique_ids(svg[svg.index("<svg") :], prefix)
-        text = next(iter(parts["text/html"].findall(nodes.raw)), None) if "text/html" in parts else None
-        if text is not None:
-            return unique_ids(text.astext(), prefix)
-        raise Unhostable(
-            self.env.docname,
-            class_name(model),
-            "it has no static picture, so nothing would show without JavaScript",
-            "Put `image/svg+xml`, or `text/html`, into what its _repr_mimebundle_ returns.",
-        )
+
+def own_text(parts: dict) -> str:
+    """Return the static form that a widget brings itself: its HTML, or nothing."""
+    text = next(iter(parts["text/html"].findall(nodes.raw)), None) if "text/html" in parts else None
+    return "" if text is None else text.astext()
 
 
 def execution_failed(env) -> bool:
@@ -182,29 +204,54 @@ def classic_script(name: str, esm: str) -> str:
     return f'(() => {{\n"use strict";\n{body.strip()}\nexplorables.define({json.dumps(name)}, render);\n}})();\n'
 
 
+def public(state: dict) -> dict:
+    """Return what of a widget's state the page needs."""
+    return {key: value for key, value in state.items() if key[0] != "_" and key not in OF_THE_KERNEL}
+
+
+def static_html(drawn: static_form.Drawn, folder: str) -> str:
+    """Return a figure as it stands in the page, with what its controls are set to in words."""
+    settings = f": {'; '.join(drawn.settings)}" if drawn.settings else ""
+    note = f"<noscript><p>{escape(NOSCRIPT + settings)}.</p></noscript>"
+    return drawn.html.replace('src="explorables:', f'src="{folder}') + "\n" + note
+
+
 def page_html(name: str, state: dict, static: str) -> str:
     """Return the explorable's place in the page; the same state gives the same bytes."""
-    public = {key: value for key, value in state.items() if key[0] != "_" and key not in OF_THE_KERNEL}
-    data = json.dumps(public, sort_keys=True, separators=(",", ":")).replace("<", "\\u003c")
-    note = NOSCRIPT if static.startswith("<svg") else NOSCRIPT_TEXT
+    data = json.dumps(public(state), sort_keys=True, separators=(",", ":")).replace("<", "\\u003c")
+    if "<noscript>" not in static:
+        static = f"{static.strip()}\n<noscript><p>{NOSCRIPT_TEXT}</p></noscript>"
     return (
         f'<div class="mn-explorable" data-explorable="{name}">\n'
         f'<script type="application/json">{data}</script>\n'
-        f'<div class="mn-static">{static.strip()}\n<noscript><p>{note}</p></noscript></div>\n</div>\n'
+        f'<div class="mn-static">{static}</div>\n</div>\n'
     )
 
 
-def unique_ids(svg: str, prefix: str) -> str:
-    """Prefix the ids inside ``svg`` and what refers to them."""
-    for name in set(re.findall(r'\sid="([^"]+)"', svg)):
+def unique_ids(html: str, prefix: str) -> str:
+    """Prefix the ids inside ``html`` and what refers to them."""
+    for name in set(re.findall(r'\sid="([^"]+)"', html)):
         word = re.escape(name)
-        svg = re.sub(rf'(\sid="|url\(["\']?#|href="#){word}(?=["\')])', rf"\g<1>{prefix}-{name}", svg)
-        svg = re.sub(rf'(\saria-\w+="(?:[^"]*\s)?){word}(?=[\s"])', rf"\g<1>{prefix}-{name}", svg)
-    return svg
+        html = re.sub(rf'(\sid="|url\(["\']?#|href="#){word}(?=["\')])', rf"\g<1>{prefix}-{name}", html)
+        html = re.sub(rf'(\saria-\w+="(?:[^"]*\s)?){word}(?=[\s"])', rf"\g<1>{prefix}-{name}", html)
+    return html
+
+
+def write_changed(path: Path, content: bytes) -> None:
+    """Write a file only where it would change."""
+    if not path.exists() or path.read_bytes() != content:
+        path.write_bytes(content)
 
 
 def assets_folder(app) -> Path:
     return Path(app.outdir, "_static", FOLDER)
+
+
+def made_with() -> str:
+    """Return a hash of what the figures of a page are made with, but for what its notebook brings."""
+    here = Path(__file__)
+    files = (*static_form.MADE_WITH, here, here.with_suffix(".js"), here.with_name("onnx_worker.js"))
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()[:12]
 
 
 def forget_html_manager(app, config) -> None:
@@ -235,15 +282,20 @@ def load_assets(app, pagename, templatename, context, doctree) -> None:
     context["script_files"][:] = [
         script for script in context["script_files"] if getattr(script, "attributes", {}).get("type") != STATE
     ]
-    names = sorted({node["explorable"] for node in doctree.findall(nodes.raw) if "explorable" in node})
+    shown = [node for node in doctree.findall(nodes.raw) if "explorable" in node]
+    names = sorted({node["explorable"] for node in shown})
     if names:
         app.add_js_file(f"{FOLDER}/host.js")
     for name in names:
         app.add_js_file(f"{FOLDER}/{name}.js")
         app.add_css_file(f"{FOLDER}/{name}.css")
+    for sheet in sorted({node["sheet"] for node in shown} - {""}):
+        app.add_css_file(f"{FOLDER}/{sheet}")
 
 
 def setup(app) -> dict:
+    # A page is written anew when what draws its figures has changed. What they are drawn from is in the notebook.
+    app.add_config_value("explorables_made_with", made_with(), "html", str)
     app.add_post_transform(HostExplorables)
     app.connect("config-inited", forget_html_manager)
     app.connect("builder-inited", write_host)

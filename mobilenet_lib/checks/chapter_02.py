@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import cache
 
@@ -77,7 +76,7 @@ FVCORE_MISTAKES = [
     ),
     (
         "BatchNorm stands behind the convolution: take the values that come out, not those that go in.",
-        lambda L: total_macs(L) + 2 * sum(math.prod(x.in_size) * x.in_channels for x in L if x.norm) + _pooled(L),
+        lambda L: total_macs(L) + 2 * sum(x.inputs for x in L if x.norm) + _pooled(L),
     ),
 ]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 
@@ -101,7 +100,7 @@ def check_table2(function: Callable[[Sequence[tuple[int, int, int, int]]], Itera
 
 
 def _read(layer: Layer) -> int:
-    return layer.in_channels * math.prod(layer.in_size)
+    return layer.inputs
 
 
 def _both(layer: Layer) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 from .. import cost
@@ -14,7 +13,7 @@ from .verdicts import exercise, praise
 
 
 def _moved(layer: Layer, batch: int, read: int = 1, weights: int = 1, written: int = 1) -> int:
-    maps = read * layer.in_channels * math.prod(layer.in_size) + written * layer.activations
+    maps = read * layer.inputs + written * layer.activations
     return 4 * (batch * maps + weights * layer.weights)
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .. import specs
+from ..measure.threads import one_thread
 from . import CheckFailed, compare, modules
 from .chapter_08 import walk_strides
 from .compare import Case
@@ -283,7 +284,7 @@ def check_squeeze_excite(block: type[nn.Module]) -> None:
 channel.
     """
     modules.is_class(block)
-    with modules.one_thread(), torch.random.fork_rng(devices=[]), torch.no_grad():
+    with one_thread(), torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(0)
         for channels, squeeze in ((16, 4), (24, 8)):
             _compare_gate(block, channels, squeeze, f"{block.__name__}({channels}, {squeeze})")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..measure.threads import one_thread
 from . import CheckFailed, compare
 from .verdicts import OUTLINED, NotYet, joined, kind, praise, sentence, stopping, unfinished
 
@@ -54,17 +54,6 @@ def same_block(
             values = [*map(str, args), *(f"{name}={value}" for name, value in named.items())]
             _compare(block, reference, parts, args, named, f"{block.__name__}({', '.join(values)})")
     praise(f"{block.__name__} gives what the library's block gives, in eval and in train mode.")
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Run small layers on one thread: on a busy machine several would wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def is_class(block: object) -> None:

@@ -1,14 +1,14 @@
 """Explorables: figures with sliders that work in a notebook, in a built page with no kernel, and on paper.
 
 A cell that ends in ``explorables.InvertedBlock()`` shows one. In a notebook, fvcore counts the real module at every
-change and its number stands beside the closed form; in a built page the same JavaScript works alone; where there is
-no JavaScript, a static picture drawn in Python stands in its place.
+change and its number stands beside the closed form; in a built page the same JavaScript works alone; without
+JavaScript, and in print, its first state shows, which the same JavaScript has drawn in node while the book was built.
 
 To add one, write three files:
 
 1. ``NAME.py``: a subclass of :class:`~mobilenet_lib.explorables.kit.Explorable`. Its sliders are ``Steps`` and
-   ``Choice`` attributes; ``layers()`` gives the closed form, ``measure_state()`` the real module's MACs by fvcore,
-   ``static_svg()`` the picture.
+   ``Choice`` attributes; ``layers()`` gives the closed form, ``measure_state()`` the real module's MACs by fvcore, and
+   ``numbers()`` the table that a stored notebook shows where nothing draws.
 2. ``NAME.js``: a pure function from the settings to the numbers, and ``render({ model, el, signal })``, which draws
    them. The kit (``kit.js``) is put in front of it: everything defined there is at hand, so there is nothing to
    import. The last line is ``export default { render };``. Rules of its own go into ``NAME.css``, if it needs any.

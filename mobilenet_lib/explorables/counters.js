@@ -1,6 +1,6 @@
 // Who counts what: one network, five counters, and what each of them adds to the MACs.
 
-const EXTRA_AXIS = 20; // % of M, as AXIS in counters.py; torch's 100 runs past it
+const EXTRA_AXIS = 20; // % of M: the most any state needs is 18.3, ptflops on a thin V2; torch's 100 runs past it
 const TOO_THIN = 0.0025; // of an axis: less than a pixel or about one
 
 // The layers of a network from its table: the page's twin of mobilenet_v1_layers and mobilenet_v2_layers. MobileNetV1's
@@ -62,27 +62,24 @@ const formulaText = (terms) => terms.map(termText).join(" + ");
 // "R, 2G and B"
 const listed = (names) => (names.length > 1 ? `${names.slice(0, -1).join(", ")} and ${names.at(-1)}` : names.join());
 
-// A percentage with two digits that count: 0.012, 4.5, 18.
-const percentText = (percent) => {
-  const digits = [9.95, 0.995, 0.0995, 0.00995].findIndex((limit) => percent >= limit);
-  return `${percent.toFixed(digits < 0 ? 4 : digits)}\u00a0%`;
-};
+// A share with two digits that count: 0.012 %, 4.5 %, 18 %.
+const shareText = (share) => percent(share, { most: 4 });
 
-// How far a count is above M; as `compared` in counters.py.
+// How far a count is above M.
 const compared = (total, macs) => {
   if (total === macs) return "exactly M";
   if (total === 2 * macs) return "twice M";
-  return `${percentText((100 * (total - macs)) / macs)} above M`;
+  return `${shareText((total - macs) / macs)} above M`;
 };
 
 // What the numbers say, true for every state.
 const countersSentence = ({ network, width_mult, resolution }, { sums, rows }) => {
-  const above = Object.fromEntries(rows.map(({ name, total }) => [name, percentText((100 * (total - sums.M)) / sums.M)]));
+  const above = Object.fromEntries(rows.map(({ name, total }) => [name, shareText((total - sums.M) / sums.M)]));
   return `MobileNet${network}, width ${width_mult.toFixed(2)}, ${resolution}×${resolution}: M is ${exact(sums.M)}.`
     + ` torchinfo prints`
     + ` ${above.torchinfo} more, fvcore ${above["fvcore, everything"]} more, ptflops ${above.ptflops} more, torch's counter`
     + ` twice as much. M is ${(sums.M / sums.C).toFixed(1)} times C, so the 2C for BatchNorm alone are`
-    + ` ${percentText((200 * sums.C) / sums.M)} of M.`;
+    + ` ${shareText((2 * sums.C) / sums.M)} of M.`;
 };
 
 // The bars: for each counter its name and formula, its number, and its terms on one axis for all five.

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import traitlets
 
 from .. import cost, specs
-from .kit import Choice, Explorable, Steps, nice_ceiling, paint, picture, short, tag
+from .kit import Choice, Explorable, Steps
 
 NUM_CLASSES = 1000
 
@@ -37,8 +37,6 @@ COUNTERS = {
     "ptflops": ((1, "M"), (2, "C"), (1, "R"), (2, "G"), (1, "B")),
     "torch flop counter": ((2, "M"),),
 }
-
-AXIS = 20  # where the axis of what is added ends, in % of M: the most any state needs is 18.3, ptflops on a thin V2
 
 # The two networks for the page, which scales them as `specs` does: channels of the stem, rows (t, c, n, s), channels
 # of the last 1x1 convolution. MobileNetV1's blocks have no expansion ratio t, and it has no last 1x1 convolution.
@@ -118,6 +116,14 @@ class Counters(Explorable):
         sums = self.sums()
         return {name: sum(times * sums[each] for times, each in terms) for name, terms in COUNTERS.items()}
 
+    def numbers(self) -> list[dict[str, object]]:
+        """Return what each counter prints, and what it adds up."""
+        totals, macs = self.totals(), self.sums()["M"]
+        return [
+            {"counter": name, "prints": n, "that is": formula(COUNTERS[name]), "above M, %": 100 * (n - macs) / macs}
+            for name, n in totals.items()
+        ]
+
     def measure_state(self) -> int:
         """Count the real network with fvcore: return the MACs, and keep the count of everything beside them."""
         from .. import models
@@ -129,14 +135,6 @@ class Counters(Explorable):
         self.everything = {"key": self.key(), "total": sum(counted.values())}
         return counts.of_products(counted)
 
-    def static_svg(self) -> str:
-        """Draw both what each counter prints and what it adds to M."""
-        sums, totals = self.sums(), self.totals()
-        title = f"Who counts what: MobileNet{self.network} at width {self.width_mult:.2f}, {self.resolution} pixels"
-        lines = [f"{name} prints {totals[name]:,}, {formula(terms)}" for name, terms in COUNTERS.items()]
-        meanings = [f"{name} = {sums[name]:,}: {each.what}" for name, each in SUMS.items()]
-        return picture(title, ". ".join([*lines, *meanings]) + ".", WIDTH, HEIGHT, [*_bars(sums), *_legend(sums)])
-
 
 def formula(terms: tuple[tuple[int, str], ...]) -> str:
     """Write what a counter adds up.
@@ -147,76 +145,3 @@ def formula(terms: tuple[tuple[int, str], ...]) -> str:
     'M + 2C + G'
     """
     return " + ".join(f"{times if times > 1 else ''}{name}" for times, name in terms)
-
-
-def compared(total: int, macs: int) -> str:
-    r"""Say how far a count is above M; the twin of `compared` in counters.js.
-
-    Examples
-    --------
-    >>> compared(300_809_384, 300_774_272), compared(150, 100), compared(200, 100), compared(100, 100)
-    ('0.012\xa0% above M', '50\xa0% above M', 'twice M', 'exactly M')
-    """
-    if total == macs:
-        return "exactly M"
-    if total == 2 * macs:
-        return "twice M"
-    percent = 100 * (total - macs) / macs
-    digits = next((n for n, limit in enumerate((9.95, 0.995, 0.0995, 0.00995)) if percent >= limit), 4)
-    return f"{percent:.{digits}f}\N{NO-BREAK SPACE}% above M"
-
-
-# The static picture, in pixels: what counters.js draws, with its two scales side by side.
-WIDTH, HEIGHT = 680, 450
-TOP, STEP, THICK = 62, 50, 20
-TOTALS, EXTRAS = (0, 350), (400, 210)  # where each panel starts, and how wide it is
-
-
-def _bars(sums: dict[str, int]) -> list[str]:
-    ceiling = nice_ceiling(2 * sums["M"])
-    (left, wide), (extra_left, extra_wide) = TOTALS, EXTRAS
-    bottom = TOP + STEP * len(COUNTERS) - 8
-    parts = [
-        tag("text", "what each prints", x=left, y=16, font_weight="bold"),
-        tag("text", "what each adds to M", x=extra_left, y=16, font_weight="bold"),
-    ]
-    for x, width, ends in (
-        (left, wide, [short(value).replace(".0", "") for value in (0, ceiling // 2, ceiling)]),
-        (extra_left, extra_wide, [f"{share} %" for share in (0, AXIS // 2, AXIS)]),
-    ):
-        grid = "".join(f"M{x + width * i / 4:.1f} {TOP - 26}V{bottom}" for i in range(5))
-        parts.append(tag("path", d=grid, stroke="currentColor", stroke_opacity=0.2))
-        for i, (text, anchor) in enumerate(zip(ends, ("start", "middle", "end"), strict=True)):
-            parts.append(tag("text", text, x=x + width * i / 2, y=bottom + 14, text_anchor=anchor, font_size=11))
-    for row, (name, terms) in enumerate(COUNTERS.items()):
-        y = TOP + STEP * row
-        values = [(times * sums[each], SUMS[each].role) for times, each in terms]
-        total = sum(value for value, _ in values)
-        parts.append(tag("text", f"{name}: {formula(terms)}", x=left + 4, y=y - 6))
-        parts.append(tag("text", f"{total:,}", x=left + wide - 4, y=y - 6, text_anchor="end", font_weight="bold"))
-        parts.append(tag("text", compared(total, sums["M"]), x=extra_left + 4, y=y - 6))
-        x = float(left)
-        for value, role in values:
-            share = value / ceiling * wide
-            parts.append(tag("rect", x=x, y=y, width=share, height=THICK, fill=paint(role)))
-            x += share
-        x = float(extra_left)
-        for value, role in [(total - sums["M"], "standard")] if len(values) == 1 else values[1:]:
-            share = min(value / sums["M"] * 100 / AXIS * extra_wide, extra_left + extra_wide - x)
-            parts.append(tag("rect", x=x, y=y, width=share, height=THICK, fill=paint(role)))
-            x += share
-        if total == 2 * sums["M"]:
-            parts.append(tag("text", "→ 100 %", x=x + 6, y=y + 14, font_size=11))
-            gap = left + sums["M"] / ceiling * wide
-            parts.append(tag("path", d=f"M{gap:.1f} {y}v{THICK}", stroke="#fff", stroke_width=2))
-    return parts
-
-
-def _legend(sums: dict[str, int]) -> list[str]:
-    parts = []
-    for i, (name, each) in enumerate(SUMS.items()):
-        y = HEIGHT - 104 + 20 * i
-        parts.append(tag("rect", x=0, y=y - 10, width=11, height=11, rx=2, fill=paint(each.role)))
-        parts.append(tag("text", f"{name} = {sums[name]:,}", x=18, y=y, font_weight="bold"))
-        parts.append(tag("text", each.what, x=152, y=y))
-    return parts

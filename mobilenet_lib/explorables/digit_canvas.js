@@ -79,11 +79,11 @@ const sharesOf = (scores) => {
 
 const answerOf = (shares) => shares.indexOf(Math.max(...shares));
 
-// As `percent` in digit_canvas.py.
-const percent = (share) => {
+// A probability: never 0 % and never 100 %.
+const shareText = (share) => {
   if (share < 0.0005) return "<\u00a00.1\u00a0%";
   if (share >= 0.9995) return ">\u00a099.9\u00a0%";
-  return `${(100 * share).toFixed(share >= 0.0995 && share < 0.985 ? 0 : 1)}\u00a0%`;
+  return percent(share, { digits: share >= 0.985 ? 3 : 2 });
 };
 
 // What the networks say, in a sentence.
@@ -91,7 +91,7 @@ const answersSentence = (readers, shares) => {
   const answers = readers.map(({ name }) => answerOf(shares[name]));
   const agree = new Set(answers).size === 1;
   const each = readers.map(({ name, label }, i) =>
-    `${label} ${agree ? "with" : `says ${answers[i]},`} ${percent(shares[name][answers[i]])}`);
+    `${label} ${agree ? "with" : `says ${answers[i]},`} ${shareText(shares[name][answers[i]])}`);
   return `${agree ? `All three say ${answers[0]}` : "They do not agree"}: ${each.join(agree ? ", " : "; ")}.`;
 };
 
@@ -245,7 +245,7 @@ const readerCard = ({ label, role, macs, params, accuracy }) => {
   const update = (shares, ms) => {
     const said = shares && answerOf(shares);
     write(answer, shares ? String(said) : "?");
-    write(share, shares ? percent(shares[said]) : "");
+    write(share, shares ? shareText(shares[said]) : "");
     write(clock, ms === undefined ? "not timed yet" : milliseconds(ms));
     bars.forEach(({ bar, element: row }, digit) => {
       bar.style.width = shares ? `${100 * shares[digit]}%` : "0";
@@ -329,13 +329,13 @@ function render({ model, el, signal }) {
       button.addEventListener("click", () => pick(index), { signal: view.signal });
       return [button];
     });
-    return html("div", { class: "mn-examples", role: "group", "aria-label": title }, html("span", { class: "mn-small" }, title),
+    return html("div", { class: "mn-examples mn-how", role: "group", "aria-label": title }, html("span", { class: "mn-small" }, title),
       ...buttons);
   };
   view.picture.append(
     html("div", { class: "mn-papers" }, paper.element,
       html("div", { class: "mn-seen-box" }, seen, html("span", { class: "mn-small" }, "what the networks see"), clearButton)),
-    html("p", { class: "mn-small" }, "Draw with a finger, a pen or a mouse. From the keyboard: the arrow keys move the pen,"
+    html("p", { class: "mn-small mn-how" }, "Draw with a finger, a pen or a mouse. From the keyboard: the arrow keys move the pen,"
       + " Space puts it down or lifts it."),
     exampleButtons("From the test set:", false), exampleButtons("Some that a network misreads:", true));
 
@@ -387,7 +387,7 @@ function render({ model, el, signal }) {
     caption: "The probability of each digit, by network",
     columns: ["digit", ...readers.map(({ label }) => label)],
     rows: () => Array.from({ length: 10 }, (_, digit) => ({
-      label: String(digit), cells: readers.map(({ name }) => (shares[name] ? percent(shares[name][digit]) : "–")),
+      label: String(digit), cells: readers.map(({ name }) => (shares[name] ? shareText(shares[name][digit]) : "–")),
     })),
   });
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 import json
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, NamedTuple
 
 import traitlets
 
 from .. import cost
-from .kit import Choice, paint, picture, short, tag
+from .kit import Choice
 from .runtime import DATA, Runtime, size_of
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 SIDE = 28
 SHAPE = (1, 1, SIDE, SIDE)
@@ -92,6 +90,14 @@ class DigitCanvas(Runtime):
         """Return the layers of the chosen network."""
         return layers_of(self.network)
 
+    def numbers(self) -> list[dict[str, object]]:
+        """Return what the networks say of the first digit: the probability of each."""
+        shares = self.examples[FIRST]["shares"]
+        return [
+            {"digit": digit, **{reader["label"]: 100 * shares[reader["name"]][digit] for reader in self.readers}}
+            for digit in range(10)
+        ]
+
     def measure_state(self) -> int:
         """Count the MACs of the chosen network, the trained one, with fvcore."""
         from .. import measure
@@ -99,7 +105,7 @@ class DigitCanvas(Runtime):
 
         return measure.macs(training.trained(self.network), SHAPE)
 
-    def runner(self, name: str) -> tuple[Callable[[Tensor], object], str]:
+    def runner(self, name: str) -> tuple[nn.Module, str]:
         """Return a trained network in PyTorch."""
         import torch
 
@@ -107,7 +113,7 @@ class DigitCanvas(Runtime):
 
         return training.trained(name), f"PyTorch {torch.__version__.partition('+')[0]}"
 
-    def outputs(self, name: str, network: Callable[[Tensor], Tensor], image: Tensor) -> dict[str, Tensor]:
+    def outputs(self, name: str, network: nn.Module, image: Tensor) -> dict[str, Tensor]:
         """Return the scores, and the maps of the part that is shown."""
         part, found = READERS[name].part, {}
         # A copy, since what comes next may write in place.
@@ -116,23 +122,6 @@ class DigitCanvas(Runtime):
             return {"output": network(image), **found}
         finally:
             keep.remove()
-
-    def static_svg(self) -> str:
-        """Draw a digit of the test set and what the three networks say of it."""
-        example = self.examples[FIRST]
-        said = []
-        for reader in self.readers:
-            shares = example["shares"][reader["name"]]
-            digit = shares.index(max(shares))
-            said.append(f"The {reader['label']} network, {reader['macs']:,} MACs: {digit}, {percent(shares[digit])}.")
-        description = (
-            f"A handwritten {example['label']} from the test set, and for each of three networks ten bars: the "
-            f"probability of each digit. {' '.join(said)}"
-        )
-        parts = [tag("text", "the image", x=8, y=20, font_weight="bold"), *_image(example["pixels"], 8, 34, 140)]
-        for i, reader in enumerate(self.readers):
-            parts += _bars(reader, example["shares"][reader["name"]], 182 + 148 * i)
-        return picture(f"Draw a digit: a {example['label']}, read by three networks", description, 620, 330, parts)
 
 
 ROLES = {"conv1": "expansion", "conv2": "projection"}  # the other parts are called what they are
@@ -158,8 +147,8 @@ def layers_of(name: str) -> list[cost.Layer]:
             role = ROLES.get(part, part if part in ("depthwise", "pointwise") else "standard")
             size = layers[-1].out_size if layers else SIDE
             ends = conv.in_channels, conv.out_channels
-            sizes = {"kernel_size": conv.kernel_size[0], "stride": conv.stride[0], "groups": conv.groups}
-            layers.append(cost.conv_layer(where, role, *ends, size, **sizes))
+            kernel, stride = conv.kernel_size[0], conv.stride[0]
+            layers.append(cost.conv_layer(where, role, *ends, size, kernel, stride, groups=conv.groups))
     ends = network.classifier.in_features, network.classifier.out_features
     return [*layers, cost.conv_layer("classifier", "classifier", *ends, 1, norm=False, bias=True)]
 
@@ -169,53 +158,4 @@ def file_of(name: str) -> str:
     return f"onnx/digit-{name}.onnx"
 
 
-def percent(share: float) -> str:
-    r"""Write a probability; the twin of `percent` in digit_canvas.js.
-
-    Examples
-    --------
-    >>> [percent(share) for share in (0.00004, 0.0042, 0.5, 0.996, 1.0)]
-    ['<\xa00.1\xa0%', '0.4\xa0%', '50\xa0%', '99.6\xa0%', '>\xa099.9\xa0%']
-    """
-    if share < 0.0005:
-        return "<\N{NO-BREAK SPACE}0.1\N{NO-BREAK SPACE}%"
-    if share >= 0.9995:
-        return ">\N{NO-BREAK SPACE}99.9\N{NO-BREAK SPACE}%"
-    decimals = 0 if 0.0995 <= share < 0.985 else 1
-    return f"{100 * share:.{decimals}f}\N{NO-BREAK SPACE}%"
-
-
 FIRST = 2  # the example that the figure starts with: a digit with a curve and a straight line
-
-
-# The static picture, in pixels.
-
-
-def _image(pixels: str, left: float, top: float, side: float) -> list[str]:
-    """Draw an image in five greys: white on black, as MNIST has it."""
-    unit = side / SIDE
-    values = base64.b64decode(pixels)
-    parts = [tag("rect", x=left, y=top, width=side, height=side, fill="#000")]
-    for step in range(1, 5):
-        level = [i for i, value in enumerate(values) if round(4 * value / 255) == step]
-        path = "".join(
-            f"M{left + unit * (i % SIDE):g} {top + unit * (i // SIDE):g}h{unit:g}v{unit:g}h-{unit:g}z" for i in level
-        )
-        parts.append(tag("path", d=path, fill="#fff", fill_opacity=step / 4))
-    return parts
-
-
-def _bars(reader: dict, shares: list[float], left: float) -> list[str]:
-    answer = shares.index(max(shares))
-    parts = [
-        tag("text", reader["label"], x=left, y=20, font_weight="bold"),
-        tag("text", f"{short(reader['macs'])} MACs", x=left, y=38),
-        tag("text", f"{answer}, {percent(shares[answer])}", x=left, y=58, font_weight="bold"),
-    ]
-    for digit, share in enumerate(shares):
-        y = 72 + 25 * digit
-        weight = "bold" if digit == answer else "normal"
-        parts.append(tag("text", str(digit), x=left, y=y + 14, font_weight=weight))
-        parts.append(tag("rect", x=left + 16, y=y, width=110, height=18, fill_opacity=0.1))
-        parts.append(tag("rect", x=left + 16, y=y, width=110 * share, height=18, fill=paint(reader["role"])))
-    return parts

@@ -156,7 +156,7 @@ def weights_of(network: nn.Module) -> dict:
 
     layers = {kind: {} for kind in PARTS}
     for kind, block in itertools.product(PARTS, BLOCKS):
-        weight = getattr(network.blocks[block], PARTS[kind])[0].weight.detach()
+        weight = network.get_parameter(f"blocks.{block}.{PARTS[kind]}.0.weight").detach()
         largest = weight.abs().max()
         shares = (FINE * weight / largest).round().to(torch.int16).numpy().astype("<i2")
         layers[kind][str(block)] = {

@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 import traitlets
 
 from .. import cost, specs
-from .kit import Choice, Explorable, Steps, nice_ceiling, paint, picture, short, tag
+from .kit import Choice, Explorable, Steps, layer_rows
+from .memory import Alive
+
+if TYPE_CHECKING:
+    from torch import nn
 
 CHANNELS = sorted({row.c for row in specs.V2_SPEC})  # what MobileNetV2's bottlenecks carry: the marks on the sliders
-
-
-class Alive(NamedTuple):
-    """What is in memory while one step runs: counts of numbers, for one image.
-
-    Attributes
-    ----------
-    name : str
-        The layer that runs: its role, or for the classical bottleneck its name.
-    numbers : dict of str to int
-        What is there: "input", "output", and tensors of the middle under the layer that wrote them.
-    """
-
-    name: str
-    numbers: dict[str, int]
-
-    @property
-    def total(self) -> int:
-        """All of it."""
-        return sum(self.numbers.values())
 
 
 class InvertedBlock(Explorable):
@@ -135,7 +118,7 @@ class InvertedBlock(Explorable):
     def _filter(self) -> tuple[int, int, int, int]:
         return self.size, self.kernel_size, self.stride, self.dilation
 
-    def build(self):  # -> torch.nn.Module, which is imported in here only
+    def build(self) -> nn.Module:
         """Return the real block."""
         from .. import blocks
 
@@ -161,74 +144,27 @@ class InvertedBlock(Explorable):
         layers, standard = self.layers(), self.standard_layer()
         middle, narrow = layers[0].out_channels, self.classical_layers()[0].out_channels
         slices = [middle * (i + 1) // self.pieces - middle * i // self.pieces for i in range(self.pieces)]
-        residual = not self.why_no_residual()
+        residual = self.stride == 1 and layers[0].in_channels == layers[-1].out_channels
         return {
             "layers": _alive(layers, [middle], residual),
             "pieces": _alive(layers, slices, residual),
             "classical": _alive(self.classical_layers(), [narrow], residual),
-            "standard": [Alive("standard", {"input": _numbers_in(standard), "output": standard.activations})],
+            "standard": [Alive("standard", {"input": standard.inputs, "output": standard.activations}, (0, 0))],
         }
 
-    def why_no_residual(self) -> str:
-        """Say why the input is not added to the output, or nothing if it is."""
-        in_channels, _, out_channels = self.channels()
-        why = []
-        if self.stride != 1:
-            why.append("stride 2 halves the map")
-        if in_channels != out_channels:
-            why.append(f"{in_channels} channels in, {out_channels} out")
-        return f"no residual: {', and '.join(why)}" if why else ""
-
-    def static_svg(self) -> str:
-        """Draw the block, and its MACs or its memory."""
-        layers, standard, classical = self.layers(), self.standard_layer(), cost.total(self.classical_layers())
-        total, why = cost.total(layers), self.why_no_residual()
-        in_channels, middle, out_channels = self.channels()
-        dilated = f" and dilation {self.dilation}" if self.dilation > 1 else ""
-        description = (
-            f"{in_channels} channels of {self.size} by {self.size} are expanded to {middle}, filtered "
-            f"{self.kernel_size} by {self.kernel_size} with stride {self.stride}{dilated}, and projected to "
-            f"{out_channels}. {why or 'The input is added to the output'}. The block takes {total.macs:,} MACs and "
-            f"{total.params:,} parameters, a standard convolution with the same ends {standard.macs:,} and "
-            f"{standard.params:,}, a classical bottleneck {classical.macs:,} and {classical.params:,}."
-        )
+    def numbers(self) -> list[dict[str, object]]:
+        """Return the three stages and what stands beside them, or the most memory that each way needs."""
         if self.view == "memory":
-            peaks = [max(steps, key=lambda step: step.total) for steps in self.alive().values()]
-            held = [byte_count(peak.total, self.bits) for peak in peaks]
-            split = "in one piece" if self.pieces == 1 else f"in {self.pieces} pieces"
-            title = f"Inverted residual: at most {held[0]} of activations in memory, {held[1]} {split}"
-            description += (
-                f" At {self.bits} bit, at most {held[0]} of activations are in memory at once layer by layer, "
-                f"{held[1]} with the middle {split}, {held[2]} in the classical bottleneck and {held[3]} in the "
-                "standard convolution."
-            )
-            names = ["layer by layer", split, "classical bottleneck", "standard convolution"]
-            rows = [(name, self._painted(peak.numbers)) for name, peak in zip(names, peaks, strict=True)]
-            bars = _bars("memory", rows, lambda count: byte_count(count, 8))
-        else:
-            title = f"Inverted residual: {total.macs:,} MACs"
-            stacks = {"inverted residual": layers, "standard convolution": [standard]}
-            if not self.compact:
-                stacks["classical bottleneck"] = self.classical_layers()
-            rows = [(name, [(layer.macs, _fill(layer.role)) for layer in own]) for name, own in stacks.items()]
-            bars = _bars("MACs", rows, short)
-        return picture(title, description, WIDTH, 376 + 32 * len(rows), [*_block(layers, why), *bars])
-
-    def _painted(self, numbers: dict[str, int]) -> list[tuple[int, dict]]:
-        """Return bytes and paint of what is in memory at one step, for the bars."""
-        return [(numbers[kind] * self.bits // 8, painted) for kind, painted in KINDS if kind in numbers]
-
-
-def _numbers_in(layer: cost.Layer) -> int:
-    height, width = layer.in_size
-    return layer.in_channels * height * width
+            most = {way: max(step.total for step in steps) for way, steps in self.alive().items()}
+            return [{"way": way, "numbers": n, "bytes": n * self.bits // 8} for way, n in most.items()]
+        return layer_rows([*self.layers(), self.standard_layer(), *self.classical_layers()])
 
 
 def _alive(layers: list[cost.Layer], slices: list[int], residual: bool) -> list[Alive]:
     """Run three layers on one slice of the middle after the other; `slices` are the channels of each."""
     widen, spatial, restore = layers
     before, after = (layer.activations // layer.out_channels for layer in (widen, spatial))  # pixels of a map
-    source, result = _numbers_in(widen), restore.activations
+    source, result = widen.inputs, restore.activations
     names = [layer.role if layers[0].role == "expansion" else layer.name for layer in layers]
     steps = []
     for i, channels in enumerate(slices):
@@ -239,117 +175,8 @@ def _alive(layers: list[cost.Layer], slices: list[int], residual: bool) -> list[
         waiting = {"input": source} if residual or not last else {}
         made = {} if first else {"output": result}
         steps += [
-            Alive(names[0], {"input": source, **made, **wide}),
-            Alive(names[1], {**waiting, **made, **wide, **filtered}),
-            Alive(names[2], {**waiting, "output": result, **filtered}),
+            Alive(names[0], {"input": source, **made, **wide}, (0, 0)),
+            Alive(names[1], {**waiting, **made, **wide, **filtered}, (1, 1)),
+            Alive(names[2], {**waiting, "output": result, **filtered}, (2, 2)),
         ]
     return steps
-
-
-def byte_count(numbers: int, bits: int) -> str:
-    r"""Write what so many numbers take in memory; as bytes in kit.js.
-
-    Examples
-    --------
-    >>> byte_count(150_528, 16), byte_count(392, 8)
-    ('301.1\xa0kB', '392\xa0B')
-    """
-    text = short(numbers * bits // 8)
-    return f"{text}B" if "\N{NO-BREAK SPACE}" in text else f"{text}\N{NO-BREAK SPACE}B"
-
-
-# The static picture, in pixels. It shows what inverted_block.js draws, at a fixed size, and of the memory the peaks.
-WIDTH = 620
-LEFT, RIGHT, TOP, HIGH, SLAB = 80, 572, 96, 200, 20
-MIDDLE = TOP + HIGH / 2
-
-
-def _fill(role: str) -> dict:
-    return {"fill": paint(role)}
-
-
-# What is in memory, from left to right: the thin ends in black and grey, then the middle.
-KINDS = [
-    ("input", {"fill": "currentColor"}),
-    ("output", {"fill": "#888"}),
-    ("expansion", _fill("expansion")),
-    ("depthwise", _fill("depthwise")),
-    ("reduce", _fill("pointwise")),
-    ("conv", _fill("standard")),
-]
-
-
-def _block(layers: list[cost.Layer], why_no_residual: str) -> list[str]:
-    tensors = [(layers[0].in_channels, layers[0].in_size)] + [(layer.out_channels, layer.out_size) for layer in layers]
-    ceiling = nice_ceiling(max(channels for channels, _ in tensors))
-    xs = [LEFT + i * (RIGHT - LEFT) / 3 for i in range(4)]
-    highs = [max(2.0, channels / ceiling * HIGH) for channels, _ in tensors]
-    wides = [max(3.0, SLAB * side / tensors[0][1][1]) for _, (_, side) in tensors]
-    grid = {"fill": "none", "stroke": "currentColor", "stroke_opacity": 0.2}
-    parts = [tag("text", "channels", x=0, y=MIDDLE + 4, font_size=11)]
-    for i in range(1, 5):
-        half = i / 4 * HIGH / 2
-        parts.append(
-            tag("path", d=f"M{LEFT - 14} {MIDDLE - half}H{RIGHT + 14}M{LEFT - 14} {MIDDLE + half}H{RIGHT + 14}", **grid)
-        )
-        if i % 2 == 0:
-            parts.append(
-                tag("text", f"{ceiling * i // 4}", x=LEFT - 18, y=MIDDLE - half + 4, text_anchor="end", font_size=11)
-            )
-    for i, layer in enumerate(layers):
-        left, right = xs[i] + wides[i] / 2 + 3, xs[i + 1] - wides[i + 1] / 2 - 3
-        (a, b), x = highs[i : i + 2], (xs[i] + xs[i + 1]) / 2
-        corners = ((left, MIDDLE - a / 2), (right, MIDDLE - b / 2), (right, MIDDLE + b / 2), (left, MIDDLE + a / 2))
-        parts.append(tag("polygon", points=" ".join(f"{x:.1f},{y:.1f}" for x, y in corners), fill=paint(layer.role)))
-        if layer.role == "depthwise":  # lanes, because each channel stays by itself
-            lanes = max(1, int(a / 8))
-            path = "".join(f"M{left} {MIDDLE - a / 2 + lane * a / lanes:.1f}H{right}" for lane in range(1, lanes))
-            parts.append(tag("path", d=path, fill="none", stroke="#fff", stroke_opacity=0.45))
-        kernel = f"{layer.kernel_size}×{layer.kernel_size}" + (f", stride {layer.stride}" if layer.stride > 1 else "")
-        if layer.dilation > 1:
-            kernel += f", dilation {layer.dilation}" if layer.stride == 1 else f", dil. {layer.dilation}"
-        activation = "linear" if layer.role == "projection" else "ReLU6"
-        parts.append(tag("text", layer.role, x=x, y=58, text_anchor="middle", font_weight="bold"))
-        parts.append(tag("text", f"{kernel}, {activation}", x=x, y=75, text_anchor="middle"))
-    for (channels, (height, width)), x, high, wide in zip(tensors, xs, highs, wides, strict=True):
-        slab = {"x": x - wide / 2, "y": MIDDLE - high / 2, "width": wide, "height": high}
-        parts.append(tag("rect", **slab, rx=2, fill_opacity=0.8))
-        below = TOP + HIGH + 20
-        parts.append(tag("text", str(channels), x=x, y=below, text_anchor="middle", font_size=15, font_weight="bold"))
-        parts.append(tag("text", f"{height}×{width}", x=x, y=below + 16, text_anchor="middle"))
-    centre = (LEFT + RIGHT) / 2
-    if why_no_residual:
-        parts.append(tag("text", why_no_residual, x=centre, y=24, text_anchor="middle", font_weight="bold"))
-        return parts
-    end = RIGHT + SLAB / 2 + 20
-    path = (
-        f"M{LEFT} {MIDDLE - highs[0] / 2 - 3:.1f}V28q0 -8 8 -8H{end - 8}q8 0 8 8V{MIDDLE - 12}m-4.5 -6l4.5 6l4.5 -6"
-        f"M{RIGHT + SLAB / 2 + 2} {MIDDLE}h9a9 9 0 1 0 18 0a9 9 0 1 0 -18 0m4 0h10m-5 -5v10"
-    )
-    parts.append(tag("path", d=path, fill="none", stroke=paint("residual"), stroke_width=2.5))
-    label = {"x": centre, "y": 36, "text_anchor": "middle", "font_weight": "bold"}
-    return [*parts, tag("text", "residual: input + output", **label)]
-
-
-def _bars(title: str, rows: list[tuple[str, list[tuple[int, dict]]]], write: Callable[[int], str]) -> list[str]:
-    """Stack bars on one axis; `rows` are names with parts, each a number and how it is painted."""
-    left, wide = 150, 400
-    ceiling = nice_ceiling(max(sum(number for number, _ in stack) for _, stack in rows))
-    bottom = 358 + 32 * len(rows)
-    parts = [
-        tag("text", title, x=left - 10, y=360, text_anchor="end", font_weight="bold"),
-        tag("path", d=f"M{left} 362V{bottom}h{wide}", fill="none", stroke="currentColor", stroke_opacity=0.4),
-    ]
-    for i, (name, stack) in enumerate(rows):
-        x, y = float(left), 368 + 32 * i
-        parts.append(tag("text", name, x=left - 10, y=y + 15, text_anchor="end"))
-        for number, painted in stack:
-            share = number / ceiling * wide
-            parts.append(tag("rect", x=x, y=y, width=share, height=22, **painted))
-            x += share
-        total = write(sum(number for number, _ in stack))
-        parts.append(tag("text", total, x=x + 6, y=y + 15, font_weight="bold"))
-    for value in (0, ceiling // 2, ceiling):
-        place = {"x": left + value / ceiling * wide, "y": bottom + 14, "text_anchor": "middle"}
-        parts.append(tag("text", write(value).replace(".0", ""), **place, font_size=11))
-    return parts

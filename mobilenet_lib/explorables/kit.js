@@ -1,6 +1,6 @@
 // The explorables' kit: what all of them share. Python puts this file in front of each NAME.js, so there is nothing to
-// import, and all of it shares one function scope. From top to bottom: arithmetic, words, elements, charts, and
-// `explorable`, which holds a figure together. Only `explorable` knows about the page; the rest is plain functions.
+// import, and all of it shares one function scope. From top to bottom: arithmetic, words, elements, charts, a figure's
+// parts, and `explorable`, which holds them together.
 
 // ---------------------------------------------------------------------------------------------- arithmetic
 
@@ -62,7 +62,7 @@ const nearestAllowed = (range, wish, fallback) => {
   return scaleOf(range).toValue(Math.min(range.max, Math.max(range.min, wish)));
 };
 
-// The released model whose width and resolution differ least, both by ratio; as released.nearest_released in Python.
+// The released model whose width and resolution differ least, both by ratio: MACs grow about with the square of each.
 const nearestReleased = (models, width, resolution) => {
   const far = (model) => Math.hypot(Math.log(model.alpha / width), Math.log(model.resolution / resolution));
   return models.reduce((best, model) => (far(model) < far(best) ? model : best));
@@ -81,11 +81,11 @@ const EXACT = new Intl.NumberFormat("en-US");
 // 115,605,504
 const exact = (number) => EXACT.format(number);
 
-// 115.6 M, with a space that does not break; as kit.short in Python.
+// 115.6 M, with a space that does not break.
 const short = (number) => {
   for (const [size, unit] of [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]]) {
     if (number >= size * 0.99995) {
-      const tenths = Math.floor((10 * number + size / 2) / size); // halves go up, here and in Python
+      const tenths = Math.floor((10 * number + size / 2) / size); // halves go up
       return `${(tenths / 10).toFixed(1)}\u00a0${unit}`;
     }
   }
@@ -98,6 +98,12 @@ const shortTick = (number) => short(number).replace(".0\u00a0", "\u00a0");
 // What so many numbers of `bits` bits take in memory: 301.1 kB, of 1000 bytes.
 const bytes = (numbers, bits) => `${short((numbers * bits) / 8)}${(numbers * bits) / 8 < 999.95 ? "\u00a0" : ""}B`;
 
+// A share in percent with `digits` digits that count, and at most `most` decimals: 42 %, 4.2 %, 0.4 %.
+const percent = (share, { digits = 2, most = digits - 1 } = {}) => {
+  const place = [0.0995, 0.00995, 0.000995, 0.0000995].findIndex((limit) => share >= limit); // 9.95 % is written 10 %
+  return `${(100 * share).toFixed(Math.min(most, digits - 2 + (place < 0 ? 4 : place)))}\u00a0%`;
+};
+
 // How much one count is of another, in words that are true for every pair: "1.58 times", "43 % of", "exactly".
 // To be followed by a noun phrase: `${howMuch(a, b)} the MACs of the standard convolution`.
 const howMuch = (part, whole) => {
@@ -105,7 +111,7 @@ const howMuch = (part, whole) => {
   if (part === whole) return "exactly";
   if (ratio > 0.995 && ratio < 1.005) return ratio > 1 ? "slightly more than" : "slightly less than";
   if (ratio > 1) return `${ratio.toFixed(ratio < 9.995 ? 2 : ratio < 99.95 ? 1 : 0)} times`;
-  return `${(100 * ratio).toFixed(ratio < 0.0995 ? 1 : 0)}\u00a0% of`;
+  return `${percent(ratio)} of`;
 };
 
 // ---------------------------------------------------------------------------------------------- elements
@@ -178,24 +184,37 @@ const radios = ({ legend, options, onChange, signal }) => {
 
 // An SVG that is laid out anew for every width, so that its text never shrinks. One unit of its coordinates is a
 // sixteenth of the text size: with larger text the drawing gets larger too. `onResize` runs when the width changed.
-// Returns { svg, width } and `describe(text)`, which sets what a screen reader says of the picture.
-// `height` may be a function of the width.
-const drawing = ({ height, minWidth = 280, onResize, signal }) => {
+// Returns { svg, width, height }, `describe(text)`, which sets what a screen reader says of the picture, and `fit()`,
+// which takes the width that the drawing has in the page. `height` may be a function of the width; beyond `maxWidth` the
+// drawing does not grow.
+const drawing = ({ height, minWidth = 280, maxWidth, onResize, signal }) => {
   const element = svg("svg", { class: "mn-drawing", role: "img" });
-  const chart = { svg: element, width: 480, describe: (text) => set(element, { "aria-label": text }) };
-  const fit = () => {
-    chart.height = typeof height === "function" ? height(chart.width) : height;
-    set(element, { viewBox: `0 0 ${chart.width} ${chart.height}` });
-    element.style.aspectRatio = `${chart.width} / ${chart.height}`;
-  };
-  fit();
-  const observer = new ResizeObserver(([entry]) => {
-    const unit = parseFloat(getComputedStyle(element).fontSize) / 16;
-    const width = Math.max(minWidth, Math.round(entry.contentRect.width / unit));
-    if (entry.contentRect.width === 0 || width === chart.width) return; // hidden, or nothing new
+  if (maxWidth) element.style.maxWidth = `${maxWidth / 16}em`;
+  const layOut = (width) => {
     chart.width = width;
-    fit();
-    onResize();
+    chart.height = typeof height === "function" ? height(width) : height;
+    set(element, { viewBox: `0 0 ${width} ${chart.height}` });
+    element.style.aspectRatio = `${width} / ${chart.height}`;
+  };
+  // Returns whether it has another width now. One that is hidden, or not in the page, has none.
+  const fitTo = (pixels) => {
+    const unit = parseFloat(getComputedStyle(element).fontSize) / 16;
+    const width = Math.max(minWidth, Math.round(pixels / unit));
+    if (!(pixels > 0) || width === chart.width) return false;
+    layOut(width);
+    return true;
+  };
+  const chart = {
+    svg: element,
+    describe: (text) => set(element, { "aria-label": text }),
+    fit: () => {
+      const { width } = getComputedStyle(element); // "100%" where it is hidden
+      return fitTo(width.endsWith("px") ? parseFloat(width) : 0);
+    },
+  };
+  layOut(480); // until it is in the page
+  const observer = new ResizeObserver(([entry]) => {
+    if (fitTo(entry.contentRect.width)) onResize();
   });
   observer.observe(element);
   signal.addEventListener("abort", () => observer.disconnect());
@@ -387,10 +406,192 @@ const formula = ({ title, terms }) => {
   return { element, update };
 };
 
-// ---------------------------------------------------------------------------------------------- explorable
+// ---------------------------------------------------------------------------------------------- a figure's parts
+// Each of these knows one thing about a figure; `explorable`, below, puts them together.
 
 const PAUSE = 700; // ms without a change that end a gesture made with the keyboard
 const QUIET = 600; // ms of rest before a screen reader is told the result
+
+// The settings as the model has them, and which values they may take.
+const settingsOf = (model) => {
+  const settings = model.get("settings");
+  const ranges = model.get("ranges");
+  const names = Object.keys(ranges);
+  const standard = Object.fromEntries(names.map((name) => [name, model.get(name)]));
+  // fvcore's count is for these; a setting that only chooses where to look (counts: false) does not change it.
+  const counted = settings.filter((name) => ranges[name].counts !== false);
+  return {
+    settings, ranges, names, standard,
+    read: () => Object.fromEntries(names.map((name) => [name, nearestAllowed(ranges[name], model.get(name), standard[name])])),
+    keyOf: (state) => JSON.stringify(counted.map((name) => state[name])),
+  };
+};
+
+// The elements that every figure has.
+const frameOf = (title) => {
+  const [titleId, tableId] = [uniqueId("title"), uniqueId("table")];
+  const parts = {
+    picture: html("div", { class: "mn-picture" }),
+    controls: html("div", { class: "mn-controls" }),
+    details: html("div", { class: "mn-details" }),
+    result: html("p", { class: "mn-result", "aria-hidden": "true" }),
+    status: html("p", { class: "mn-status", role: "status" }),
+    live: html("p", { class: "mn-live-line" }),
+    resetButton: html("button", { type: "button", class: "mn-button" }, "Reset"),
+    tableButton: html("button", {
+      type: "button", class: "mn-button", "aria-expanded": "false", "aria-controls": tableId,
+    }, "Show as table"),
+    tablePlace: html("div", { id: tableId, class: "mn-table-place", hidden: true }),
+  };
+  const frame = html("div", { class: "mn-frame", role: "group", "aria-labelledby": titleId },
+    html("div", { class: "mn-head" },
+      html("div", { class: "mn-title", id: titleId }, title),
+      html("div", { class: "mn-buttons" }, parts.tableButton, parts.resetButton)),
+    parts.picture, parts.controls,
+    html("div", { class: "mn-below" }, parts.result, parts.status, parts.details, parts.live, parts.tablePlace));
+  return { frame, ...parts };
+};
+
+// Of all that changes in a figure, the page around it is only touched by its height. With that written down, a step of a
+// slider does not make the browser lay out the whole page. The height grows where a longer sentence needs another line,
+// and stays: the page below does not jump back and forth. Another width or text size starts it anew.
+// Returns a function that does so too, for where something large has come or gone.
+const keepHeight = (el, frame, signal) => {
+  let kept = {};
+  const observer = new ResizeObserver(([{ borderBoxSize: [box] }]) => {
+    const unit = parseFloat(getComputedStyle(el).fontSize);
+    if (box.inlineSize !== kept.width || unit !== kept.unit) kept = { width: box.inlineSize, unit, height: 0 };
+    if (box.blockSize <= kept.height) return;
+    kept.height = box.blockSize;
+    el.style.height = `calc(${box.blockSize / unit}em + 2px)`; // with the border's lines
+    el.classList.add("mn-contained");
+  });
+  observer.observe(frame);
+  signal.addEventListener("abort", () => {
+    observer.disconnect();
+    el.classList.remove("mn-contained");
+    el.style.height = "";
+  });
+  return () => {
+    kept = {};
+    observer.unobserve(frame);
+    observer.observe(frame); // reports once more, even where nothing has changed
+  };
+};
+
+// A gesture is one drag, or key presses without a long pause between them. The ghosts show what was there before it.
+const gestures = () => {
+  let before;
+  let held = false; // the pointer is down
+  let fresh = true; // the next change starts a gesture
+  let changed = -Infinity; // when the last change came
+  return {
+    begin: () => { fresh = true; },
+    hold: () => { held = true; fresh = true; },
+    release: () => { held = false; },
+    before: () => before,
+    // The state is about to change from `shown`. A change that the reader does not make is no gesture.
+    take: (shown, byReader) => {
+      const now = performance.now();
+      if (!byReader) before = undefined;
+      else if (fresh || (!held && now - changed > PAUSE)) before = shown;
+      fresh = !byReader;
+      changed = now;
+    },
+  };
+};
+
+// Highlighting: everything with the same data-part belongs together, the rest fades. A part is chosen for good, or
+// pointed at for the moment.
+const highlighting = (frame) => {
+  let chosen = "";
+  let pointed = "";
+  const show = () => {
+    const part = pointed || chosen;
+    frame.classList.toggle("mn-highlighting", part !== "");
+    for (const element of frame.querySelectorAll("[data-part]")) {
+      element.classList.toggle("mn-lit", element.dataset.part === part);
+    }
+  };
+  // Let the reader pick one of `parts`: with the radio buttons it returns, or by pointing at anything of that part.
+  const offer = (parts, legend, signal) => {
+    const group = radios({
+      legend,
+      options: [{ value: "", label: "all" }, ...parts.map(({ part, label, role }) => ({ value: part, label, role }))],
+      onChange: (part) => choose(part),
+      signal,
+    });
+    const choose = (part) => {
+      chosen = part;
+      group.set(part);
+      show();
+    };
+    const point = (part) => {
+      pointed = part;
+      show();
+    };
+    const partAt = (event) => event.target.closest?.("[data-part]")?.dataset.part ?? "";
+    const on = (name, listen) => frame.addEventListener(name, listen, { signal });
+    on("pointerover", (event) => {
+      if (event.pointerType === "mouse" && partAt(event) !== pointed) point(partAt(event));
+    });
+    on("pointerleave", () => point(""));
+    on("click", (event) => {
+      const part = partAt(event);
+      if (part) choose(part === chosen ? "" : part);
+    });
+    on("keydown", (event) => {
+      if (event.key === "Escape") choose("");
+    });
+    group.element.classList.add("mn-parts");
+    return { element: group.element, choose };
+  };
+  return { show, offer };
+};
+
+// The result in one sentence: at once for the eye, and after a rest for a screen reader.
+const announcer = (result, status, signal) => {
+  let saying;
+  signal.addEventListener("abort", () => clearTimeout(saying));
+  return (sentence) => {
+    if (result.textContent === sentence) return;
+    const first = result.textContent === "";
+    write(result, sentence);
+    clearTimeout(saying);
+    if (first) write(status, sentence);
+    else saying = setTimeout(() => write(status, sentence), QUIET);
+  };
+};
+
+// fvcore's count beside the closed form. Returns { count(macs), show(key) }; `key` is of the settings that are shown.
+const countLine = (model, line, signal) => {
+  let closedForm;
+  let waiting;
+  let waitingFor;
+  signal.addEventListener("abort", () => clearTimeout(waiting));
+  const show = (shownKey) => {
+    line.hidden = closedForm === undefined; // what the figure is about has no MACs
+    if (line.hidden) return;
+    const { key, macs, error } = model.get("measured") ?? {};
+    const missing = key === shownKey ? undefined : shownKey;
+    if (missing !== undefined && missing === waitingFor) return; // only the look changed
+    clearTimeout(waiting);
+    waitingFor = missing;
+    const start = `closed form: ${exact(closedForm)} MACs · fvcore: `;
+    if (missing !== undefined) {
+      // A live kernel answers within a moment; without one the number on the page is for the state it was built with.
+      write(line, `${start}…`);
+      waiting = setTimeout(() => write(line, `${start}counts this state when the chapter runs in a notebook`), 1500);
+    } else if (error) write(line, start + error);
+    else {
+      const verdict = macs === closedForm ? "agrees" : `differs by ${exact(Math.abs(macs - closedForm))}`;
+      write(line, `${start}${exact(macs)} MACs, ${verdict}`);
+    }
+  };
+  return { count: (macs) => { closedForm = macs; }, show };
+};
+
+// ---------------------------------------------------------------------------------------------- explorable
 
 // The frame of a figure: a picture, its controls, details below; reset, table, result, fvcore's line. Use:
 //
@@ -410,109 +611,64 @@ const explorable = ({ model, el, signal, title, settle = (state) => state }) => 
   signal?.addEventListener("abort", () => stop.abort());
   const listening = { signal: stop.signal };
 
-  // --- settings
-  const settings = model.get("settings");
-  const ranges = model.get("ranges");
-  const names = Object.keys(ranges);
-  const standard = Object.fromEntries(names.map((name) => [name, model.get(name)]));
-  const read = () =>
-    Object.fromEntries(names.map((name) => [name, nearestAllowed(ranges[name], model.get(name), standard[name])]));
-  // fvcore's count is for these; a setting that only chooses where to look (counts: false) does not change it.
-  const counted = settings.filter((name) => ranges[name].counts !== false);
-  const keyOf = (state) => JSON.stringify(counted.map((name) => state[name]));
-
-  // --- the frame
-  const titleId = uniqueId("title");
-  const tableId = uniqueId("table");
-  const picture = html("div", { class: "mn-picture" });
-  const controls = html("div", { class: "mn-controls" });
-  const details = html("div", { class: "mn-details" });
-  const result = html("p", { class: "mn-result", "aria-hidden": "true" });
-  const status = html("p", { class: "mn-status", role: "status" });
-  const live = html("p", { class: "mn-live-line" });
-  const resetButton = html("button", { type: "button", class: "mn-button" }, "Reset");
-  const tableButton = html("button", {
-    type: "button", class: "mn-button", "aria-expanded": "false", "aria-controls": tableId,
-  }, "Show as table");
-  const tablePlace = html("div", { id: tableId, class: "mn-table-place", hidden: true });
-  const frame = html("div", { class: "mn-frame", role: "group", "aria-labelledby": titleId },
-    html("div", { class: "mn-head" },
-      html("div", { class: "mn-title", id: titleId }, title),
-      html("div", { class: "mn-buttons" }, tableButton, resetButton)),
-    picture, controls, html("div", { class: "mn-below" }, result, status, details, live, tablePlace));
+  const { settings, ranges, names, standard, read, keyOf } = settingsOf(model);
+  const { frame, picture, controls, details, result, status, live, resetButton, tableButton, tablePlace } = frameOf(title);
   el.classList.add("mn");
   el.append(frame);
-  // Of all that changes in a figure, the page around it is only touched by its height. With that written down, a step
-  // of a slider does not make the browser lay out the whole page. The height grows where a longer sentence needs another
-  // line, and stays: the page below does not jump back and forth. Another width or text size starts it anew.
-  let kept = {};
-  const keepHeight = new ResizeObserver(([{ borderBoxSize: [box] }]) => {
-    const unit = parseFloat(getComputedStyle(el).fontSize);
-    if (box.inlineSize !== kept.width || unit !== kept.unit) kept = { width: box.inlineSize, unit, height: 0 };
-    if (box.blockSize <= kept.height) return;
-    kept.height = box.blockSize;
-    el.style.height = `calc(${box.blockSize / unit}em + 2px)`; // with the border's lines
-    el.classList.add("mn-contained");
-  });
-  // Where something large has come or gone, the height starts anew.
-  const freshHeight = () => {
-    kept = {};
-    keepHeight.unobserve(frame);
-    keepHeight.observe(frame); // reports once more, even where nothing has changed
-  };
-  keepHeight.observe(frame);
+  const freshHeight = keepHeight(el, frame, stop.signal);
+  const gesture = gestures();
+  const lights = highlighting(frame);
+  const say = announcer(result, status, stop.signal);
+  const { count, show: showCount } = countLine(model, live, stop.signal);
 
-  // --- drawing, and the ghost of what was there before the gesture
+  // --- drawing the state
+  const drawings = []; // each lays itself out for its width
   const controlsInUse = []; // each a function that shows the state on its control
+  const tables = [];
   const resets = [];
   let draw = () => {};
-  const tables = [];
   let shown; // the state that is drawn
-  let before; // the state from before the gesture
-  let pending = false; // the model has changed, and the picture not yet
-  let settling = false; // the model is being corrected
-  let mine = false; // a change that comes from this view's own controls
-  let held = false; // the pointer is down
-  let fresh = true; // the next change starts a gesture
-  let changed = -Infinity; // when the last change came
-
   const redraw = () => {
-    draw(shown, before);
+    draw(shown, gesture.before());
     showTables();
     showMeasured();
   };
+  const showTables = () => {
+    if (!tablePlace.hidden) for (const table of tables) table.update(table.rows(shown));
+  };
+  const showMeasured = () => showCount(keyOf(shown));
+
+  // --- changing it
   // Settings may change together, one event each: the change is taken when all are in place. One made here is taken
   // within its input event, one from the address or from Python as soon as their code has run.
+  const changing = { pending: false, byReader: false, settling: false };
   const onModelChange = () => {
-    if (settling || pending) return;
-    pending = true;
-    if (!mine) queueMicrotask(takeChange);
+    if (changing.settling || changing.pending) return;
+    changing.pending = true;
+    if (!changing.byReader) queueMicrotask(takeChange);
   };
   const takeChange = () => {
-    pending = false;
+    changing.pending = false;
     const state = settle(read(), shown);
-    settling = true;
+    changing.settling = true;
     for (const name of names) {
       if (model.get(name) !== state[name]) model.set(name, state[name]); // what was wished cannot be: correct it
     }
-    settling = false;
+    changing.settling = false;
     if (names.every((name) => state[name] === shown[name])) {
       for (const show of controlsInUse) show(state); // the control that was moved goes back
       return;
     }
-    if (!mine) before = undefined; // set by the address or by Python: there was no gesture
-    else if (fresh || (!held && performance.now() - changed > PAUSE)) before = shown;
-    fresh = !mine;
-    changed = performance.now();
+    gesture.take(shown, changing.byReader);
     shown = state;
     for (const show of controlsInUse) show(state);
     redraw();
   };
   const change = (values) => {
-    mine = true;
+    changing.byReader = true;
     for (const [name, value] of Object.entries(values)) model.set(name, value);
-    if (pending) takeChange();
-    mine = false;
+    if (changing.pending) takeChange();
+    changing.byReader = false;
     model.save_changes();
   };
 
@@ -544,7 +700,7 @@ const explorable = ({ model, el, signal, title, settle = (state) => state }) => 
     const share = (position) => (position - scale.min) / (scale.max - scale.min);
     const take = () => change({ [name]: scale.toValue(Number(input.value)) });
     input.addEventListener("input", take, listening);
-    input.addEventListener("pointerdown", () => { held = true; fresh = true; }, listening);
+    input.addEventListener("pointerdown", gesture.hold, listening);
     input.addEventListener("keydown", (event) => {
       const direction = { PageUp: 1, PageDown: -1 }[event.key];
       if (!direction) return;
@@ -576,7 +732,7 @@ const explorable = ({ model, el, signal, title, settle = (state) => state }) => 
     const group = radios({
       legend: label,
       options: ranges[name].values.map((value) => ({ value, label: labels[value] ?? String(value) })),
-      onChange: (value) => { fresh = true; change({ [name]: value }); },
+      onChange: (value) => { gesture.begin(); change({ [name]: value }); },
       signal: stop.signal,
     });
     group.element.classList.add("mn-control");
@@ -585,14 +741,11 @@ const explorable = ({ model, el, signal, title, settle = (state) => state }) => 
     return group;
   };
 
-  for (const end of ["pointerup", "pointercancel"]) {
-    addEventListener(end, () => { held = false; }, listening);
-  }
+  for (const end of ["pointerup", "pointercancel"]) addEventListener(end, gesture.release, listening);
   resetButton.addEventListener("click", () => {
-    fresh = true;
-    held = true; // all settings together are one gesture
+    gesture.hold(); // all settings together are one gesture
     change(Object.fromEntries(settings.map((name) => [name, standard[name]])));
-    held = false;
+    gesture.release();
     for (const reset of resets) reset(); // last: the settings changed one by one, and an axis may have grown meanwhile
     redraw();
     freshHeight();
@@ -604,96 +757,22 @@ const explorable = ({ model, el, signal, title, settle = (state) => state }) => 
     tables.push({ ...liveTable({ caption, columns }), rows });
     tablePlace.append(tables.at(-1).element);
   };
-  const showTables = () => {
-    if (!tablePlace.hidden) for (const table of tables) table.update(table.rows(shown));
-  };
   tableButton.addEventListener("click", () => {
     tablePlace.hidden = !tablePlace.hidden;
     set(tableButton, { "aria-expanded": String(!tablePlace.hidden) });
     showTables();
-    applyHighlight();
+    lights.show();
     freshHeight();
   }, listening);
 
-  // --- highlighting: everything with the same data-part belongs together, the rest fades
-  let chosen = "";
-  let pointed = "";
-  let highlightRadios;
-  const applyHighlight = () => {
-    const part = pointed || chosen;
-    frame.classList.toggle("mn-highlighting", part !== "");
-    for (const element of frame.querySelectorAll("[data-part]")) {
-      element.classList.toggle("mn-lit", element.dataset.part === part);
-    }
-  };
-  const choosePart = (part) => {
-    chosen = part;
-    highlightRadios.set(part);
-    applyHighlight();
-  };
+  // --- highlighting
   // Let the reader pick one of `parts` ([{ part, label, role }]): with the radio buttons this appends to `parent`
   // (arrow keys, tap), or by pointing at anything that has its data-part.
   const highlight = (parts, { legend = "Highlight", parent = picture } = {}) => {
-    highlightRadios = radios({
-      legend,
-      options: [{ value: "", label: "all" }, ...parts.map(({ part, label, role }) => ({ value: part, label, role }))],
-      onChange: choosePart,
-      signal: stop.signal,
-    });
-    highlightRadios.element.classList.add("mn-parts");
-    parent.append(highlightRadios.element);
-    const partAt = (event) => event.target.closest?.("[data-part]")?.dataset.part ?? "";
-    frame.addEventListener("pointerover", (event) => {
-      if (event.pointerType !== "mouse" || partAt(event) === pointed) return;
-      pointed = partAt(event);
-      applyHighlight();
-    }, listening);
-    frame.addEventListener("pointerleave", () => { pointed = ""; applyHighlight(); }, listening);
-    frame.addEventListener("click", (event) => {
-      const part = partAt(event);
-      if (part) choosePart(part === chosen ? "" : part);
-    }, listening);
-    frame.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") choosePart("");
-    }, listening);
-    choosePart("");
-    resets.push(() => choosePart(""));
-  };
-
-  // --- the result in one sentence: at once for the eye, and after a rest for a screen reader
-  let saying;
-  const say = (sentence) => {
-    if (result.textContent === sentence) return;
-    const first = result.textContent === "";
-    write(result, sentence);
-    clearTimeout(saying);
-    if (first) write(status, sentence);
-    else saying = setTimeout(() => write(status, sentence), QUIET);
-  };
-
-  // --- fvcore's count beside the closed form
-  let closedForm;
-  let waiting;
-  let waitingFor;
-  const count = (macs) => (closedForm = macs);
-  const showMeasured = () => {
-    live.hidden = closedForm === undefined; // what the figure is about has no MACs
-    if (live.hidden) return;
-    const { key, macs, error } = model.get("measured") ?? {};
-    const missing = key === keyOf(shown) ? undefined : keyOf(shown);
-    if (missing !== undefined && missing === waitingFor) return; // only the look changed
-    clearTimeout(waiting);
-    waitingFor = missing;
-    const start = `closed form: ${exact(closedForm)} MACs · fvcore: `;
-    if (missing !== undefined) {
-      // A live kernel answers within a moment; without one the number on the page is for the state it was built with.
-      write(live, `${start}…`);
-      waiting = setTimeout(() => write(live, `${start}counts this state when the chapter runs in a notebook`), 1500);
-    } else if (error) write(live, start + error);
-    else {
-      const verdict = macs === closedForm ? "agrees" : `differs by ${exact(Math.abs(macs - closedForm))}`;
-      write(live, `${start}${exact(macs)} MACs, ${verdict}`);
-    }
+    const offered = lights.offer(parts, legend, stop.signal);
+    parent.append(offered.element);
+    offered.choose("");
+    resets.push(() => offered.choose(""));
   };
 
   // --- start and stop
@@ -702,17 +781,13 @@ const explorable = ({ model, el, signal, title, settle = (state) => state }) => 
     shown = read();
     for (const show of controlsInUse) show(shown);
     tableButton.hidden = tables.length === 0;
+    for (const each of drawings) each.fit(); // where the figure is in the page, it begins at its true width
     redraw();
     for (const name of names) model.on(`change:${name}`, onModelChange);
     model.on("change:measured", showMeasured);
     stop.signal.addEventListener("abort", () => {
       for (const name of names) model.off(`change:${name}`, onModelChange);
       model.off("change:measured", showMeasured);
-      clearTimeout(saying);
-      clearTimeout(waiting);
-      keepHeight.disconnect();
-      el.classList.remove("mn-contained");
-      el.style.height = "";
       frame.remove();
     });
     return () => stop.abort();
@@ -724,9 +799,12 @@ const explorable = ({ model, el, signal, title, settle = (state) => state }) => 
     onReset: (callback) => resets.push(callback),
     state: () => shown,
     signal: stop.signal, // aborts when the figure is removed
-    change: (values) => { fresh = true; change(values); }, // for a control of one's own
+    change: (values) => { gesture.begin(); change(values); }, // for a control of one's own
     redraw: () => redraw(), // when something else than a setting has changed
-    drawing: (options) => drawing({ onResize: () => shown && (redraw(), freshHeight()), signal: stop.signal, ...options }),
+    drawing: (options) => {
+      drawings.push(drawing({ onResize: () => { if (shown) { redraw(); freshHeight(); } }, signal: stop.signal, ...options }));
+      return drawings.at(-1);
+    },
     bars: (options) => {
       const bars = stackedBars(options);
       resets.push(bars.reset);

@@ -1,4 +1,4 @@
-"""What every explorable shares on the Python side: settings, the live count by fvcore, and the static picture."""
+"""What every explorable shares on the Python side: settings, the live count by fvcore, and the numbers in words."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from numbers import Real
 from pathlib import Path
-from xml.sax.saxutils import escape
+from typing import Any
 
 import anywidget
 import traitlets
@@ -21,7 +21,7 @@ from ..course import palette
 COUNTED_UP_TO = 10_000_000_000
 
 
-class Setting(traitlets.TraitType):
+class Setting(traitlets.TraitType[Any, Any]):
     """A value that a slider sets: synced with the page, and checked the same way there and here."""
 
     def __init__(self, default: object, help: str, ticks: Sequence[object] = (), counts: bool = True):
@@ -29,6 +29,10 @@ class Setting(traitlets.TraitType):
         self.ticks = list(ticks)
         self.counts = counts  # False for what only chooses where to look: fvcore's count does not depend on it
         self.tag(sync=True)
+
+    def validate(self, obj: object, value: object) -> object:
+        """Return the value as it is kept, or say which values there are."""
+        raise NotImplementedError
 
     def range(self) -> dict:
         """Describe the allowed values for the slider in the page."""
@@ -50,23 +54,23 @@ class Steps(Setting):
 
     def __init__(
         self,
-        default: Real,
-        low: Real,
-        high: Real,
-        step: Real,
+        default: float,
+        low: float,
+        high: float,
+        step: float,
         *,
         help: str,
-        ticks: Sequence[Real] = (),
+        ticks: Sequence[float] = (),
         counts: bool = True,
     ):
         super().__init__(default, help, ticks, counts)
         self.low, self.high, self.step = low, high, step
 
-    def validate(self, obj: object, value: object) -> Real:
+    def validate(self, obj: object, value: object) -> float:
         """Return the value on the grid, or say which values there are."""
         if isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value):
-            steps = (value - self.low) / self.step
-            if abs(steps - round(steps)) < 1e-6 and self.low <= value <= self.high:
+            steps = (float(value) - self.low) / self.step
+            if abs(steps - round(steps)) < 1e-6 and self.low <= float(value) <= self.high:
                 # 0.25 + 2 * 0.05 is 0.35000000000000003: rounding gives the page and Python the same number.
                 return type(self.low)(round(self.low + round(steps) * self.step, 10))
         raise traitlets.TraitError(
@@ -110,8 +114,9 @@ class Explorable(anywidget.AnyWidget):
     """A figure with sliders; subclasses say what it shows.
 
     A subclass in NAME.py has its picture in NAME.js, its sliders as :class:`Steps` and :class:`Choice` attributes, and
-    the three methods :meth:`layers`, :meth:`measure_state` and :meth:`static_svg`. One about something that has no MACs
-    defines :meth:`static_svg` alone, and the page then has no line about fvcore.
+    the methods :meth:`layers` and :meth:`measure_state`; where a table of the layers does not say what it shows, also
+    :meth:`numbers`. One about something that has no MACs defines :meth:`numbers` alone, and the page then has no line
+    about fvcore.
 
     Attributes
     ----------
@@ -128,7 +133,7 @@ class Explorable(anywidget.AnyWidget):
     ranges = traitlets.Dict().tag(sync=True)
     measured = traitlets.Dict().tag(sync=True)
 
-    def __init_subclass__(cls, **kwargs: object) -> None:
+    def __init_subclass__(cls, **kwargs: Any) -> None:
         # A module may not import in the places an explorable lives, so what it shares with others goes in front of it:
         # the kit, and the script of any class in between. anywidget turns _esm into a trait by deriving a class for
         # each instance: that one has its script already.
@@ -167,9 +172,17 @@ class Explorable(anywidget.AnyWidget):
         """Build the real module of the current state and return its MACs by fvcore. torch is imported in here."""
         raise NotImplementedError
 
-    def static_svg(self) -> str:
-        """Draw the current state as a stand-alone SVG, for where there is no JavaScript."""
-        raise NotImplementedError
+    def numbers(self) -> list[dict[str, object]]:
+        """Return what the figure shows as rows of a table, which all have the same keys."""
+        return layer_rows(self.layers())
+
+    def to_markdown(self) -> str:
+        """Say what the figure shows where nothing draws it, as in a notebook on the web: a sentence and a table."""
+        rows = self.numbers()
+        what = (inspect.getdoc(type(self)) or "").partition("\n")[0]
+        said = f"{what} These are the numbers of `{self!r}`; where the notebook runs, a figure shows them."
+        table = [list(rows[0]), ["---"] * len(rows[0]), *([written(value) for value in row.values()] for row in rows)]
+        return said + "\n\n" + "\n".join(f"| {' | '.join(cells)} |" for cells in table)
 
     def key(self) -> str:
         """Return the current settings that count as JSON, exactly as the page writes them.
@@ -197,12 +210,10 @@ class Explorable(anywidget.AnyWidget):
         try:
             macs = cost.total(self.layers()).macs
             if macs > COUNTED_UP_TO:
-                self.measured = {
-                    "key": key,
-                    "error": f"not run, {short(macs)} MACs would keep the kernel busy for seconds",
-                }
+                giga = f"{macs / 1e9:.1f}\N{NO-BREAK SPACE}G MACs"
+                self.measured = {"key": key, "error": f"not run, {giga} would keep the kernel busy for seconds"}
                 return
-            with _one_thread():
+            with undisturbed():
                 self.measured = {"key": key, "macs": self.measure_state()}
         except Exception as error:  # whatever goes wrong, the figure must go on working in the reader's notebook
             self.measured = {"key": key, "error": f"could not count ({error or type(error).__name__})"}
@@ -211,97 +222,47 @@ class Explorable(anywidget.AnyWidget):
         values = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.settings)
         return f"{type(self).__name__}({values})"
 
-    def _repr_mimebundle_(self, **kwargs: object) -> tuple[dict, dict]:
-        data, metadata = super()._repr_mimebundle_(**kwargs)
-        return {**data, "image/svg+xml": self.static_svg()}, metadata
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
+        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
+        return {**data, "text/markdown": self.to_markdown()}, metadata
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
-    """Count on one thread, and leave torch's thread number and random numbers as they were.
-
-    With two threads on a busy two-core machine libgomp spins, and 65 ms become two seconds.
-    """
+def undisturbed() -> Iterator[None]:
+    """Count on one thread, and leave torch's thread number and random numbers as they were."""
     import torch
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            yield
-    finally:
-        torch.set_num_threads(threads)
+    from ..measure.threads import one_thread
+
+    with one_thread(), torch.random.fork_rng(devices=[]):
+        yield
 
 
-# Numbers and pieces of static pictures. The first two have twins in kit.js, and a test holds them together.
+# Numbers in words.
 
 
-def short(number: int) -> str:
-    r"""Write a count with one decimal and a unit, as on the axes: 115.6 M.
+def layer_rows(layers: Iterable[cost.Layer]) -> list[dict[str, object]]:
+    """Return a row for each layer: its sizes and its cost."""
+    return [
+        {
+            "layer": layer.name,
+            "input": "×".join(map(str, (layer.in_channels, *layer.in_size))),
+            "output": "×".join(map(str, (layer.out_channels, *layer.out_size))),
+            "kernel": f"{layer.kernel_size}×{layer.kernel_size}",
+            "MACs": layer.macs,
+            "parameters": layer.params,
+        }
+        for layer in layers
+    ]
 
-    Examples
-    --------
-    >>> short(864), short(115_605_504), short(999_960)
-    ('864', '115.6\xa0M', '1.0\xa0M')
-    """
-    for size, unit in ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k")):
-        if number >= size * 0.99995:  # 999,960 rounds up to the next unit
-            tenths = (10 * number + size // 2) // size  # halves go up, here and in JavaScript
-            return f"{tenths // 10}.{tenths % 10}\N{NO-BREAK SPACE}{unit}"
-    return str(number)
 
-
-def nice_ceiling(value: float) -> float:
-    """Return the first of 1, 2, 5, 10, 20, 50, ... that is not below `value`: where an axis ends.
+def written(value: object) -> str:
+    """Write a cell of a table.
 
     Examples
     --------
-    >>> [nice_ceiling(value) for value in (144, 200, 201, 25_740_288)]
-    [200, 200, 500, 50000000]
+    >>> written(300774272), written(0.03125), written("t = 6")
+    ('300,774,272', '0.03125', 't = 6')
     """
-    power = 10 ** math.floor(math.log10(value))
-    return next(step * power for step in (1, 2, 5, 10) if step * power >= value)
-
-
-def paint(role: str) -> str:
-    """Return a concept's colour for an SVG attribute: the page's variable, and the light hex where there is none.
-
-    Examples
-    --------
-    >>> paint("standard")
-    'var(--mn-standard, #0072b2)'
-    """
-    return f"var(--mn-{role}, {palette.COLOURS[role].light})"
-
-
-def tag(name: str, text: str | None = None, **attributes: object) -> str:
-    """Write one SVG element; underscores in attribute names become hyphens.
-
-    Examples
-    --------
-    >>> tag("text", "3 < 5", x=0, text_anchor="end")
-    '<text x="0" text-anchor="end">3 &lt; 5</text>'
-    """
-    written = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{escape(_number(value), {chr(34): "&quot;"})}"'
-        for key, value in attributes.items()
-    )
-    return f"<{name}{written}/>" if text is None else f"<{name}{written}>{escape(text)}</{name}>"
-
-
-def _number(value: object) -> str:
-    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
-
-
-def picture(title: str, description: str, width: int, height: int, parts: Iterable[str]) -> str:
-    """Put SVG elements together as a stand-alone picture with a title and a description.
-
-    Text and lines take the page's colour (currentColor), so the picture follows dark mode.
-    """
-    body = "\n".join(parts)
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        f'role="img" aria-labelledby="title description" fill="currentColor" font-family="system-ui, sans-serif" '
-        f'font-size="12">\n<title id="title">{escape(title)}</title>\n'
-        f'<desc id="description">{escape(description)}</desc>\n{body}\n</svg>'
-    )
+    text = f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else str(value)
+    return text.replace("|", "\\|")

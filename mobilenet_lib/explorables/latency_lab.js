@@ -1,7 +1,7 @@
 // The latency lab: blocks and small networks timed on this device, milliseconds against MACs.
 
 const ROUNDS = 15; // turns of each network
-const MACS_AXIS = [8e6, 500e6]; // as MACS in latency_lab.py; on the right there is room for the words on the lines
+const MACS_AXIS = [8e6, 500e6]; // on the right there is room for the words on the lines
 const RATES = [1, 3, 10, 30, 100]; // thousand million MACs a second
 
 const milliard = (macs, ms) => (macs / ms / 1e6).toFixed(macs / ms < 9.995e6 ? 1 : 0);

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import traitlets
 
 from .. import cost, specs
-from .kit import Choice, paint, picture, short, tag
+from .kit import Choice
 from .runtime import DATA, Runtime, size_of
 
 if TYPE_CHECKING:
@@ -174,18 +173,14 @@ class LatencyLab(Runtime):
         except (ImportError, FileNotFoundError):
             return modules()[name], f"PyTorch {torch.__version__.partition('+')[0]}"
 
-    def static_svg(self) -> str:
-        """Draw the book's own results."""
-        found = self.results[self.beside]
-        rows = [row for row in self.entries if self.shown in ("everything", row["group"])]
-        medians = {row["name"]: found["quartiles"][row["name"]][1] for row in rows}
-        listed = "; ".join(
-            f"{row['letter']}, {row['label']}: {short(row['macs'])} MACs, {milliseconds(medians[row['name']])}"
-            for row in rows
-        )
-        description = f"Milliseconds over MACs, both axes logarithmic, on the machine this book was made on. {listed}."
-        height = BOTTOM + 66 + 22 * len(rows)
-        return picture(f"Latency lab: {found['runtime']}", description, WIDTH, height, _chart(rows, found))
+    def numbers(self) -> list[dict[str, object]]:
+        """Return what was measured on the machine this book was made on."""
+        quartiles = self.results[self.beside]["quartiles"]
+        return [
+            {"": row["letter"], "what": row["label"], "MACs": row["macs"], "median, ms": quartiles[row["name"]][1]}
+            for row in self.entries
+            if self.shown in ("everything", row["group"])
+        ]
 
 
 def file_of(name: str) -> str:
@@ -202,84 +197,3 @@ def own_results() -> dict:
     ['Chromium', 'ONNX Runtime']
     """
     return json.loads(RESULTS.read_text(encoding="utf8"))["results"]
-
-
-def milliseconds(ms: float) -> str:
-    r"""Write a time with three digits; the twin of `milliseconds` in latency_lab.js.
-
-    Examples
-    --------
-    >>> [milliseconds(ms) for ms in (0.0514, 1.2345, 12.345, 123.45)]
-    ['0.051\xa0ms', '1.23\xa0ms', '12.3\xa0ms', '123\xa0ms']
-    """
-    decimals = 3 if ms < 0.0995 else 2 if ms < 9.995 else 1 if ms < 99.95 else 0
-    return f"{ms:.{decimals}f}\N{NO-BREAK SPACE}ms"
-
-
-# The static picture, in pixels. It shows what latency_lab.js draws, at a fixed size.
-WIDTH = 620
-LEFT, RIGHT, TOP, BOTTOM = 44, 600, 44, 310
-MACS = (8e6, 500e6)  # the axis; on the right there is room for the words on the lines
-RATES = (1, 3, 10, 30, 100)  # thousand million MACs a second
-
-
-STEPS = [step * 10.0**power for power in range(-4, 6) for step in (1, 2, 5)]  # of the axis of milliseconds
-
-
-def axis_around(times: list[float]) -> tuple[float, float]:
-    """Return where the axis of milliseconds starts and ends: at a step with room below and above.
-
-    Examples
-    --------
-    >>> axis_around([1.3, 2.5, 14.0])
-    (1.0, 20.0)
-    """
-    low = max(step for step in STEPS if step <= min(times) / 1.15)
-    return low, min(step for step in STEPS if step >= max(times) * 1.15)
-
-
-def _chart(rows: list[dict], found: dict) -> list[str]:
-    quartiles = found["quartiles"]
-    times = [time for row in rows for time in quartiles[row["name"]]]
-    low, high = axis_around(times)
-
-    def x_at(macs: float) -> float:
-        return LEFT + (RIGHT - LEFT) * math.log(macs / MACS[0]) / math.log(MACS[1] / MACS[0])
-
-    def y_at(ms: float) -> float:
-        return BOTTOM - (BOTTOM - TOP) * math.log(ms / low) / math.log(high / low)
-
-    parts = [tag("text", f"ms · {found['runtime']}", x=0, y=16, font_weight="bold")]
-    for ms in (ms for ms in STEPS if low <= ms <= high):
-        parts.append(tag("path", d=f"M{LEFT} {y_at(ms):.1f}H{RIGHT}", stroke="currentColor", stroke_opacity=0.2))
-        parts.append(tag("text", f"{ms:g}", x=LEFT - 8, y=y_at(ms) + 4, text_anchor="end", font_size=11))
-    for macs in (10e6, 20e6, 50e6, 100e6, 200e6):
-        label = short(int(macs)).replace(".0", "")
-        parts.append(tag("text", label, x=x_at(macs), y=BOTTOM + 16, text_anchor="middle", font_size=11))
-    parts.append(tag("text", "MACs", x=RIGHT, y=BOTTOM + 32, text_anchor="end"))
-    for rate in RATES:
-        start, end = max(MACS[0], low * rate * 1e6), min(MACS[1], high * rate * 1e6)
-        if 1.5 * start < end:
-            line = f"M{x_at(start):.1f} {y_at(start / rate / 1e6):.1f}L{x_at(end):.1f} {y_at(end / rate / 1e6):.1f}"
-            parts.append(tag("path", d=line, stroke="currentColor", stroke_opacity=0.35, stroke_dasharray="2 4"))
-            y = y_at(end / rate / 1e6) + 12
-            parts.append(tag("text", f"{rate} G/s", x=x_at(end) - 12, y=y, text_anchor="end", font_size=10.5))
-    for row in rows:
-        low_ms, ms, high_ms = quartiles[row["name"]]
-        x, colour = x_at(row["macs"]), paint(row["role"])
-        parts.append(tag("path", d=f"M{x:.1f} {y_at(low_ms):.1f}V{y_at(high_ms):.1f}", stroke=colour, stroke_width=2))
-        mark = {"fill": "none", "stroke": colour, "stroke_width": 2.5}
-        if row["group"] == "blocks":
-            parts.append(tag("circle", cx=x, cy=y_at(ms), r=5, **mark))
-        else:
-            parts.append(tag("path", d=f"M{x:.1f} {y_at(ms) - 6.5:.1f}l6.5 6.5l-6.5 6.5l-6.5 -6.5z", **mark))
-        beside = {"x": x + 10} if row["group"] == "blocks" else {"x": x - 10, "text_anchor": "end"}
-        parts.append(tag("text", row["letter"], y=y_at(ms) + 4, font_weight="bold", **beside))
-    for i, row in enumerate(rows):
-        y = BOTTOM + 62 + 22 * i
-        parts.append(tag("text", row["letter"], x=LEFT - 8, y=y, text_anchor="end", font_weight="bold"))
-        parts.append(tag("text", row["label"], x=LEFT + 4, y=y))
-        parts.append(tag("text", f"{short(row['macs'])} MACs", x=RIGHT - 100, y=y, text_anchor="end"))
-        ms = milliseconds(quartiles[row["name"]][1])
-        parts.append(tag("text", ms, x=RIGHT, y=y, text_anchor="end", font_weight="bold"))
-    return parts

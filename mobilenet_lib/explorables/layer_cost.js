@@ -29,7 +29,7 @@ const oneOver = (ratio) => {
   return `1/${Number.isInteger(n) ? n : n.toFixed(n < 9.995 ? 2 : 1)}`;
 };
 
-const percent = (share) => `${(100 * share).toFixed(share > 0.995 || share < 0.0995 ? 1 : 0)}\u00a0%`;
+const shareText = (share) => percent(share, { digits: share > 0.995 ? 3 : 2 });
 
 // What the numbers say, true for every state.
 const costSentence = (layer) => {
@@ -39,7 +39,7 @@ const costSentence = (layer) => {
     return `${pair}, more than the ${short(standard.macs)} of the standard convolution. A 1×1 filter looks at no`
       + " neighbours: there is nothing to separate, and the depthwise layer comes on top.";
   }
-  const where = `${percent(pointwiseShare)} of them are pointwise`;
+  const where = `${shareText(pointwiseShare)} of them are pointwise`;
   const floor = pointwiseShare > 0.5
     ? `that part is 1/${kernel ** 2} of the standard convolution, however wide the layer`
     : `with so few output channels the depthwise filters weigh more`;

@@ -125,10 +125,10 @@ const DECODERS = [
   { name: "affine", label: "best affine decoder", short: "best affine" },
 ];
 
-// A share with as many decimals as say something; the twin of `percent` in manifold.py.
-const percent = (share) => {
-  if (share > 0 && share < 0.0001) return "under 0.01\u00a0%";
-  return `${(100 * share).toFixed(share === 0 || share >= 0.0995 ? 0 : share >= 0.00995 ? 1 : 2)}\u00a0%`;
+// A share with as many decimals as say something.
+const shareText = (share) => {
+  if (share === 0) return "0\u00a0%";
+  return share < 0.0001 ? "under 0.01\u00a0%" : percent(share, { most: 2 });
 };
 
 const superscript = (number) => String(number).replace(/\d/g, (digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]);
@@ -137,9 +137,9 @@ const superscript = (number) => String(number).replace(/\d/g, (digit) => "⁰¹�
 const resultSentence = ({ n, decoder, errors, factor, lost, points }) => {
   const first = lost === 1 // the first point is the origin, at which no unit can be active
     ? `With ${n} units every point but the origin keeps two or more active units.`
-    : `At ${percent(lost / points)} of the points fewer than two of the ${n} units are active: too little arrives to say`
+    : `At ${shareText(lost / points)} of the points fewer than two of the ${n} units are active: too little arrives to say`
       + " where in the plane these points were.";
-  const error = percent(errors[decoder]);
+  const error = shareText(errors[decoder]);
   const second = {
     "pseudo-inverse": `The pseudo-inverse has an error of ${error}. With more units it tends to one half, not to zero:`
       + " ReLU halves the signal, and the pseudo-inverse does not make up for it.",
@@ -153,7 +153,7 @@ const resultSentence = ({ n, decoder, errors, factor, lost, points }) => {
 };
 
 const describeBack = ({ decoder, errors, points }, outside) =>
-  `What the ${DECODERS.find(({ name }) => name === decoder).label} brings back: relative error ${percent(errors[decoder])}.`
+  `What the ${DECODERS.find(({ name }) => name === decoder).label} brings back: relative error ${shareText(errors[decoder])}.`
   + (outside ? ` ${exact(outside)} of ${exact(points)} points lie outside the picture.` : "");
 
 const codeLine = ({ n, seed, decoder }) => `decode(spiral(), random_units(${n}, seed=${seed}), "${decoder}")`;
@@ -257,7 +257,7 @@ const shareBars = ({ title, labels }) => {
   const update = (contents) => contents.forEach(({ share, label, before, chosen = false }, i) => {
     const row = rows[i];
     if (label) write(row.label, label);
-    write(row.number, percent(share));
+    write(row.number, shareText(share));
     row.bar.style.width = `${Math.min(100, 100 * share)}%`;
     showGhost(row.ghost, before === share ? undefined : before);
     row.head.classList.toggle("mn-share-head-chosen", chosen);
@@ -325,7 +325,7 @@ const errorCurves = (view, { quartiles, repeats }, dimensions) => {
         : `M${x - 4.5} ${yOf(errors[name])}a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0 -9 0` });
     }
     const medians = DECODERS.map(({ name, label }) =>
-      `${label} ${percent(errors[name])}, median ${percent(quartiles[name][dimensions.indexOf(n)][1])}`);
+      `${label} ${shareText(errors[name])}, median ${shareText(quartiles[name][dimensions.indexOf(n)][1])}`);
     chart.describe(`Relative error over n, medians and quartiles of ${repeats} draws. At n = ${n}, this draw: ${medians.join("; ")}.`);
   };
   return { element: html("div", {}, html("div", { class: "mn-bars-title" }, `Error over n: ${repeats} draws, and this one`), chart.svg), update };
@@ -372,10 +372,10 @@ function render({ model, el, signal }) {
       return [
         ...DECODERS.map(({ name, label }) => {
           const [low, median, high] = experiment.quartiles[name][dimensions.indexOf(state.n)];
-          return { label, cells: [percent(shown.errors[name]), percent(median), `${percent(low)} to ${percent(high)}`] };
+          return { label, cells: [shareText(shown.errors[name]), shareText(median), `${shareText(low)} to ${shareText(high)}`] };
         }),
-        { label: "fewer than two active units", cells: [percent(shown.lost / shown.points), "", ""] },
-        { label: "expected, (n + 1)/2ⁿ", cells: [percent(shown.expected), "", ""] },
+        { label: "fewer than two active units", cells: [shareText(shown.lost / shown.points), "", ""] },
+        { label: "expected, (n + 1)/2ⁿ", cells: [shareText(shown.expected), "", ""] },
       ];
     },
   });

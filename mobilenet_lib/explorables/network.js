@@ -101,7 +101,7 @@ const peakOf = (steps) => steps.reduce((most, step) => (stepTotal(step) > stepTo
 
 const tensorText = (channels, side) => `${side}²×${exact(channels)}`;
 const widthText = (alpha) => String(Number(alpha.toFixed(2)));
-const percent = (part, whole) => `${((100 * part) / whole).toFixed(part / whole < 0.0995 ? 1 : 0)}\u00a0%`;
+const percentOf = (part, whole) => percent(part / whole);
 
 // Whether a block adds its input to its output, and why not.
 const residualWords = ({ residual, inChannels, outChannels, inSize, outSize: out, layers }) => {
@@ -209,7 +209,7 @@ const blockList = (count) => {
     const stage = net.stages[chosen - 1];
     const macs = totalOf(layersOf(stage), "macs");
     write(title, `Row ${chosen}: ${stage.blocks.length === 1 ? "1 block" : `${stage.blocks.length} blocks`},`
-      + ` ${percent(macs, totalOf(net.layers, "macs"))} of the network's MACs`);
+      + ` ${percentOf(macs, totalOf(net.layers, "macs"))} of the network's MACs`);
     entries.forEach(({ name, shape, residual, costs, code, element: entry }, i) => {
       const block = stage.blocks[i];
       entry.hidden = !block;

@@ -69,9 +69,9 @@ const coverWords = (step, state) => {
   return `That is ${percentOf(seen, IMAGE ** 2)} of the image${beyond ? `; ${outside}` : ""}.`;
 };
 const percentOf = (part, whole) => {
-  const percent = (100 * part) / whole;
-  const text = percent < 0.1 ? "less than 0.1" : percent >= 99.5 && percent < 100 ? "more than 99" : percent.toFixed(percent < 9.95 ? 1 : 0);
-  return `${text}\u00a0%`;
+  const share = part / whole;
+  if (share < 0.001) return "less than 0.1\u00a0%";
+  return share >= 0.995 && share < 1 ? "more than 99\u00a0%" : percent(share);
 };
 
 const neighbourWords = ({ side, jump }) => `The map is ${square(side)}: neighbouring values stand for pixels ${jump} apart.`;
@@ -88,7 +88,7 @@ const fieldSentence = (step, state, last, own, macs, ownMacs) => {
 // The image, the field on it, and the taps of the last spatial convolution.
 const imagePicture = (view, scene) => {
   const WORLD = IMAGE + 2 * MARGIN;
-  const chart = view.drawing({ height: (width) => width, minWidth: 200 });
+  const chart = view.drawing({ height: (width) => width, minWidth: 200, maxWidth: 480 });
   const line = { "vector-effect": "non-scaling-stroke" };
   const patternId = uniqueId("lattice");
   const dot = svg("circle", { class: "mn-lattice" });

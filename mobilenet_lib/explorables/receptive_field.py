@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from itertools import groupby
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import traitlets
 
 from .. import cost, specs
-from .kit import Choice, Explorable, Steps, paint, picture, short, tag
+from .kit import Choice, Explorable, Steps
+
+if TYPE_CHECKING:
+    from torch import nn
 
 IMAGE = 224  # pixels a side
 NETWORKS = {"V1": cost.mobilenet_v1_layers, "V2": cost.mobilenet_v2_layers}
@@ -116,7 +118,7 @@ class ReceptiveField(Explorable):
         layers = NETWORKS[self.network](resolution=IMAGE, output_stride=self.output_stride)
         return layers if self.lost == "dilation" else [layer._replace(dilation=1) for layer in layers]
 
-    def build(self):  # -> torch.nn.Module, which is imported in here only
+    def build(self) -> nn.Module:
         """Return the real network."""
         from torch import nn
 
@@ -150,37 +152,9 @@ class ReceptiveField(Explorable):
             steps.append(Step(name, *rates, gap, jump, side, field, macs))
         return steps
 
-    def shown(self) -> Step:
-        """Return the step that is shown."""
-        steps = self.steps()
-        return steps[min(self.layer, len(steps)) - 1]
-
-    def centre(self) -> tuple[int, int]:
-        """Return the pixel (x, y) in the middle of the receptive field of the value that is shown."""
-        step = self.shown()
-        at = (math.floor(share * (step.side - 1) + 0.5) for share in (self.across, self.down))
-        x, y = (index * step.jump for index in at)
-        return x, y
-
-    def static_svg(self) -> str:
-        """Draw the image with the receptive field, and how it grows along the network."""
-        step, steps = self.shown(), self.steps()
-        totals = {
-            stride: cost.total(NETWORKS[self.network](resolution=IMAGE, output_stride=stride)).macs
-            for stride in specs.OUTPUT_STRIDES
-        }
-        title = (
-            f"MobileNet{self.network} at output stride {self.output_stride}: a value of {step.name} sees "
-            f"{step.field} by {step.field} pixels"
-        )
-        description = (
-            f"Neighbouring values of {step.name} stand for pixels {step.jump} apart, on a map of {step.side} by "
-            f"{step.side}. Along the network the receptive field grows from {steps[0].field} to {steps[-1].field} "
-            f"pixels; the image has {IMAGE}. The network takes "
-            + ", ".join(f"{macs:,} MACs at output stride {stride}" for stride, macs in totals.items())
-            + "."
-        )
-        return picture(title, description, 700, 360, [*_image(self, step), *_bars(self, steps), *_totals(self, totals)])
+    def numbers(self) -> list[dict[str, object]]:
+        """Return how far each step sees."""
+        return [step._asdict() for step in self.steps()]
 
 
 def _export(name: str) -> dict:
@@ -195,81 +169,3 @@ def _export(name: str) -> dict:
             str(stride): [[layer.stride, layer.dilation] for layer in layers] for stride, layers in walks.items()
         },
     }
-
-
-# The static picture, in pixels. It shows what receptive_field.js draws, at a fixed size.
-MARGIN = 64  # of what is shown around the image, in its pixels
-SCALE = 330 / (IMAGE + 2 * MARGIN)
-LEFT, BOTTOM, HIGH = 400, 230, 190
-CEILING = 500
-
-
-def _role(step: Step) -> str:
-    return "standard" if step.name == "stem" else "pointwise" if step.kernel == 1 else "depthwise"
-
-
-def _image(figure: ReceptiveField, step: Step) -> list[str]:
-    def at(pixel: float) -> float:
-        return (pixel + MARGIN) * SCALE + 10
-
-    low, high = at(-MARGIN), at(IMAGE + MARGIN)
-    (x, y), half = figure.centre(), step.field / 2
-    # A pixel is a square, and the field ends at the edges of its outermost pixels.
-    left, top = (max(low, at(c + 0.5 - half)) for c in (x, y))
-    right, bottom = (min(high, at(c + 0.5 + half)) for c in (x, y))
-    line = {"fill": "none", "stroke": "currentColor"}
-    parts = [
-        tag("rect", x=low, y=low, width=high - low, height=high - low, fill="currentColor", fill_opacity=0.06),
-        tag("rect", x=at(0), y=at(0), width=IMAGE * SCALE, height=IMAGE * SCALE, **line),
-        tag(
-            "path",
-            d=SCENE,
-            transform=f"translate({at(0):.2f} {at(0):.2f}) scale({SCALE:.4f})",
-            stroke_opacity=0.45,
-            **line,
-        ),
-    ]
-    box = {"x": left, "y": top, "width": right - left, "height": bottom - top}
-    color = paint(_role(step))
-    parts.append(tag("rect", **box, fill=color, fill_opacity=0.25, stroke=color, stroke_width=2))
-    reach = step.kernel // 2
-    for i in range(-reach, reach + 1):
-        for j in range(-reach, reach + 1):
-            cx, cy = at(x + 0.5 + i * step.gap), at(y + 0.5 + j * step.gap)
-            if low <= cx <= high and low <= cy <= high:
-                parts.append(tag("circle", cx=cx, cy=cy, r=3, fill=color, stroke="#fff"))
-    return parts
-
-
-def _bars(figure: ReceptiveField, steps: list[Step]) -> list[str]:
-    wide = 290 / len(steps)
-    parts = [tag("text", "receptive field along the network, pixels", x=LEFT - 30, y=18, font_weight="bold")]
-    for value in (0, 250, CEILING):
-        y = BOTTOM - HIGH * value / CEILING
-        parts.append(tag("path", d=f"M{LEFT} {y}H{LEFT + 290}", stroke="currentColor", stroke_opacity=0.25))
-        parts.append(tag("text", str(value), x=LEFT - 6, y=y + 4, text_anchor="end", font_size=11))
-    for i, step in enumerate(steps):
-        high = HIGH * step.field / CEILING
-        opacity = 1.0 if step == figure.shown() else 0.55
-        x = LEFT + i * wide
-        parts.append(
-            tag("rect", x=x + 1, y=BOTTOM - high, width=wide - 2, height=high, fill=paint(_role(step)), opacity=opacity)
-        )
-        parts.append(tag("text", str(step.dilation), x=x + wide / 2, y=BOTTOM + 15, text_anchor="middle", font_size=10))
-    y = BOTTOM - HIGH * IMAGE / CEILING
-    parts.append(tag("path", d=f"M{LEFT} {y}H{LEFT + 290}", stroke="currentColor", stroke_dasharray="4 3"))
-    parts.append(tag("text", "the image", x=LEFT + 4, y=y - 4, font_size=11))
-    parts.append(tag("text", "dilation", x=LEFT - 6, y=BOTTOM + 15, text_anchor="end", font_size=10))
-    return parts
-
-
-def _totals(figure: ReceptiveField, totals: dict[int, int]) -> list[str]:
-    parts = [tag("text", f"MACs of MobileNet{figure.network}", x=LEFT - 30, y=BOTTOM + 50, font_weight="bold")]
-    for i, (stride, macs) in enumerate(totals.items()):
-        y = BOTTOM + 72 + 20 * i
-        weight = {"font_weight": "bold"} if stride == figure.output_stride else {}
-        parts.append(tag("text", f"output stride {stride}", x=LEFT - 30, y=y, **weight))
-        parts.append(tag("text", short(macs), x=LEFT + 290, y=y, text_anchor="end", **weight))
-        wide = 130 * macs / max(totals.values())
-        parts.append(tag("rect", x=LEFT + 90, y=y - 11, width=wide, height=13, fill=paint("pointwise")))
-    return parts

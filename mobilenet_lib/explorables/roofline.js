@@ -4,7 +4,7 @@
 const KINDS = ["standard", "pointwise", "depthwise"];
 const FLOAT = 4; // bytes
 
-// Everything the figure shows, from the settings and the machine alone; the twin of roofline.py in the library.
+// Everything the figure shows, from the settings and the machine alone.
 const layersOnRoof = ({ channels, size, batch }, { peak, bandwidth }) => {
   const layers = KINDS.map((kind) => {
     const kernel = kind === "pointwise" ? 1 : 3;

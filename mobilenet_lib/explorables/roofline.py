@@ -8,12 +8,9 @@ import traitlets
 
 from .. import cost
 from ..measure import roof as limits
-from .kit import Choice, Explorable, paint, picture, short, tag
+from .kit import Choice, Explorable
 
 CHANNELS = [8, 16, 32, 64, 128, 256, 512, 1024]
-KINDS = ("standard", "pointwise", "depthwise")
-# The axis of the intensity, in MACs for each byte, from end to end.
-LEAST, MOST = 0.5, 2048
 
 
 class Roofline(Explorable):
@@ -93,63 +90,15 @@ class Roofline(Explorable):
         row = nn.Sequential(*(timing.build(layer) for layer in self.layers()))
         return measure.macs(row, (1, self.channels, self.size, self.size))
 
-    def static_svg(self) -> str:
-        """Draw the roof with the three layers on it, and their numbers below."""
-        layers, machine = self.layers(), self.machine()
-        values = [limits.intensity(layer, self.batch) for layer in layers]
-        lines = [
-            f"{layer.role}: {value:.3g} MACs per byte, at least {machine.ms(layer, self.batch):.3g} ms, "
-            f"{'memory' if value < machine.ridge else 'arithmetic'} decides"
-            for layer, value in zip(layers, values, strict=True)
+    def numbers(self) -> list[dict[str, object]]:
+        """Return how much work each layer does for a byte, and the least time it takes."""
+        machine = self.machine()
+        return [
+            {
+                "layer": layer.role,
+                "MACs": layer.macs * self.batch,
+                "MACs per byte": limits.intensity(layer, self.batch),
+                "at least, ms": machine.ms(layer, self.batch),
+            }
+            for layer in self.layers()
         ]
-        state = f"{self.channels} channels, {self.size}×{self.size} pixels, batch {self.batch}"
-        description = (
-            f"The roof of a machine that does {short(round(self.peak))} MACs and moves {short(round(self.bandwidth))} "
-            f"bytes a second. It rises to {machine.ridge:.3g} MACs per byte and is flat from there. Three layers of "
-            f"{state} stand on it. {'; '.join(lines)}."
-        )
-        parts = _roof(machine)
-        for layer, value in zip(layers, values, strict=True):
-            x, y = _x(value), _y(machine, machine.ceiling(value))
-            parts.append(tag("circle", cx=x, cy=y, r=7.0, fill=paint(layer.role)))
-            level = 18 if layer.role == "pointwise" else 0  # neighbours' names stand on two levels
-            beside = {"x": x + 13, "y": y + 18 + level} if value < machine.ridge else {"x": x, "y": y + 24 + level}
-            anchor = "start" if value < machine.ridge else "middle"
-            parts.append(tag("text", layer.role, **beside, text_anchor=anchor, font_weight="bold"))
-        for i, (layer, line) in enumerate(zip(layers, lines, strict=True)):
-            parts.append(tag("rect", x=LEFT, y=BOTTOM + 52 + 20 * i, width=12, height=12, fill=paint(layer.role)))
-            parts.append(tag("text", line, x=LEFT + 20, y=BOTTOM + 63 + 20 * i))
-        return picture(f"Roofline: {state}", description, WIDTH, BOTTOM + 120, parts)
-
-
-# The static picture, in pixels; roofline.js draws the same.
-WIDTH, LEFT, RIGHT, TOP, BOTTOM = 620, 76, 600, 34, 250
-DECADES = 2.5  # of MACs a second below the peak
-
-
-def _x(intensity: float) -> float:
-    return LEFT + math.log(intensity / LEAST) / math.log(MOST / LEAST) * (RIGHT - LEFT)
-
-
-def _y(machine: limits.Roofline, speed: float) -> float:
-    return TOP + math.log10(machine.peak / speed) / DECADES * (BOTTOM - TOP)
-
-
-def _roof(machine: limits.Roofline) -> list[str]:
-    parts = [tag("text", "MACs a second", x=8, y=18, font_weight="bold")]
-    for i in range(3):
-        speed = machine.peak / 10**i
-        parts.append(
-            tag("path", d=f"M{LEFT} {_y(machine, speed):.1f}H{RIGHT}", stroke="currentColor", stroke_opacity=0.2)
-        )
-        label = short(round(speed))
-        parts.append(tag("text", label, x=LEFT - 8, y=_y(machine, speed) + 4, text_anchor="end", font_size=11))
-    for value in (1, 4, 16, 64, 256, 1024):
-        parts.append(tag("text", str(value), x=_x(value), y=BOTTOM + 18, text_anchor="middle", font_size=11))
-    parts.append(tag("text", "MACs per byte", x=(LEFT + RIGHT) / 2, y=BOTTOM + 36, text_anchor="middle"))
-    ridge = min(max(machine.ridge, LEAST), MOST)
-    corners = [(value, machine.ceiling(value)) for value in (LEAST, ridge, MOST)]
-    # What a slow memory allows at the left end may lie below the axis.
-    points = " ".join(f"{_x(value):.1f},{min(_y(machine, speed), BOTTOM):.1f}" for value, speed in corners)
-    parts.append(tag("polyline", points=points, fill="none", stroke="currentColor", stroke_width=2.5))
-    return parts

@@ -48,9 +48,6 @@ const SHOWN = 12;
 // 0.0123, 0.79, 5.52: three digits that count.
 const digits = (number) => String(Number(number.toPrecision(3)));
 
-// As `percent` in rounded_weights.py.
-const percent = (share) => `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)}\u00a0%`;
-
 // What the numbers say, true for every state.
 const resultSentence = ({ bits, scales }, { top, integers, order, quietest, half, error }, { images, unrounded, accuracy }) => {
   const range = `${bits} bits are ${integers} integers, from −${top} to ${top}.`;

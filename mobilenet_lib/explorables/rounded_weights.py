@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-import math
-from collections import Counter
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 import traitlets
 
-from .kit import Choice, Explorable, Steps, paint, picture, tag
+from .kit import Choice, Explorable, Steps
 from .runtime import DATA
 
 FILE = DATA / "rounded_weights.json"
@@ -24,24 +22,11 @@ FINE = 2**15 - 1  # the file has each weight as a share of the largest of its te
 
 
 class Channel(NamedTuple):
-    """What rounding does to the weights of one output channel.
-
-    Examples
-    --------
-    >>> RoundedWeights(bits=2).channels()[-1].used
-    1
-    """
+    """An output channel: its number, its largest weight, and how many different integers its weights become."""
 
     channel: int
     largest: float
-    step: float
-    integers: list[int]
-    error: float
-
-    @property
-    def used(self) -> int:
-        """How many different integers the weights have become."""
-        return len(set(self.integers))
+    used: int
 
 
 class RoundedWeights(Explorable):
@@ -98,102 +83,36 @@ class RoundedWeights(Explorable):
         shares = np.frombuffer(base64.b64decode(layer["weights"]), dtype="<i2")
         return layer["largest"] * shares.reshape(layer["channels"], -1) / FINE
 
+    def steps(self) -> np.ndarray:
+        """Return the weight that one integer step stands for, for each channel."""
+        widest = np.abs(self.weights()).max(axis=1, keepdims=True)
+        return (widest if self.scales == "channel" else np.full_like(widest, widest.max())) / (2 ** (self.bits - 1) - 1)
+
+    def integers(self) -> np.ndarray:
+        """Return the integers that the weights become; halves go away from zero."""
+        weights = self.weights()
+        return np.sign(weights) * np.floor(np.abs(weights) / self.steps() + 0.5)
+
     def channels(self) -> list[Channel]:
         """Return the channels, from the widest to the quietest."""
-        weights = self.weights()
-        widest = np.abs(weights).max(axis=1)
-        steps = (widest if self.scales == "channel" else np.full_like(widest, widest.max())) / self.top
-        integers = np.sign(weights) * np.floor(np.abs(weights) / steps[:, None] + 0.5)
-        errors = np.linalg.norm(weights - integers * steps[:, None], axis=1) / np.linalg.norm(weights, axis=1)
-        rows = zip(widest, steps, integers, errors, strict=True)
-        found = [
-            Channel(i, float(largest), float(step), own.astype(int).tolist(), float(error))
-            for i, (largest, step, own, error) in enumerate(rows)
-        ]
+        widest = np.abs(self.weights()).max(axis=1)
+        rows = enumerate(zip(widest, self.integers(), strict=True))
+        found = [Channel(i, float(largest), len(np.unique(own))) for i, (largest, own) in rows]
         return sorted(found, key=lambda each: (-each.largest, each.channel))
-
-    @property
-    def top(self) -> int:
-        """The largest integer. One is left out below, so that zero is in the middle."""
-        return 2 ** (self.bits - 1) - 1
 
     def error(self) -> float:
         """Return how far the layer is off, as a share of the norm of its weights."""
         weights = self.weights()
-        rounded = np.empty_like(weights)
-        for each in self.channels():
-            rounded[each.channel] = np.array(each.integers) * each.step
-        return float(np.linalg.norm(weights - rounded) / np.linalg.norm(weights))
+        return float(np.linalg.norm(weights - self.integers() * self.steps()) / np.linalg.norm(weights))
 
     def accuracy(self) -> float:
         """Return the measured accuracy of the network, in percent, with all its layers rounded like this one."""
         return self.experiment["accuracy"][self.scales][str(self.bits)]
 
-    def static_svg(self) -> str:
-        """Draw twelve channels: their weights as ticks above a line, and below it a bar at each integer in use."""
-        channels, weights = self.channels(), self.weights()
-        count = min(SHOWN, len(channels))
-        # Halves go up, here and in JavaScript.
-        chosen = [channels[math.floor(i * (len(channels) - 1) / (count - 1) + 0.5)] for i in range(count)]
-        integers, widest = 2 * self.top + 1, channels[0].largest
-        lines = (
-            f"{self.bits} bits, {SCALES[self.scales]}: the layer is off by {percent(self.error())}.",
-            f"With all layers rounded, {self.accuracy():.1f} % of the digits are read right; without rounding, "
-            f"{self.experiment['unrounded']:.1f} %.",
-        )
-
-        def x(weight: float) -> float:
-            return (LEFT + RIGHT) / 2 + weight / widest * (RIGHT - LEFT) / 2
-
-        parts = [
-            tag("text", f"Block {self.block}, {self.kind}", x=16, y=20, font_weight="bold"),
-            tag("text", "weights above, integers below", x=x(0), y=20, text_anchor="middle"),
-            tag("text", f"of {integers} integers", x=604, y=20, text_anchor="end"),
-            tag("path", d=f"M{x(0):g} 30V{TOP + ROW * (count - 1) + 16}", stroke="currentColor", stroke_opacity=0.25),
-        ]
-        for i, each in enumerate(chosen):
-            y = TOP + ROW * i
-            ticks = "".join(f"M{x(weight):.1f} {y - 2}v-9" for weight in weights[each.channel])
-            bars = "".join(
-                f"M{x(integer * each.step):.1f} {y + 1}v{max(2.5, 13 * number / len(each.integers)):.1f}"
-                for integer, number in sorted(Counter(each.integers).items())
-            )
-            width = max(1.5, min(5, 0.6 * (x(chosen[-1].step) - x(0))))
-            parts += [
-                tag("text", f"channel {each.channel}", x=16, y=y + 4),
-                tag("path", d=f"M{LEFT} {y}H{RIGHT}", stroke="currentColor", stroke_opacity=0.4),
-                tag("path", d=ticks, stroke="currentColor", stroke_width=1.25),
-                tag("path", d=bars, stroke=paint(self.kind), stroke_width=width),
-                tag("text", f"{each.used} in use", x=604, y=y + 4, text_anchor="end"),
-            ]
-        bottom = TOP + ROW * count
-        parts += [
-            tag("text", f"{value:.3g}".replace("-", "−"), x=x(value), y=bottom + 10, text_anchor="middle")
-            for value in (-widest, 0.0, widest)
-        ]
-        parts += [tag("text", line, x=16, y=bottom + 36 + 18 * i) for i, line in enumerate(lines)]
-        description = (
-            f"{count} of {len(channels)} channels of the {self.kind} layer in block {self.block}, from the widest to "
-            f"the quietest. They use {', '.join(str(each.used) for each in chosen)} of {integers} integers. "
-            + " ".join(lines)
-        )
-        return picture(f"Weights in few bits: {lines[0]}", description, 620, bottom + 66, parts)
-
-
-# The static picture, in pixels. It shows what rounded_weights.js draws, at a fixed size.
-SHOWN = 12
-LEFT, RIGHT, TOP, ROW = 100, 540, 48, 31
-
-
-def percent(share: float) -> str:
-    r"""Write a share; the twin of `percent` in rounded_weights.js.
-
-    Examples
-    --------
-    >>> percent(0.0123), percent(0.4)
-    ('1.2\xa0%', '40\xa0%')
-    """
-    return f"{100 * share:.{1 if share < 0.0995 else 0}f}\N{NO-BREAK SPACE}%"
+    def numbers(self) -> list[dict[str, object]]:
+        """Return the measured accuracy of the network for each number of bits, in percent."""
+        accuracy = self.experiment["accuracy"]
+        return [{"bits": bits, **{SCALES[name]: accuracy[name][str(bits)] for name in SCALES}} for bits in BITS]
 
 
 @cache

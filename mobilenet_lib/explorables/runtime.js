@@ -217,5 +217,5 @@ const takeTurns = async ({ ask, networks, clock, rounds, onRound, signal }) => {
   return samples;
 };
 
-// 1.23 ms; as `milliseconds` in latency_lab.py.
+// 1.23 ms.
 const milliseconds = (ms) => `${ms.toFixed(ms < 0.0995 ? 3 : ms < 9.995 ? 2 : ms < 99.95 ? 1 : 0)}\u00a0ms`;

@@ -11,11 +11,11 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import traitlets
 
-from .kit import Explorable, _one_thread
+from .kit import Explorable, undisturbed
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,11 +43,11 @@ class Runtime(Explorable):
         super().__init__(**values)
         self._opened: dict[str, tuple[Callable, Tensor]] = {}
 
-    def runner(self, name: str) -> tuple[Callable[[Tensor], object], str]:
+    def runner(self, name: str) -> tuple[Callable[[Tensor], Any], str]:
         """Return what runs a network in the kernel, and what that is called. torch is imported in here."""
         raise NotImplementedError
 
-    def outputs(self, name: str, network: Callable[[Tensor], Tensor], image: Tensor) -> dict[str, Tensor]:
+    def outputs(self, name: str, network: Any, image: Tensor) -> dict[str, Tensor]:
         """Run a network and return its outputs, by the names they have in its ONNX file."""
         return {"output": network(image)}
 
@@ -103,7 +103,7 @@ class Runtime(Explorable):
         if number is None:
             return
         try:
-            with _one_thread():
+            with undisturbed():
                 self.answer = {"id": number, "value": self.reply(**about)}
         except Exception as error:  # the page says what went wrong, and the reader's notebook goes on
             self.answer = {"id": number, "error": str(error) or type(error).__name__}

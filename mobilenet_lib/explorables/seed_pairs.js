@@ -13,7 +13,7 @@ const pairedEffect = ({ task, network, seeds }, { runs, reference, quantiles }) 
   return { ours, theirs, differences, seeds, mean, spread, half, low, high, verdict };
 };
 
-// A difference with its sign; as `signed` in seed_pairs.py.
+// A difference with its sign.
 const signed = (points) => {
   const written = Math.abs(points).toFixed(2);
   return Number(written) === 0 ? written : `${points < 0 ? "−" : "+"}${written}`;

@@ -10,7 +10,7 @@ from importlib.resources import files
 
 import traitlets
 
-from .kit import Choice, Explorable, Steps, nice_ceiling, picture, tag
+from .kit import Choice, Explorable, Steps
 
 REFERENCE = "inverted"
 TASKS = {"digits": "digits", "patches": "patches of photographs"}
@@ -81,71 +81,17 @@ class SeedPairs(Explorable):
         verdict = "better" if low > 0 else "worse" if high < 0 else "not resolved"
         return {"mean": mean, "low": low, "high": high, "verdict": verdict}
 
-    def static_svg(self) -> str:
-        """Draw a row for each seed, with its difference as a dot, and the interval below."""
-        labels, runs = self.experiment["labels"], self.experiment["runs"][self.task]
-        effect, differences = self.effect(), self.differences()
-        reach = nice_ceiling(1.5 * max(map(abs, differences)))  # room for the interval
-        said = (
-            f"mean difference {signed(effect['mean'])} points, 95 % interval from {signed(effect['low'])} to "
-            f"{signed(effect['high'])}: {effect['verdict']}"
-        )
-
-        def x(points: float) -> float:
-            return LEFT + (1 + max(-1.06, min(1.06, points / reach))) / 2 * (RIGHT - LEFT)
-
-        bottom = TOP + ROW * SEEDS
-        parts = [
-            tag("text", f"{labels[self.network]}, on {TASKS[self.task]}", x=16, y=20, font_weight="bold"),
-            *(tag("text", head, x=at, y=TOP - 14, text_anchor=end) for head, at, end in HEADS),
-            tag("text", "difference, in percentage points", x=(LEFT + RIGHT) / 2, y=TOP - 14, text_anchor="middle"),
-            *(
-                tag("path", d=f"M{x(value):.1f} {TOP}V{bottom + 34}", stroke="currentColor", stroke_opacity=shade)
-                for value, shade in ((-reach, 0.2), (-reach / 2, 0.2), (0, 0.9), (reach / 2, 0.2), (reach, 0.2))
-            ),
-            *(
-                tag("text", signed(value).rstrip("0").rstrip("."), x=x(value), y=bottom + 50, text_anchor="middle")
-                for value in (-reach, reach)
-            ),
-            tag("text", "0", x=x(0), y=bottom + 50, text_anchor="middle"),
+    def numbers(self) -> list[dict[str, object]]:
+        """Return the accuracies of each pair in percent and their difference, and the interval of those looked at."""
+        runs, effect = self.experiment["runs"][self.task], self.effect()
+        pairs = zip(runs[REFERENCE], runs[self.network], self.differences(), strict=True)
+        heads = ("pair", "reference, %", "this one, %", "difference, points")
+        interval = f"{effect['mean']:.2f}, 95 % from {effect['low']:.2f} to {effect['high']:.2f}: {effect['verdict']}"
+        rows = [
+            *((f"seed {seed}", *pair) for seed, pair in enumerate(pairs)),
+            (f"the first {self.seeds}", "", "", interval),
         ]
-        for seed, difference in enumerate(differences):
-            y = TOP + ROW * (seed + 0.5)
-            look = {"opacity": 1 if seed < self.seeds else 0.35}
-            parts.append(tag("text", str(seed), x=40, y=y + 4, text_anchor="middle", **look))
-            for at, accuracies in ((150, runs[REFERENCE]), (240, runs[self.network])):
-                parts.append(tag("text", f"{accuracies[seed]:.1f}", x=at, y=y + 4, text_anchor="end", **look))
-            fill = {"fill": "currentColor"} if seed < self.seeds else {"fill": "none", "stroke": "currentColor"}
-            parts.append(tag("circle", cx=x(difference), cy=y, r=5, **fill, **look))
-        low, high = x(effect["low"]), x(effect["high"])
-        middle = bottom + 18
-        parts.append(tag("path", d=f"M{low:.1f} {middle}H{high:.1f}", stroke="currentColor", stroke_width=4))
-        parts.append(tag("circle", cx=x(effect["mean"]), cy=middle, r=7))
-        parts.append(tag("text", f"{self.seeds} pairs", x=240, y=middle + 4, text_anchor="end", font_weight="bold"))
-        parts.append(tag("text", said[0].upper() + said[1:] + ".", x=16, y=bottom + 78))
-        description = (
-            f"Accuracies of {labels[self.network]} and of the reference, {labels[REFERENCE]}, on {TASKS[self.task]}. "
-            f"Differences for seeds 0 to {SEEDS - 1}: {', '.join(map(signed, differences))} points. With the first "
-            f"{self.seeds} pairs: {said}."
-        )
-        return picture(f"Pairs of runs: {said}", description, 620, bottom + 92, parts)
-
-
-# The static picture, in pixels. It shows what seed_pairs.js draws, at a fixed size.
-LEFT, RIGHT, TOP, ROW = 275, 595, 66, 24
-HEADS = (("seed", 40, "middle"), ("reference, %", 150, "end"), ("this one, %", 240, "end"))
-
-
-def signed(points: float) -> str:
-    """Write a difference with its sign and two decimals; as `signed` in seed_pairs.js.
-
-    Examples
-    --------
-    >>> signed(-1.656), signed(0.5), signed(-0.001)
-    ('−1.66', '+0.50', '0.00')
-    """
-    written = f"{abs(points):.2f}"
-    return written if float(written) == 0 else f"{'−' if points < 0 else '+'}{written}"
+        return [dict(zip(heads, row, strict=True)) for row in rows]
 
 
 @cache

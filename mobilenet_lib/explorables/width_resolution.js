@@ -36,7 +36,7 @@ const networkV1 = ({ width_mult, resolution }, { stem, rows, classes }) => {
 
 const totalOf = (layers, metric) => sum(layers.map((layer) => layer[metric]));
 const kindTotals = (layers, metric) => KINDS.map(({ role }) => totalOf(layers.filter((layer) => layer.role === role), metric));
-const percent = (part, whole) => `${((100 * part) / whole).toFixed(part / whole < 0.0995 ? 2 : 1)}\u00a0%`;
+const percentOf = (part, whole) => percent(part / whole, { digits: 3 });
 const widthText = (alpha) => String(Number(alpha.toFixed(2)));
 const sizeText = (side) => `${side}×${side}`;
 
@@ -54,8 +54,8 @@ const describeLayer = (layers, number) => {
   return {
     name: `${number} of ${layers.length}: ${name}`,
     what,
-    macs: `MACs = ${product(layer)} = ${exact(macs)}, ${percent(macs, totalOf(layers, "macs"))} of the network`,
-    weights: `Weights: ${exact(weights)}, ${percent(weights, totalOf(layers, "weights"))} of the network`,
+    macs: `MACs = ${product(layer)} = ${exact(macs)}, ${percentOf(macs, totalOf(layers, "macs"))} of the network`,
+    weights: `Weights: ${exact(weights)}, ${percentOf(weights, totalOf(layers, "weights"))} of the network`,
   };
 };
 
@@ -67,7 +67,7 @@ const resultSentence = (layers, standard) => {
     ? `The network of the paper's table 1: ${short(macs)} MACs and ${short(params)} parameters.`
     : `${short(macs)} MACs, ${howMuch(macs, standard.macs)} the full network's (α = 1, 224×224), and ${short(params)}`
       + ` parameters, ${howMuch(params, standard.params)} the full network's.`;
-  return `${size} Pointwise layers do ${percent(pointwise, macs)} of the multiplying.`;
+  return `${size} Pointwise layers do ${percentOf(pointwise, macs)} of the multiplying.`;
 };
 
 const nearestWords = (state, near, macs) => {
@@ -203,7 +203,7 @@ function render({ model, el, signal }) {
         ...layers.map((layer) => ({ label: layer.name, part: layer.role, cells: [
           `${sizeText(layer.kernel)}${layer.stride > 1 ? ", stride 2" : ""}`,
           `${exact(layer.inChannels)} → ${exact(layer.outChannels)}`, sizeText(layer.outSize), exact(layer.weights),
-          exact(layer.params), exact(layer.macs), percent(layer.macs, macs)] })),
+          exact(layer.params), exact(layer.macs), percentOf(layer.macs, macs)] })),
         { label: "the network", cells: ["", "", "", ...totals, "100\u00a0%"] },
       ];
     },
@@ -242,7 +242,7 @@ function render({ model, el, signal }) {
     ]));
     const [kindMacs, kindWeights] = ["macs", "weights"].map((metric) => kindTotals(layers, metric));
     shares.update(KINDS.map(({ label, part, role }, i) => ({ label, part, cells: [
-      percent(kindMacs[i], macs), percent(kindWeights[i], sum(kindWeights)),
+      percentOf(kindMacs[i], macs), percentOf(kindWeights[i], sum(kindWeights)),
       `${table2[role][0].toFixed(2)}${role === "standard" ? "*" : ""}`, table2[role][1].toFixed(2)] })));
 
     const near = nearestReleased(released, state.width_mult, state.resolution);

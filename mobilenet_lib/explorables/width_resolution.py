@@ -6,13 +6,11 @@ import traitlets
 
 from .. import cost, specs
 from ..course import published
-from .kit import Choice, Explorable, Steps, nice_ceiling, paint, picture, short, tag
-from .released import CLASSES, WIDTH, dots, nearest_released, released
+from .kit import Choice, Explorable, Steps
+from .released import CLASSES, released
 
 WIDTHS = [0.25, 0.5, 0.75, 1.0]  # of the released models: the marks on the slider
 RESOLUTIONS = list(range(96, 257, 32))
-# The palette's concept of a layer, and what the layers of that concept are called here.
-KINDS = {"pointwise": "pointwise", "depthwise": "depthwise", "standard": "stem", "classifier": "classifier"}
 # How the paper's table 2 names them.
 TABLE_2 = {"pointwise": "conv1x1", "depthwise": "dw3x3", "standard": "conv3x3", "classifier": "fc"}
 
@@ -50,8 +48,6 @@ class WidthResolution(Explorable):
     >>> narrow = WidthResolution(width_mult=0.5, resolution=160)
     >>> cost.total(narrow.layers())
     Cost(params=1331592, macs=76524800)
-    >>> narrow.nearest()["top1"]
-    59.1
     """
 
     width_mult = Steps(1.0, 0.25, 1.4, 0.01, help="width multiplier α", ticks=WIDTHS)
@@ -76,63 +72,8 @@ class WidthResolution(Explorable):
         network = models.MobileNetV1(CLASSES, self.width_mult)
         return measure.macs(network, (1, 3, self.resolution, self.resolution))
 
-    def nearest(self) -> dict:
-        """Return the released model nearest to this one; see :func:`nearest_released`."""
-        return nearest_released(self.released, self.width_mult, self.resolution)
-
-    def static_svg(self) -> str:
-        """Draw the layers' MACs, and the released models."""
-        layers, total = self.layers(), cost.total(self.layers())
-        shares = {name: sum(x.macs for x in layers if x.role == role) / total.macs for role, name in KINDS.items()}
-        near = self.nearest()
-        description = (
-            f"MobileNetV1 at width {self.width_mult:g} and {self.resolution} by {self.resolution} pixels takes "
-            f"{total.macs:,} MACs and {total.params:,} parameters. Of the MACs, "
-            + ", ".join(f"{share:.1%} are {name}" for name, share in shares.items())
-            + f". The nearest released model has width {near['alpha']:g} at {near['resolution']} pixels and "
-            f"{near['top1']} % top-1 accuracy on ImageNet."
-        )
-        title = f"MobileNetV1 at width {self.width_mult:g}, {self.resolution} pixels: {total.macs:,} MACs"
-        parts = [*_skyline(layers, shares), *dots([(self.released, "circle", None)], V1_AXES, total.macs, near, 300)]
-        return picture(title, description, WIDTH, 535, parts)
-
 
 def _table2() -> dict:
     table = published.table("mobilenet_v1_paper", "table2_resource_per_layer_type_percent")
     rows = {row["type"]: row for row in table.rows}
     return {role: [rows[name]["mult_adds_pct"], rows[name]["params_pct"]] for role, name in TABLE_2.items()}
-
-
-# The static picture, in pixels. It shows what width_resolution.js draws, at a fixed size.
-V1_AXES = {
-    "x": (6e6, 2e9, [1e7, 3e7, 1e8, 3e8, 1e9]),
-    "y": (40, 75, [40, 50, 60, 70]),
-}
-
-
-def _skyline(layers: list[cost.Layer], shares: dict[str, float]) -> list[str]:
-    left, right, top, bottom = 44, WIDTH - 10, 60, 220
-    ceiling = nice_ceiling(max(layer.macs for layer in layers))
-    parts = [tag("text", "MACs of each layer, from the image to the classifier", x=0, y=14, font_weight="bold")]
-    x = 0.0
-    for role, name in KINDS.items():
-        label = f"{name} {100 * shares[name]:.1f} %"
-        parts.append(tag("rect", x=x, y=26, width=10, height=10, fill=paint(role)))
-        parts.append(tag("text", label, x=x + 15, y=35))
-        x += 40 + 6.6 * len(label)
-    for value in (0, ceiling // 2, ceiling):
-        y = bottom - (bottom - top) * value / ceiling
-        parts.append(tag("path", d=f"M{left} {y:g}H{right}", stroke="currentColor", stroke_opacity=0.25))
-        label = short(value).replace(".0", "")
-        parts.append(tag("text", label, x=left - 6, y=y + 4, text_anchor="end", font_size=11))
-    step = (right - left) / len(layers)
-    for i, layer in enumerate(layers):
-        high = max(1.0, (bottom - top) * layer.macs / ceiling)
-        bar = {"x": left + (i + 0.1) * step, "y": bottom - high, "width": 0.8 * step, "height": high}
-        parts.append(tag("rect", **bar, fill=paint(layer.role)))
-    names = [(0, "stem"), *((i, str(layers[i].out_size[0])) for i in range(2, 27, 2)), (27, "fc")]
-    for i, name in names:
-        x = left + (i + 0.5) * step
-        parts.append(tag("text", name, x=x, y=bottom + 15, text_anchor="middle", font_size=11))
-    parts.append(tag("text", "output of the layer, in pixels a side", x=right, y=bottom + 31, text_anchor="end"))
-    return parts

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import random
-import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
 import torch
 import traitlets
+from drawn import drawn, words
 from node import esm, javascript
+from PIL import Image
 
 from mobilenet_lib import cost, measure, shipping, training
 from mobilenet_lib.explorables import digit_canvas, export
 from mobilenet_lib.explorables.digit_canvas import READERS, DigitCanvas
 from mobilenet_lib.explorables.runtime import DATA
+
+
+def percent(share: float) -> str:
+    """Write a probability: never 0 % and never 100 %."""
+    if share < 0.0005:
+        return "<\N{NO-BREAK SPACE}0.1\N{NO-BREAK SPACE}%"
+    if share >= 0.9995:
+        return ">\N{NO-BREAK SPACE}99.9\N{NO-BREAK SPACE}%"
+    decimals = 0 if 0.0995 <= share < 0.985 else 1
+    return f"{100 * share:.{decimals}f}\N{NO-BREAK SPACE}%"
+
 
 STORED = json.loads(digit_canvas.EXAMPLES.read_text("utf8"))
 
@@ -106,8 +119,8 @@ def test_the_kernel_reads_an_image_as_pytorch_does(test_set):
 
 def test_probabilities_are_written_alike_in_python_and_javascript():
     shares = [(i + 0.3) / 2003 for i in range(2003)] + [0, 1e-9, 0.99949, 0.9995, 1]
-    written = javascript(esm(DigitCanvas), "percent", [[share] for share in shares])
-    assert written == [digit_canvas.percent(share) for share in shares]
+    written = javascript(esm(DigitCanvas), "shareText", [[share] for share in shares])
+    assert written == [percent(share) for share in shares]
 
 
 def test_the_sentence_says_who_says_what():
@@ -126,16 +139,16 @@ def test_a_network_that_is_none_is_refused():
         DigitCanvas(network="dense")
 
 
-def test_the_static_picture_shows_the_digit_and_what_the_networks_say():
+def test_the_static_form_shows_the_digit_and_what_the_networks_say():
     canvas = DigitCanvas()
-    svg = canvas.static_svg()
-    root = ElementTree.fromstring(svg)
     example = canvas.examples[digit_canvas.FIRST]
-    description = root.find("{http://www.w3.org/2000/svg}desc").text
+    form, text = drawn(canvas), words(canvas)
     for reader in canvas.readers:
         shares = example["shares"][reader["name"]]
-        answer = shares.index(max(shares))
-        assert f"{reader['macs']:,} MACs: {answer}, {digit_canvas.percent(shares[answer])}" in description
-    ink = sum(round(4 * byte / 255) > 0 for byte in base64.b64decode(example["pixels"]))
-    assert sum(path.get("d").count("z") for path in root.iter("{http://www.w3.org/2000/svg}path")) == ink
-    assert len(svg) < 20_000
+        assert f" {shares.index(max(shares))} " in text and reader["label"] in text
+        assert percent(max(shares)) in text
+    [image] = form.images.values()
+    assert form.html.count('src="explorables:') == 2  # the paper, and what the networks see
+    pixels = np.array(Image.open(io.BytesIO(image)).convert("L"))
+    assert pixels.tobytes() == base64.b64decode(example["pixels"])
+    assert "A 2 of the test set" in text

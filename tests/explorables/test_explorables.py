@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 import random
+import re
 import sys
 import weakref
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from textwrap import dedent
 
@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 import torch
 import traitlets
+from drawn import Elements, byte_count, drawn, nice_ceiling, short, words
 from node import EXPORT, esm, javascript, node, run
 from torch import Tensor, nn
 from torch.nn import functional
 
 from mobilenet_lib import blocks, cost, explorables, layers, measure, specs
 from mobilenet_lib.explorables import kit
-from mobilenet_lib.explorables.inverted_block import InvertedBlock, byte_count
+from mobilenet_lib.explorables.inverted_block import InvertedBlock
 
 
 @pytest.fixture(params=explorables.__all__)
@@ -49,11 +50,11 @@ def test_channels_are_rounded_alike_in_python_and_javascript():
     assert javascript(KIT, "makeDivisible", [[wish] for wish in wishes]) == expected
 
 
-def test_counts_and_axes_are_written_alike_in_python_and_javascript():
+def test_counts_and_axes_are_written_in_round_numbers():
     rng = random.Random(0)
     numbers = [*range(1, 2000), 999_949, 999_950, 1_250_000, *(int(10 ** rng.uniform(3, 13)) for _ in range(2000))]
-    assert javascript(KIT, "short", [[n] for n in numbers]) == [kit.short(n) for n in numbers]
-    assert javascript(KIT, "niceCeiling", [[n] for n in numbers]) == [kit.nice_ceiling(n) for n in numbers]
+    assert javascript(KIT, "short", [[n] for n in numbers]) == [short(n) for n in numbers]
+    assert javascript(KIT, "niceCeiling", [[n] for n in numbers]) == [nice_ceiling(n) for n in numbers]
 
 
 def test_the_module_can_be_hosted(explorable):
@@ -63,15 +64,55 @@ def test_the_module_can_be_hosted(explorable):
     assert "\nimport " not in source and "import(" not in source
 
 
-def test_the_static_picture_is_well_formed_and_says_what_it_shows(explorable):
+def test_a_stored_notebook_says_the_numbers_in_words(explorable):
     shown = explorable()
     bundle, _ = shown._repr_mimebundle_()
-    assert "application/vnd.jupyter.widget-view+json" in bundle
-    svg = ElementTree.fromstring(bundle["image/svg+xml"])
-    space = "{http://www.w3.org/2000/svg}"
-    assert svg.tag == f"{space}svg" and svg.get("role") == "img"
-    assert svg.find(f"{space}title").text and svg.find(f"{space}desc").text
-    assert not svg.findall(f".//{space}script")
+    assert set(bundle) == {"application/vnd.jupyter.widget-view+json", "text/plain", "text/markdown"}
+    sentence, blank, heads, rule, *rows = bundle["text/markdown"].split("\n")
+    assert repr(shown) in sentence and blank == ""
+    assert len(rows) == len(shown.numbers()) >= 2
+    assert {line.count("|") for line in (heads, rule, *rows)} == {len(shown.numbers()[0]) + 1}
+    if type(shown).measure_state is not kit.Explorable.measure_state and type(shown).numbers is kit.Explorable.numbers:
+        assert f"{shown.layers()[0].macs:,}" in rows[0]
+
+
+def test_the_static_form_is_the_scripts_own_and_needs_no_style_attribute(explorable):
+    shown = explorable()
+    form = drawn(shown)
+    assert drawn(explorable()) == form  # the same input, the same bytes
+    elements = Elements(form.html).found
+    for name, attributes in elements:
+        assert "style" not in attributes and "onclick" not in attributes, (name, attributes)
+        assert name not in ("script", "canvas"), name
+        assert attributes.get("tabindex") is None and attributes.get("role") not in ("status", "application"), (
+            attributes
+        )
+        if name in ("input", "button", "textarea"):
+            assert "disabled" in attributes
+        if attributes.get("role") == "img" or name == "img":
+            assert attributes.get("aria-label") or attributes.get("alt"), (name, attributes)
+    assert not any(bad in form.html for bad in ("NaN", "undefined", "Infinity", "[object"))
+    for used in re.findall(r"\b[sf][0-9a-f]{8}\b", form.html):
+        assert used in form.rules
+
+
+def test_ids_of_a_static_form_are_its_own_and_lead_somewhere(explorable):
+    elements = Elements(drawn(explorable()).html).found
+    ids = [attributes["id"] for _, attributes in elements if "id" in attributes]
+    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", explorable.__name__).lower()
+    assert len(ids) == len(set(ids)) and all(each.startswith(f"{name}-s") for each in ids)
+    for _, attributes in elements:
+        for key in ("for", "aria-labelledby", "aria-describedby"):
+            if key in attributes:
+                assert set(attributes[key].split()) <= set(ids), attributes
+        assert set(re.findall(r"url\(#([^)]+)\)", str(attributes.get("fill")))) <= set(ids)
+
+
+def test_the_result_in_words_is_read_where_there_is_no_live_region(explorable):
+    html = drawn(explorable()).html
+    sentence = re.search(r'<p class="mn-result">([^<]{20,})', html)
+    assert sentence, "the result is empty, or hidden from a screen reader"
+    assert 'class="mn-status"' not in html
 
 
 def test_the_first_state_is_counted_by_fvcore_and_agrees(explorable):
@@ -314,11 +355,14 @@ ROLES = ("expansion", "depthwise", "projection")
 CLASSICAL = ("reduce", "conv", "restore")
 
 
-def test_python_and_javascript_give_the_same_reason_for_no_residual(computed):
+def test_the_reason_for_no_residual_names_what_is_different(computed):
     reasons = javascript(esm(InvertedBlock), "whyNoResidual", [[block] for _, block in computed])
-    for (state, block), why in list(zip(computed, reasons, strict=True))[::20]:
+    for (state, block), why in zip(computed, reasons, strict=True):
+        said = ", ".join(why)
         assert (why == []) == block["residual"]
-        assert ", ".join(why) == InvertedBlock(**state | {"size": 7}).why_no_residual()
+        assert ("stride 2 halves the map" in said) == (state["stride"] == 2)
+        different = f"{block['input']} channels in, {block['output']} out"
+        assert (different in said) == (block["input"] != block["output"])
 
 
 def test_the_words_are_true_in_every_state(computed):
@@ -327,14 +371,14 @@ def test_the_words_are_true_in_every_state(computed):
         macs = sum(block[role]["macs"] for role in ROLES)
         standard, wide = block["standard"]["macs"], block["wide"]["macs"]
         first, second = sentence.split(". ")
-        assert kit.short(macs) in first and kit.short(standard) in first, sentence
+        assert short(macs) in first and short(standard) in first, sentence
         assert (macs > standard) == ("times" in first or "more than" in first), (state, sentence)
         assert (macs < standard) == ("% of" in first or "less than" in first), (state, sentence)
         if block["input"] == block["middle"] == block["output"]:
             assert second == "With t = 1 its middle is no wider than the ends.", (state, sentence)
         elif wide > macs:
             assert second.startswith("But" if macs > standard else "And"), (state, sentence)
-            assert kit.short(wide) in second, (state, sentence)
+            assert short(wide) in second, (state, sentence)
         else:
             assert second.startswith("It filters only"), (state, sentence)
 
@@ -344,7 +388,7 @@ def test_the_words_about_the_classical_bottleneck_are_true_in_every_state(comput
     exceptions = javascript(esm(InvertedBlock), "notNarrow", [[block] for _, block in computed])
     for (state, block), sentence, exception in zip(computed, sentences, exceptions, strict=True):
         classical, macs = (sum(block[name]["macs"] for name in names) for names in (CLASSICAL, ROLES))
-        assert f"needs {kit.short(classical)}, " in sentence and f"filters {block['narrow']} channels" in sentence
+        assert f"needs {short(classical)}, " in sentence and f"filters {block['narrow']} channels" in sentence
         assert (classical > macs) == (" times the block" in sentence or "more than" in sentence), (state, sentence)
         assert (classical < macs) == ("% of the block" in sentence or "less than" in sentence), (state, sentence)
         for end in ("input", "output"):
@@ -365,16 +409,16 @@ def test_the_line_of_code_builds_the_block(computed):
         assert built.depthwise[0].dilation == (state["dilation"],) * 2
 
 
-def test_the_static_picture_carries_the_numbers_of_its_state():
+def test_the_static_form_carries_the_numbers_of_its_state():
     block = InvertedBlock(stride=2, out_channels=32)
-    svg = block.static_svg()
+    text = words(block)
     total, standard = cost.total(block.layers()), block.standard_layer()
-    for number in (f"{total.macs:,}", f"{total.params:,}", f"{standard.macs:,}", kit.short(total.macs), "28×28"):
-        assert number in svg
-    assert "no residual: stride 2 halves the map, and 24 channels in, 32 out" in svg
-    assert "residual: input + output" in InvertedBlock().static_svg()
+    for number in (f"closed form: {total.macs:,} MACs", f"= {standard.macs:,}", short(total.params), short(total.macs)):
+        assert number in text
+    assert "stride 2 halves the map" in text and "24 channels in, 32 out" in text
+    assert "residual: input + output" in words(InvertedBlock())
     for role in (*ROLES, "standard"):
-        assert f'fill="{kit.paint(role)}"' in svg
+        assert f'data-role="{role}"' in drawn(block).html
 
 
 # --- inverted residual: memory
@@ -397,7 +441,9 @@ def test_python_and_javascript_agree_on_what_is_in_memory_at_every_step(computed
         assert list(found) == list(expected) == ["layers", "pieces", "classical", "standard"]
         assert len(expected["pieces"]) == 3 * state["pieces"]
         for name, steps in expected.items():
-            assert [(s["name"], s["numbers"], s["total"]) for s in found[name]] == [(*s, s.total) for s in steps], state
+            assert [(s["name"], s["numbers"], s["total"]) for s in found[name]] == [
+                (s.name, s.numbers, s.total) for s in steps
+            ], state
 
 
 def test_one_piece_is_layer_by_layer_and_from_three_on_more_pieces_never_need_more(computed):
@@ -535,9 +581,10 @@ def test_the_definition_says_how_wide_the_pieces_are(computed):
         assert (words in text) == (state["pieces"] > 1), (state, text)
 
 
-def test_the_static_picture_of_the_memory_carries_its_numbers():
-    block = InvertedBlock(view="memory", dilation=2, bits=32)
-    svg = block.static_svg()
-    for number in ("3.9\xa0MB", "1.5\xa0MB", "702.5\xa0kB", "602.1\xa0kB", "in 4 pieces", "dilation 2"):
-        assert number in svg, number
-    assert ElementTree.fromstring(svg).tag.endswith("svg")
+def test_the_static_form_of_the_memory_carries_its_numbers():
+    text = words(InvertedBlock(view="memory", dilation=2, bits=32))
+    for number in ("3.9\xa0MB", "1.5\xa0MB", "702.5\xa0kB", "602.1\xa0kB", "in 4 pieces"):
+        assert number in text, number
+    rows = {row["way"]: row for row in InvertedBlock(view="memory", dilation=2, bits=32).numbers()}
+    for way, written in (("layers", "3.9\xa0MB"), ("pieces", "1.5\xa0MB"), ("standard", "602.1\xa0kB")):
+        assert byte_count(rows[way]["numbers"], 32) == byte_count(rows[way]["bytes"], 8) == written

@@ -5,15 +5,24 @@ from __future__ import annotations
 import itertools
 import json
 import re
-import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
 import traitlets
+from drawn import drawn, words
 from node import esm, javascript
 
 from mobilenet_lib import explorables, manifold
-from mobilenet_lib.explorables.manifold import DIMENSIONS, PIECES, SEEDS, Manifold, colours, percent
+from mobilenet_lib.explorables.manifold import DIMENSIONS, PIECES, SEEDS, Manifold, colours
+
+
+def percent(share: float) -> str:
+    """Write a share with as many decimals as say something."""
+    if 0 < share < 0.0001:
+        return "under 0.01\N{NO-BREAK SPACE}%"
+    decimals = 0 if share == 0 or share >= 0.0995 else 1 if share >= 0.00995 else 2
+    return f"{100 * share:.{decimals}f}\N{NO-BREAK SPACE}%"
+
 
 # --- the experiment
 
@@ -235,7 +244,7 @@ def test_the_words_are_true_in_every_state(computed):
 
 def test_shares_are_written_alike_in_python_and_javascript():
     shares = [0, 1e-9, 0.00009, 0.0001, 0.0014, 0.00994, 0.00996, 0.026, 0.0993, 0.0997, 0.5, 0.999, 1, 1.047, 6.04]
-    assert javascript(esm(Manifold), "percent", [[share] for share in shares]) == [percent(share) for share in shares]
+    assert javascript(esm(Manifold), "shareText", [[share] for share in shares]) == [percent(share) for share in shares]
 
 
 def test_the_line_of_code_gives_what_comes_back(computed):
@@ -295,17 +304,13 @@ def test_nothing_is_counted_because_there_are_no_macs():
 @pytest.mark.parametrize(
     "state", [{}, {"n": 2, "seed": 4, "decoder": "pseudo-inverse"}, {"n": 30, "decoder": "rescaled"}]
 )
-def test_the_static_picture_carries_the_numbers_of_its_state(state):
+def test_the_static_form_carries_the_numbers_of_its_state(state):
     shown = Manifold(**state)
-    source = shown.static_svg()
-    svg = ElementTree.fromstring(source)
-    space = "{http://www.w3.org/2000/svg}"
-    words = "".join(svg.itertext())
+    text = words(shown)
     for error in shown.errors().values():
-        assert percent(error) in words
-    lost = manifold.lost_share(manifold.spiral(), shown.units())
-    assert percent(lost) in svg.find(f"{space}desc").text
-    assert f"{shown.n} dimensions" in svg.find(f"{space}title").text
-    assert percent(float(manifold.expected_lost_share(shown.n))) in words
-    assert len(svg.findall(f"{space}polyline")) == 2 * PIECES
-    assert "style=" not in source
+        assert percent(error) in text
+    lost = float(manifold.lost_share(manifold.spiral(), shown.units()))
+    assert percent(lost) in text or lost * manifold.POINTS == 1
+    assert f" {shown.n} units" in text
+    assert percent(float(manifold.expected_lost_share(shown.n))) in text
+    assert drawn(shown).html.count("mn-piece") == 2 * PIECES

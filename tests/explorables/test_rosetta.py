@@ -1,12 +1,15 @@
 """One block, three names: they are those of the real modules, and every line stands in the installed source."""
 
 import ast
+import re
 import subprocess
 import sys
+from html import unescape
 from pathlib import Path
-from xml.etree import ElementTree
 
 import pytest
+import static_form
+import static_widgets
 import timm
 import torchvision
 import traitlets
@@ -16,10 +19,10 @@ from timm.models import _efficientnet_blocks
 
 import mobilenet_lib
 from mobilenet_lib import cost, explorables, measure
-from mobilenet_lib.explorables import rosetta
+from mobilenet_lib.explorables import rosetta_found, rosetta_parts, source_lines
 
-BLOCKS = list(rosetta.BLOCKS)
-CHOICES = [(block, part) for block in BLOCKS for part in rosetta.PARTS]
+BLOCKS = list(rosetta_parts.BLOCKS)
+CHOICES = [(block, part) for block in BLOCKS for part in rosetta_parts.PARTS]
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +76,7 @@ def test_weights_of_the_three_have_one_shape(figure):
         assert all(own == shapes[0] for own in shapes), (block, part)
 
 
-def installed(lines: rosetta.Lines) -> tuple[Path, list[str]]:
+def installed(lines: source_lines.Lines) -> tuple[Path, list[str]]:
     package, *rest = lines.file.split("/")
     path = Path(sys.modules[package].__file__).parent.joinpath(*rest)
     return path, path.read_text(encoding="utf8").splitlines()
@@ -132,12 +135,12 @@ def test_lines_are_those_a_reader_would_look_for(figure, block, part, library, m
 @pytest.mark.parametrize("block", BLOCKS)
 def test_macs_agree_in_all_libraries_and_with_the_closed_form(figure, real, block):
     exported = figure.names["blocks"][block]
-    macs = cost.total(rosetta._layers(block)).macs
+    macs = cost.total(rosetta_parts.BLOCKS[block].layers()).macs
     shown = explorables.Rosetta(block=block)
     assert shown.measured == {"key": shown.key(), "macs": macs}
     assert exported["macs"] == macs
     assert [own for own in exported["counted"] if own is not None] == [macs] * (1 if block == "v1" else 2)
-    ends = rosetta._shape(block)
+    ends = rosetta_parts.BLOCKS[block].shape
     assert all(measure.macs(module, ends) == macs for module in real[block] if module is not None)
 
 
@@ -151,13 +154,16 @@ def test_looking_at_a_part_counts_nothing_again(monkeypatch):
     assert runs == ['["v1"]']
 
 
-def test_page_shows_the_part_that_python_shows(figure):
+def shown_part(figure: explorables.Rosetta, block: str, part: str) -> str:
+    """Return the part that is shown: the chosen one, or the nearest to it that the block has."""
+    nearest = (part, part.replace("expansion", "depthwise"), "residual")
+    return next(name for name in nearest if name in figure.names["blocks"][block]["parts"])
+
+
+def test_a_part_that_a_block_does_not_have_gives_way_to_the_nearest(figure):
     pages = javascript(esm(figure), "shownPart", [[{"block": b, "part": p}, figure.names] for b, p in CHOICES])
-    own = explorables.Rosetta()
     for (block, part), page in zip(CHOICES, pages, strict=True):
-        own._counted = (block,)  # what is shown is asked, not its MACs
-        own.block, own.part = block, part
-        assert page == own.shown()
+        assert page == shown_part(figure, block, part)
         assert (page == part) == (part in figure.parts(block))
 
 
@@ -177,20 +183,19 @@ def test_exported_lines_and_names_are_those_found(figure):
     ]
 
 
-@pytest.mark.parametrize(("block", "part"), CHOICES)
-def test_sentences_and_static_picture_say_the_names(figure, block, part):
-    shown = explorables.Rosetta.static_svg
-    figure._counted = (block,)
-    figure.block, figure.part = block, part
-    row = figure.names["blocks"][block]["parts"][figure.shown()]
-    picture = shown(figure)
-    root = ElementTree.fromstring(picture)
-    texts = [text.text for text in root.iter("{http://www.w3.org/2000/svg}text")]
-    for entry in figure.entries(figure.shown()):
-        assert entry.name == "" or entry.name in texts
-    assert row["says"] in root.find("{*}desc").text
-    assert row["says"].endswith(".") and not any(bad in row["says"] for bad in ("nan", "NoneType", "  ", " : "))
-    assert not any(bad in picture for bad in ("nan", 'width="-'))
+def test_sentences_and_static_forms_say_the_names(figure):
+    states = [
+        figure.set_trait("block", block) or figure.set_trait("part", part) or figure.get_state()
+        for block, part in CHOICES
+    ]
+    forms = static_form.draw(static_form.Figure("rosetta", esm(figure), static_widgets.public(each)) for each in states)
+    for (block, part), form in zip(CHOICES, forms, strict=True):
+        shown = shown_part(figure, block, part)
+        row, text = figure.names["blocks"][block]["parts"][shown], unescape(re.sub(r"<[^>]*>", " ", form.html))
+        for entry in figure.entries(shown, block):
+            assert entry.name == "" or entry.name in text
+        assert row["says"] in text and row["label"] in text
+        assert row["says"].endswith(".") and not any(bad in row["says"] for bad in ("nan", "NoneType", "  ", " : "))
 
 
 def test_making_the_figure_leaves_random_numbers_as_they_were():
@@ -198,34 +203,34 @@ def test_making_the_figure_leaves_random_numbers_as_they_were():
 
     torch.manual_seed(3)
     before = torch.get_rng_state()
-    rosetta.collect()
+    rosetta_found.collect()
     assert torch.equal(before, torch.get_rng_state())
 
 
 @pytest.mark.parametrize("absent", [("timm",), ("torchvision",), ("timm", "torchvision")])
 def test_without_a_library_the_figure_says_so_and_works(monkeypatch, absent):
-    real_import = rosetta.import_module
+    real_import = rosetta_found.import_module
 
     def without(name):
         if name in absent:
             raise ImportError(f"No module named {name}")
         return real_import(name)
 
-    monkeypatch.setattr(rosetta, "import_module", without)
+    monkeypatch.setattr(rosetta_found, "import_module", without)
     shown = explorables.Rosetta()
     for library in absent:
-        entry = shown.entries("expansion")[rosetta.LIBRARIES.index(library)]
-        assert entry == rosetta.Entry(note=f"{library} is not installed here: pip install {library}")
+        entry = shown.entries("expansion")[rosetta_parts.LIBRARIES.index(library)]
+        assert entry == rosetta_found.Entry(note=f"{library} is not installed here: pip install {library}")
         assert library in shown.names["libraries"]
     assert shown.entries("expansion")[0].name == "conv1.0"
     for block, part in CHOICES:
         shown._counted = (block,)
         shown.block, shown.part = block, part
-        row = shown.names["blocks"][block]["parts"][shown.shown()]
+        own = shown_part(shown, block, part)
+        row = shown.names["blocks"][block]["parts"][own]
         for library in absent:
             assert f"in {library}" not in row["says"]
-            assert f"pip install {library}" in shown.entries(shown.shown())[rosetta.LIBRARIES.index(library)].note
-        assert ElementTree.fromstring(shown.static_svg()) is not None
+            assert f"pip install {library}" in shown.entries(own)[rosetta_parts.LIBRARIES.index(library)].note
         assert row["says"].endswith(".")
     pages = javascript(esm(shown), "shownPart", [[{"block": b, "part": "others"}, shown.names] for b in BLOCKS])
     assert set(pages) == {"residual" if "timm" in absent else "others"}
@@ -247,7 +252,7 @@ def test_a_name_that_timm_has_moved_is_named_in_the_error(monkeypatch):
 
         monkeypatch.setattr(timm, "create_model", create_moved)
         with pytest.raises(LookupError, match=f"timm {timm.__version__} has no {name} any more".replace(".", r"\.")):
-            rosetta.collect()
+            rosetta_found.collect()
 
     moved("InvertedResidual.conv_pwl", lambda block: delattr(block, "conv_pwl"))
     moved("InvertedResidual.has_skip", lambda block: delattr(block, "has_skip"))
@@ -262,12 +267,12 @@ def test_a_name_that_timm_has_moved_is_named_in_the_error(monkeypatch):
         return self.run_everything(x)
 
     monkeypatch.setattr(_efficientnet_blocks.InvertedResidual, "forward", forward)
-    with pytest.raises(LookupError, match=r"has no self\.conv_pw\(\.\.\.\) in .*forward any more.*rosetta\.py"):
-        rosetta.collect()
+    with pytest.raises(LookupError, match=r"has no self\.conv_pw\(\.\.\.\) in .*forward any more.*rosetta_found\.py"):
+        rosetta_found.collect()
     monkeypatch.undo()
     monkeypatch.setattr(norm_act.BatchNormAct2d, "forward", forward)
     with pytest.raises(LookupError, match=r"has no self\.act\(\.\.\.\) in "):
-        rosetta.collect()
+        rosetta_found.collect()
 
 
 def test_a_model_that_timm_no_longer_has_is_named_in_the_error(monkeypatch):
@@ -276,14 +281,14 @@ def test_a_model_that_timm_no_longer_has_is_named_in_the_error(monkeypatch):
 
     monkeypatch.setattr(timm, "create_model", unknown)
     with pytest.raises(LookupError, match="has no model mobilenetv1_100 any more"):
-        rosetta.collect()
+        rosetta_found.collect()
 
 
 def test_a_name_that_torchvision_has_moved_is_named_in_the_error(monkeypatch):
     block = torchvision.models.mobilenetv2.InvertedResidual
     monkeypatch.setattr(block, "forward", lambda self, x: self.conv(x))
     with pytest.raises(LookupError, match=r"torchvision .* has no if self\.use_res_connect in "):
-        rosetta.collect()
+        rosetta_found.collect()
 
 
 def test_importing_the_explorables_loads_neither_timm_nor_torchvision():

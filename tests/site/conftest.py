@@ -38,10 +38,10 @@ def tabs(browser: Browser) -> Iterator[Callable[..., Visit]]:
     That is for pages that keep nothing but what stands in their address. `place` tells tabs apart that are looked at
     side by side; other keyword arguments are those of Playwright's new_context.
     """
-    kept: dict[tuple, Visit] = {}
+    kept: dict[tuple[int, str], Visit] = {}
 
     def open_page(url: str, place: int = 0, **options) -> Visit:
-        key = (place, *sorted(options.items()))
+        key = (place, repr(sorted(options.items())))
         if key not in kept:
             kept[key] = Visit(browser.new_context(**options).new_page())
         visited = kept[key]

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import static_form
 import static_widgets
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,16 +28,19 @@ PAGE = """<!doctype html>
 def write_page(folder: Path, explorables: Iterable[Any]) -> None:
     """Write `folder`/index.html with these explorables, and everything that it may ask for."""
     shutil.copytree(ROOT / "book" / "vendor" / "onnxruntime-web", folder / "_static" / "onnxruntime-web")
-    app = SimpleNamespace(builder=SimpleNamespace(format="html"), outdir=folder, srcdir=ROOT)
+    builder = SimpleNamespace(format="html", get_target_uri=lambda docname: f"{docname}.html")
+    app = SimpleNamespace(builder=builder, outdir=folder, srcdir=ROOT)
     host = SimpleNamespace(app=app, env=SimpleNamespace(docname="index"))
     static_widgets.write_host(app)
-    head, body = [], []
-    for explorable in explorables:
-        name, state = static_widgets.kebab(type(explorable).__name__), explorable.get_state()
+    states = {static_widgets.kebab(type(each).__name__): each.get_state() for each in explorables}
+    for name, state in states.items():
         static_widgets.HostExplorables.write_assets(host, name, state)
         static_widgets.HostExplorables.copy_files(host, name, state.get("files", []))
-        static = static_widgets.unique_ids(explorable.static_svg(), name)
-        body.append(static_widgets.page_html(name, state, static))
-        head.append(f'<link rel="stylesheet" href="_static/explorables/{name}.css">')
-        head.append(f'<script src="_static/explorables/{name}.js"></script>')
+    figures = [static_form.Figure(name, state["_esm"], static_widgets.public(state)) for name, state in states.items()]
+    sheet, statics = static_widgets.HostExplorables.draw(host, figures)
+    body = [static_widgets.page_html(name, state, statics[name]) for name, state in states.items()]
+    head = [
+        f'<link rel="stylesheet" href="_static/explorables/{file}">' for file in (*(f"{n}.css" for n in states), sheet)
+    ]
+    head += [f'<script src="_static/explorables/{name}.js"></script>' for name in states]
     (folder / "index.html").write_text(PAGE.format(head="\n".join(head), body="\n".join(body)), encoding="utf8")

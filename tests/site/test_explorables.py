@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Locator, Page
@@ -192,21 +194,157 @@ def test_works_under_a_strict_content_security_policy(tabs, served_strictly, hom
             assert root.locator("input").count()
 
 
-def test_without_javascript_the_static_figure_shows(tabs, served, homes):
+# What stands there before the script runs
+
+
+SCRIPTS = re.compile(r"/_static/explorables/[\w-]+\.js")
+# How far things have moved by themselves since the page was opened, as the browser counts it.
+SHIFTS = """globalThis.moved = 0;
+new PerformanceObserver((list) => { for (const entry of list.getEntries()) globalThis.moved += entry.value; })
+  .observe({ type: "layout-shift", buffered: true });"""
+# What a figure looks like: how high it and its parts are, what its drawings are laid out for, what it says.
+LOOK = """root => {
+  const high = (element) => Math.round(10 * element.getBoundingClientRect().height) / 10;
+  const frame = root.querySelector(".mn-frame");
+  const seen = (selector) => [...frame.querySelectorAll(selector)].filter((element) => element.checkVisibility());
+  return {
+    high: high(frame),
+    parts: seen(".mn-head, .mn-picture, .mn-controls, .mn-result, .mn-details, .mn-live-line").map(high),
+    drawings: seen("svg[role=img]").map((svg) => [svg.getAttribute("viewBox"), svg.getAttribute("aria-label")]),
+    says: seen(".mn-title, .mn-value, .mn-result, .mn-number, .mn-live-line").map(({ textContent }) => textContent),
+    chosen: seen("input[type=radio]").map(({ checked }) => checked),
+  };
+}"""
+TWO_FRAMES = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))"
+
+
+@pytest.fixture(params=[(1280, "light"), (1280, "dark"), (375, "light"), (375, "dark")], ids=str)
+def still(request, tabs) -> Callable[[str], Page]:
+    """Return a function that opens a page and keeps its explorables' scripts from running."""
+    width, scheme = request.param
+    look = {"place": 2, "viewport": {"width": width, "height": 800}, "color_scheme": scheme}
+    page = tabs("about:blank", **look).page
+
+    def open_still(url: str) -> Page:
+        page.route(SCRIPTS, lambda route: route.abort())
+        tabs(url, **look)
+        page.evaluate(SHIFTS)
+        return page
+
+    return open_still
+
+
+def test_the_live_figure_takes_the_static_ones_place_and_nothing_moves(still, served, homes):
     for home in homes:
-        page = tabs(served + home, java_script_enabled=False).page
+        page = still(served + home)
+        figures = {root.get_attribute("data-explorable"): root for root in page.locator(NO_QUIZ).all()}
+        before = {}
+        for name, root in figures.items():
+            root.evaluate("root => root.scrollIntoView({ block: 'center' })")
+            before[name] = root.evaluate(LOOK)
+        page.unroute(SCRIPTS)
+        page.add_script_tag(url=f"{served}_static/explorables/host.js")
+        for name, root in figures.items():
+            kind = re.sub(r"-\d+$", "", name)
+            # To see what is below it, too.
+            root.evaluate("root => { root.scrollIntoView({ block: 'end' }); scrollBy(0, 400); }")
+            page.evaluate(TWO_FRAMES)
+            page.evaluate("moved = 0")
+            if "mn-live" not in root.get_attribute("class"):
+                page.add_script_tag(url=f"{served}_static/explorables/{kind}.js")
+            page.evaluate(TWO_FRAMES)
+            assert round(page.evaluate("moved"), 2) == 0, (home, name)
+            live = root.evaluate(LOOK)
+            assert live["high"] == pytest.approx(before[name]["high"], abs=0.1), (home, name)
+            assert live["parts"] == pytest.approx(before[name]["parts"], abs=0.1), (home, name)
+            for what in ("drawings", "says", "chosen"):
+                assert live[what] == before[name][what], (home, name, what)
+            assert root.locator(".mn-static").count() == 0
+
+
+def test_at_every_width_the_static_figure_is_as_high_as_the_live_one(tabs, served, homes):
+    widths = (320, 414, 768, 1440)
+    look = {"place": 3, "viewport": {"width": 1280, "height": 800}}
+    page = tabs("about:blank", **look).page
+
+    def at_each_width() -> list[list[dict]]:
+        found = []
+        page.add_style_tag(content="* { transition: none !important; }")  # the theme's side bar comes in slowly
+        for width in widths:
+            page.set_viewport_size({"width": width, "height": 800})
+            page.wait_for_function("width => innerWidth === width", arg=width)
+            page.evaluate(TWO_FRAMES)
+            found.append(page.locator(NO_QUIZ).evaluate_all(f"roots => roots.map({LOOK})"))
+        return found
+
+    for home in homes:
+        page.route(SCRIPTS, lambda route: route.abort())
+        tabs(served + home, **look)
+        before = at_each_width()
+        page.unroute(SCRIPTS)
+        tabs(served + home, **look)
+        roots(page)
+        for width, still, live in zip(widths, before, at_each_width(), strict=True):
+            for one, other in zip(still, live, strict=True):
+                # The kernel scope's squares grow in whole pixels, many at once.
+                assert one["high"] == pytest.approx(other["high"], abs=8), (home, width)
+                if width >= 1440:
+                    assert one["drawings"] == other["drawings"], (home, width)
+
+
+# What is there without any script: of each figure its picture, what it says, and how much shows that should not.
+BARE = """root => {
+  const seen = (selector) => [...root.querySelectorAll(selector)].filter((element) => element.checkVisibility());
+  const { width, height } = root.querySelector(".mn-picture").getBoundingClientRect();
+  const pictures = seen("svg[role=img], img");
+  return {
+    picture: [width, height],
+    controls: seen("button, input, textarea, .mn-controls, .mn-buttons").length,
+    nameless: pictures.filter((each) => !each.getAttribute("aria-label") && !each.alt).length,
+    flat: pictures.filter((each) => each.getBoundingClientRect().height < 40).length,
+    missing: seen("img").filter(({ complete, naturalWidth }) => !complete || naturalWidth === 0).length,
+    twice: seen(".mn-fit").filter(({ children }) => [...children].filter((own) => own.checkVisibility()).length > 1)
+      .length,
+    regions: root.querySelectorAll("[role=status], [aria-live]").length,
+    result: seen(".mn-result").map(({ textContent }) => textContent).join(),
+    note: seen("noscript p").map(({ textContent }) => textContent).join(),
+  };
+}"""
+
+
+def test_without_javascript_the_figure_shows_in_its_first_state_under_a_strict_policy(tabs, served_strictly, homes):
+    for home in homes:
+        page = tabs(served_strictly + home, java_script_enabled=False).page
+        for width in (1280, 375):
+            page.set_viewport_size({"width": width, "height": 800})
+            for root in page.locator(NO_QUIZ).all():
+                name, bare = (home, width, root.get_attribute("data-explorable")), root.evaluate(BARE)
+                assert bare.pop("picture") >= [200, 100], name
+                assert len(bare.pop("result")) > 20 and "They need JavaScript" in bare.pop("note"), name
+                assert set(bare.values()) == {0}, (name, bare)
+
+
+def test_no_id_of_a_static_figure_is_there_twice(site, homes):
+    for home in homes:
+        html = re.sub(r"<script.*?</script>", "", (site / home).read_text("utf8"), flags=re.DOTALL)
+        figures = "".join(re.findall(r'<div class="mn-static">.*?</noscript>', html, re.DOTALL))
+        counted = Counter(re.findall(r'\sid="([^"]+)"', html))
+        assert [name for name in re.findall(r'\sid="([^"]+)"', figures) if counted[name] > 1] == [], home
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_figures_are_printed(tabs, served, homes, scripts):
+    for home in homes:
+        page = tabs(served + home, place=4, java_script_enabled=scripts, viewport={"width": 720, "height": 1000}).page
+        if scripts:
+            roots(page)
+        page.emulate_media(media="print")
         for root in page.locator(NO_QUIZ).all():
-            figure = root.locator(".mn-static svg")
-            assert figure.is_visible()
-            box = figure.bounding_box()
-            assert box["width"] >= 100 and box["height"] >= 40
-            assert "JavaScript" in root.inner_text()
-
-
-def test_with_javascript_the_static_figure_is_hidden(tabs, served, homes):
-    for home in homes:
-        for root in roots(tabs(served + home).page):
-            assert not root.locator(".mn-static").is_visible()
+            picture, frame = (root.locator(f"{part} >> nth=0").bounding_box() for part in (".mn-picture", ".mn-frame"))
+            assert picture["width"] >= 200 and picture["height"] >= 100, home
+            assert root.bounding_box()["height"] >= frame["height"], home  # nothing is cut off
+            assert root.locator(".mn-button:visible").count() == 0
+        page.emulate_media(media="screen")
 
 
 def test_only_pages_with_an_explorable_load_its_script(site):
