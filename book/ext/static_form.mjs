@@ -9,91 +9,12 @@
 
 import { createHash } from "node:crypto";
 import { crc32, deflateSync } from "node:zlib";
-import { parseHTML } from "../vendor/linkedom/linkedom.mjs";
+import { document, greysIn, render, widthOf } from "./no_page.mjs";
 
 // The width of a whole figure, in pixels, where the page is 375, 1280, and 1440 or more pixels wide: there the static
 // figure is the live one's twin. At other widths the nearest drawing that fits shows.
 const WIDTHS = [343, 736, 838];
-const EDGE = 34; // border and padding of a figure, left and right together: kit.css
 const SMALL = [254, 280]; // of a drawing: on a page of 320 pixels, and where most drawings are no longer scaled
-
-// ---------------------------------------------------------------------------------------------- a page that is not there
-
-const { document, window, Node } = parseHTML("<!doctype html><html><body></body></html>");
-
-// The width a drawing would have, from what kit.css says of columns.
-const widthOf = (element, whole) => {
-  if (!element.isConnected || element.closest("[hidden]")) return 0;
-  const inner = whole - EDGE;
-  const own = element.closest(".mn-picture") && whole - 2 >= 640 ? inner - 240 - 28 : inner;
-  const columns = element.closest(".mn-columns")?.children.length ?? 1;
-  const count = Math.max(1, Math.min(columns, Math.floor((own + 28) / (200 + 28))));
-  return Math.min((own - 28 * (count - 1)) / count, 16 * (parseFloat(element.style.maxWidth) || Infinity));
-};
-
-// A canvas that keeps the image it was given, which becomes a file.
-class Greys {
-  createImageData(width, height) { return { width, height, data: new Uint8ClampedArray(4 * width * height) }; }
-  putImageData(image) { this.image = image; }
-  drawImage(source) { this.image = source.getContext("2d").image; } // the page scales it
-  fillRect() { this.image = undefined; }
-}
-const greys = new WeakMap();
-const canvasPrototype = Object.getPrototypeOf(document.createElement("canvas"));
-canvasPrototype.getContext = function getContext() {
-  if (!greys.has(this)) greys.set(this, new Greys());
-  return greys.get(this);
-};
-for (const side of ["width", "height"]) {
-  Object.defineProperty(canvasPrototype, side, {
-    configurable: true,
-    get() { return Number(this.getAttribute(side)); },
-    set(value) { this.setAttribute(side, value); },
-  });
-}
-window.EventTarget.prototype.addEventListener = () => {}; // nothing happens here, and LinkeDOM knows no `signal`
-
-// What a script finds in a browser. Timers never run out: a first state is what is drawn at once.
-const surroundings = ({ whole, observed }) => ({
-  document, Node,
-  ResizeObserver: class {
-    constructor(callback) { this.callback = callback; }
-    observe(element) { observed.push({ element, callback: this.callback }); }
-    unobserve() {}
-    disconnect() {}
-  },
-  getComputedStyle: (element) => ({ fontSize: "16px", width: `${widthOf(element, whole)}px` }),
-  addEventListener: () => {},
-  setTimeout: () => 0,
-  clearTimeout: () => {},
-  location: { protocol: "https:" },
-  Worker: class { addEventListener() {} postMessage() {} terminate() {} },
-});
-globalThis.explorables = { folder: "https://page.example/" };
-
-const modelOf = (state) => {
-  const values = structuredClone(state);
-  return {
-    get: (name) => values[name], set: (name, value) => { values[name] = value; },
-    on() {}, off() {}, save_changes() {}, send() {},
-  };
-};
-
-// Render a figure that is `whole` pixels wide. Returns its element, and its drawings: [{ element, resize }].
-const render = async ({ esm, state }, whole) => {
-  const observed = [];
-  const around = surroundings({ whole, observed });
-  const body = esm.trim().replace(/export default \{ render \};$/, "return render;");
-  const draw = new Function(...Object.keys(around), `"use strict";\n${body}`)(...Object.values(around));
-  globalThis.mnIds = 0;
-  const el = document.createElement("div");
-  document.body.replaceChildren(el);
-  await draw({ model: modelOf(state), el, signal: new AbortController().signal });
-  const drawings = observed.filter(({ element }) => element.localName === "svg").map(({ element, callback }) => ({
-    element, resize: (width) => callback([{ contentRect: { width }, target: element }]),
-  }));
-  return { el, drawings };
-};
 
 // ---------------------------------------------------------------------------------------------- from live to static
 
@@ -122,7 +43,7 @@ const png = ({ width, height, data }) => {
 // What is drawn into a canvas becomes a picture of its own.
 const freezeCanvases = (el, name, images) => {
   for (const canvas of el.querySelectorAll("canvas")) {
-    const image = greys.get(canvas)?.image;
+    const image = greysIn(canvas);
     if (!image) {
       canvas.remove();
       continue;
@@ -190,6 +111,14 @@ const settingsIn = (el) => {
   return [...sliders, ...choices];
 };
 
+const modelOf = (state) => {
+  const values = structuredClone(state);
+  return {
+    get: (name) => values[name], set: (name, value) => { values[name] = value; },
+    on() {}, off() {}, save_changes() {}, send() {},
+  };
+};
+
 // ---------------------------------------------------------------------------------------------- several widths in one
 
 // A height as CSS: right at three widths, [[width, height], ...], and straight in between. `100cqw` is the width of the
@@ -226,7 +155,7 @@ const fitted = (forms, queries) => {
 
 // The figure at one width: the HTML around its drawings, in which a comment with a number stands for each, and these.
 const formAt = async (figure, whole, { rules, images }) => {
-  const { el, drawings } = await render(figure, whole);
+  const { el, drawings } = await render({ esm: figure.esm, model: modelOf(figure.state), whole });
   const pictures = drawings.map(({ element, resize }, i) => {
     const width = widthOf(element, whole);
     const copy = element.cloneNode(true);

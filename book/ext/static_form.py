@@ -16,7 +16,8 @@ from typing import NamedTuple
 import nodejs
 
 SCRIPT = Path(__file__).with_suffix(".mjs")
-MADE_WITH = (SCRIPT, SCRIPT.parents[1] / "vendor" / "linkedom" / "linkedom.mjs", Path(__file__))
+LIBRARY = SCRIPT.parents[1] / "vendor" / "linkedom" / "linkedom.mjs"
+MADE_WITH = (SCRIPT, SCRIPT.with_name("no_page.mjs"), LIBRARY, Path(__file__))
 
 
 class Figure(NamedTuple):

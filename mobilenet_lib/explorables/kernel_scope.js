@@ -21,11 +21,15 @@ const isPossible = (state) => {
   return single || state.mode === modeOf(state);
 };
 
-// The next allowed value in the direction of the change, or the last one there is.
+// The next allowed value in the direction of the change, or undefined where there is none.
 const snap = (wish, was, allowed) =>
-  wish > was
-    ? allowed.find((value) => value >= wish) ?? allowed.at(-1)
-    : allowed.findLast((value) => value <= wish) ?? allowed[0];
+  wish > was ? allowed.find((value) => value >= wish) : allowed.findLast((value) => value <= wish);
+
+// The groups that the channels allow, at most as many as there are.
+const fewerGroups = (state) => commonDivisors(state).findLast((g) => g <= state.groups);
+
+// The number of channels nearest to one there is, above it where there is room, that so many groups divide.
+const divisible = (channels, groups) => groups * Math.min(Math.ceil(channels / groups), Math.floor(MOST / groups));
 
 const chooseMode = (state, was) => {
   const next = { ...state };
@@ -52,19 +56,19 @@ const settle = (wish, was) => {
     if (moved.includes("mode")) state = chooseMode(state, was);
     else if (only === "kernel_size") state.mode = modeOf(state);
     else if (only === "groups") {
-      state.groups = snap(state.groups, was.groups, commonDivisors(state));
-      if (state.groups !== was.groups) state.mode = modeOf(state);
+      state.groups = snap(state.groups, was.groups, commonDivisors(state)) ?? state.groups;
+      for (const name of ["in_channels", "out_channels"]) state[name] = divisible(state[name], state.groups);
+      state.mode = modeOf(state);
     } else if (state.mode === "depthwise") {
       const wide = state[only === "out_channels" ? "out_channels" : "in_channels"];
       state.in_channels = state.out_channels = state.groups = wide;
     } else if (only && state.mode === "grouped") {
-      // As many channels as groups, in and out, would be depthwise.
-      const { groups } = state;
-      const other = state[only === "in_channels" ? "out_channels" : "in_channels"];
-      const allowed = [1, 2, 3, 4, 5, 6, 7, 8].filter((n) => n % groups === 0 && !(n === groups && other === groups));
-      state[only] = snap(state[only], was[only], allowed);
+      const next = snap(state[only], was[only], [1, 2, 3, 4, 5, 6, 7, 8].filter((n) => n % state.groups === 0));
+      if (next === undefined) state.groups = fewerGroups(state);
+      else state[only] = next;
+      state.mode = modeOf(state);
     } else {
-      state.groups = commonDivisors(state).findLast((g) => g <= state.groups);
+      state.groups = fewerGroups(state);
       state.mode = modeOf(state);
     }
   }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import traitlets
 
@@ -206,19 +206,22 @@ def settle(state: Mapping, was: Mapping) -> dict:
         elif moved == ["kernel_size"]:
             state["mode"] = mode_of(state)
         elif moved == ["groups"]:
-            _snap(state, was, "groups", common_divisors(state))
-            if state["groups"] != was["groups"]:
-                state["mode"] = mode_of(state)
+            g = state["groups"] = _next(state["groups"], was["groups"], common_divisors(state)) or state["groups"]
+            for name in ("in_channels", "out_channels"):  # the next that g divides, above where there is room
+                state[name] = g * min(-(-state[name] // g), 8 // g)
+            state["mode"] = mode_of(state)
         elif state["mode"] == "depthwise":
             wide = "out_channels" if moved == ["out_channels"] else "in_channels"
             state["in_channels"] = state["out_channels"] = state["groups"] = state[wide]
         elif len(moved) == 1 and state["mode"] == "grouped":
-            g, other = state["groups"], {"in_channels": "out_channels", "out_channels": "in_channels"}[moved[0]]
-            # As many channels as groups, in and out, would be depthwise.
-            allowed = [n for n in range(g, 9, g) if not n == g == state[other]]
-            _snap(state, was, moved[0], allowed)
+            [name] = moved
+            if number := _next(state[name], was[name], range(state["groups"], 9, state["groups"])):
+                state[name] = number
+            else:
+                state["groups"] = _fewer_groups(state)
+            state["mode"] = mode_of(state)
         else:
-            state["groups"] = max(g for g in common_divisors(state) if g <= state["groups"])
+            state["groups"] = _fewer_groups(state)
             state["mode"] = mode_of(state)
     last = -(-SIZE // state["stride"]) - 1
     state["channel"] = min(state["channel"], state["out_channels"] - 1)
@@ -245,12 +248,16 @@ def _choose_mode(state: dict, was: Mapping) -> None:
             state.update(even, groups=2)
 
 
-def _snap(state: dict, was: Mapping, name: str, allowed: list[int]) -> None:
-    """Take the next allowed value in the direction of the change, or the last one there is."""
-    if state[name] > was[name]:
-        state[name] = next((value for value in allowed if value >= state[name]), allowed[-1])
-    else:
-        state[name] = next((value for value in reversed(allowed) if value <= state[name]), allowed[0])
+def _next(wish: int, was: int, allowed: Sequence[int]) -> int | None:
+    """Return the next allowed value in the direction of the change, or None where there is none."""
+    if wish > was:
+        return next((value for value in allowed if value >= wish), None)
+    return next((value for value in reversed(allowed) if value <= wish), None)
+
+
+def _fewer_groups(state: Mapping) -> int:
+    """Return the groups that the channels allow, at most as many as there are."""
+    return max(g for g in common_divisors(state) if g <= state["groups"])
 
 
 def _why_not(name: str, wished: Mapping, settled: Mapping) -> str:

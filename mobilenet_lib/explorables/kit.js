@@ -68,6 +68,18 @@ const nearestReleased = (models, width, resolution) => {
   return models.reduce((best, model) => (far(model) < far(best) ? model : best));
 };
 
+// Where a key leads on a slider: to the position it asks for, or where that is impossible, to the next one beyond that is
+// possible, or else to the last one before it. `settled(position)` is where the slider stands once all has settled.
+const keyPosition = ({ min, max, step }, from, wish, settled) => {
+  const direction = Math.sign(wish - from);
+  const moves = (position) => direction * (settled(position) - from) > 0;
+  const steps = (end) => Math.round((direction * (end - wish)) / step);
+  const at = (i) => Number((wish + i * direction * step).toFixed(10));
+  for (let i = 0; i <= steps(direction > 0 ? max : min); i++) if (moves(at(i))) return at(i);
+  for (let i = -1; i > steps(from); i--) if (moves(at(i))) return at(i);
+  return from;
+};
+
 // PageUp and PageDown move a tenth of the slider, and at least one step: Chromium alone would not move a short one.
 const pagePosition = ({ min, max, step }, position, direction) => {
   const page = Math.max(1, Math.round((max - min) / step / 10)) * step;
@@ -691,17 +703,26 @@ const explorable = ({ model, el, signal, title, settle = (state) => state }) => 
     } };
   };
 
-  // A slider for a setting: label and value above a native range. `format` writes a value with its unit.
-  // Returns { element, explain(text) }.
-  const slider = (name, { label, format = String, parent = controls }) => {
+  // A slider for a setting: label and value above a native range. `format` writes a value with its unit; `upTo(state)`
+  // is where the slider ends, if not every state has all its values. Returns { element, explain(text) }.
+  const slider = (name, { label, format = String, parent = controls, upTo }) => {
     const range = ranges[name];
     const scale = scaleOf(range);
+    const last = scale.max;
     const input = html("input", { type: "range", min: scale.min, max: scale.max, step: scale.step });
-    const share = (position) => (position - scale.min) / (scale.max - scale.min);
-    const take = () => change({ [name]: scale.toValue(Number(input.value)) });
+    const share = (position) => Math.min(1, (position - scale.min) / (scale.max - scale.min));
+    let byKey = false;
+    const take = () => {
+      const wish = Number(input.value);
+      const settled = (position) => scale.toPosition(settle({ ...shown, [name]: scale.toValue(position) }, shown)[name]);
+      const position = byKey ? keyPosition(scale, scale.toPosition(shown[name]), wish, settled) : wish;
+      byKey = false;
+      change({ [name]: scale.toValue(position) });
+    };
     input.addEventListener("input", take, listening);
-    input.addEventListener("pointerdown", gesture.hold, listening);
+    input.addEventListener("pointerdown", () => { byKey = false; gesture.hold(); }, listening);
     input.addEventListener("keydown", (event) => {
+      byKey = true;
       const direction = { PageUp: 1, PageDown: -1 }[event.key];
       if (!direction) return;
       event.preventDefault();
@@ -709,16 +730,25 @@ const explorable = ({ model, el, signal, title, settle = (state) => state }) => 
       take();
     }, listening);
     const { element, explain, show } = control(name, label, input, format);
-    const marks = (range.values ?? range.ticks).map((value) => {
-      const mark = html("i", {});
-      mark.style.setProperty("--mn-at", share(scale.toPosition(value)));
-      return mark;
-    });
-    const rail = html("div", { class: "mn-rail" }, html("div", { class: "mn-ticks", "aria-hidden": "true" }, ...marks));
+    const marks = (range.values ?? range.ticks).map((value) => ({ mark: html("i", {}), position: scale.toPosition(value) }));
+    const placeMarks = () => {
+      for (const { mark, position } of marks) {
+        mark.style.setProperty("--mn-at", share(position));
+        mark.hidden = position > scale.max;
+      }
+    };
+    placeMarks();
+    const rail = html("div", { class: "mn-rail" }, html("div", { class: "mn-ticks", "aria-hidden": "true" }, ...marks.map(({ mark }) => mark)));
     input.replaceWith(rail);
     rail.prepend(input);
     controlsInUse.push((state) => {
       const position = scale.toPosition(state[name]);
+      const end = upTo ? scale.toPosition(upTo(state)) : last;
+      if (end !== scale.max) {
+        scale.max = end;
+        set(input, { max: end });
+        placeMarks();
+      }
       if (Number(input.value) !== position) input.value = position;
       input.style.setProperty("--mn-at", share(position));
       show(state);

@@ -249,7 +249,8 @@ function render({ model, el, signal }) {
   across(lost);
   const lostNote = html("p", { class: "mn-small mn-across" });
   view.controls.append(lostNote);
-  const layerSlider = view.slider("layer", { label: "Layer", format: (layer) => shownStep(netOf(view.state()).steps, { layer }).name });
+  const layerSlider = view.slider("layer", { label: "Layer", upTo: ({ network }) => counts[network],
+    format: (layer) => shownStep(netOf(view.state()).steps, { layer }).name });
   layerSlider.element.classList.add("mn-across");
   const percentAt = (share) => `${Math.round(100 * share)}\u00a0%`;
   view.slider("across", { label: "From the left", format: percentAt });

@@ -6,8 +6,8 @@ import { test } from "node:test";
 
 const source = readFileSync(new URL("../../../mobilenet_lib/explorables/kit.js", import.meta.url), "utf8");
 const kit = new Function(`${source}
-  return { convCost, makeDivisible, outSize, niceCeiling, nextCeiling, axisTicks, scaleOf, nearestAllowed, pagePosition,
-    exact, short, shortTick, bytes, howMuch };`)();
+  return { convCost, makeDivisible, outSize, niceCeiling, nextCeiling, axisTicks, scaleOf, nearestAllowed, pagePosition, keyPosition,
+    exact, short, shortTick, bytes, percent, howMuch };`)();
 
 const WIDTH = { min: 0.25, max: 2, step: 0.05, ticks: [] };
 const SIZE = { values: [7, 14, 28, 56, 112] };
@@ -87,4 +87,23 @@ test("a comparison in words is true for every pair", () => {
   assert.equal(kit.howMuch(7, 7), "exactly");
   assert.equal(kit.howMuch(1001, 1000), "slightly more than");
   assert.equal(kit.howMuch(999, 1000), "slightly less than");
+});
+
+test("a key goes on to the next possible position, or back from the end to the last one", () => {
+  const scale = { min: 1, max: 8, step: 1 };
+  const only = (...possible) => (position) => (possible.includes(position) ? position : 4); // all else settles at 4
+  assert.equal(kit.keyPosition(scale, 4, 5, only(5)), 5);
+  assert.equal(kit.keyPosition(scale, 4, 5, only(7)), 7);
+  assert.equal(kit.keyPosition(scale, 4, 3, only(1, 2)), 2);
+  assert.equal(kit.keyPosition(scale, 4, 8, only(5, 6)), 6); // End
+  assert.equal(kit.keyPosition(scale, 4, 1, only(3)), 3); // Home
+  assert.equal(kit.keyPosition(scale, 4, 5, only(1)), 4); // nothing in that direction
+  assert.equal(kit.keyPosition({ min: 0.25, max: 1.4, step: 0.05 }, 0.3, 0.35, (position) => (position > 0.44 ? position : 0.3)), 0.45);
+});
+
+test("a share has as many decimals as say something", () => {
+  assert.deepEqual([0.42, 0.1, 0.0996, 0.0994, 0.004].map((share) => kit.percent(share)),
+    ["42", "10", "10", "9.9", "0.4"].map((text) => `${text}\u00a0%`));
+  assert.equal(kit.percent(0.000117, { most: 4 }), "0.012\u00a0%");
+  assert.equal(kit.percent(0.1234, { digits: 3 }), "12.3\u00a0%");
 });
