@@ -46,6 +46,7 @@ if TYPE_CHECKING:  # what an editor reads; the table below is what Python reads,
         segmentation,
         shipping,
         surgery,
+        trained,
         training,
         transfer,
     )
@@ -101,6 +102,7 @@ else:
         "surgery": "topics.surgery",
         "tables": "course.tables",
         "timing": "measure.timing",
+        "trained": "topics.trained",
         "training": "topics.training",
         "transfer": "topics.transfer",
     }
@@ -153,6 +155,7 @@ __all__ = [
     "surgery",
     "tables",
     "timing",
+    "trained",
     "training",
     "transfer",
 ]

@@ -19,6 +19,7 @@ from .._validation import positive_int
 from ..blocks import ConvDepthwiseConv, DepthwiseProjection
 from ..layers import ConvBNReLU
 from ..models import check_image
+from . import downloads
 
 
 class Row(NamedTuple):
@@ -246,6 +247,31 @@ def load(network: EfficientNetLite0, source: Mapping[str, Tensor] | str | os.Pat
         raise ValueError(f"source has {extra[0]}, for which this network has no place")
     network.load_state_dict({ours: state[theirs] for ours, theirs in names.items()})
     return network
+
+
+def pretrained() -> EfficientNetLite0:
+    """Return EfficientNet-Lite0 with the weights that its authors trained on ImageNet, in eval mode.
+
+    Returns
+    -------
+    EfficientNetLite0
+        With 1000 classes; :func:`normalised` prepares its images.
+
+    Raises
+    ------
+    ConnectionError
+        If the weights are not at hand and cannot be fetched; they are 19 MB.
+
+    References
+    ----------
+    Liu 2020, "Higher accuracy on vision models with EfficientNet-Lite", which states 75.1 % of ImageNet right.
+
+    Examples
+    --------
+    >>> callable(pretrained)
+    True
+    """
+    return load(EfficientNetLite0(), downloads.fetch("efficientnet_lite0")).eval()
 
 
 _PARTS = {
