@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -47,6 +47,22 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="session")
+def released() -> Callable[[str], Path]:
+    """Return what gives a file of released weights; without a connection a test is skipped, and in CI it fails."""
+
+    def file(name: str) -> Path:
+        from mobilenet_lib import downloads
+
+        try:
+            return downloads.fetch(name, progress=False)
+        except ConnectionError as error:
+            must = os.environ.get("CI", "").lower() == "true"
+            (pytest.fail if must else pytest.skip)(f"trained weights are neither kept nor to be had here: {error}")
+
+    return file
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

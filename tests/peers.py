@@ -7,24 +7,6 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 
-def settle(network, seed=0, size=97):
-    """Give BatchNorm weights of its own, and running averages of a real batch, so that the signal survives to the end.
-
-    As built, a network in eval mode lets nearly nothing of the image through, and that hides mistakes.
-    """
-    torch.manual_seed(seed)
-    norms = [part for part in network.modules() if isinstance(part, nn.BatchNorm2d)]
-    for norm in norms:
-        nn.init.uniform_(norm.weight, 0.5, 1.5)
-        nn.init.normal_(norm.bias, 0, 0.2)
-        norm.momentum = 1.0
-    with torch.no_grad():
-        network.train()(torch.randn(2, 3, size, size))
-    for norm in norms:
-        norm.momentum = 0.1
-    return network.eval()
-
-
 def flops(module, *shape):
     """Return what torch counts. On real tensors: on meta ones it takes each BatchNorm apart, three times as long."""
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
@@ -54,13 +36,24 @@ def carry(source, target):
 
 
 def lived_in(module, x, seed=0):
-    """Give BatchNorms factors of their own, and the averages that they see on x; return the module in eval mode."""
+    """Give BatchNorms factors of their own, and the averages that they see on x; return the module in eval mode.
+
+    As built, a network in eval mode lets nearly nothing of the image through, and that hides mistakes.
+    """
     torch.manual_seed(seed)
-    for part in module.modules():
-        if isinstance(part, torch.nn.BatchNorm2d):
-            torch.nn.init.uniform_(part.weight, 0.5, 1.5)
-            torch.nn.init.normal_(part.bias, 0, 0.5)
-            part.momentum = None  # the mean of all that it sees
+    norms = {part: part.momentum for part in module.modules() if isinstance(part, nn.BatchNorm2d)}
+    for part in norms:
+        nn.init.uniform_(part.weight, 0.5, 1.5)
+        nn.init.normal_(part.bias, 0, 0.5)
+        part.momentum = None  # the mean of all that it sees
     with torch.no_grad():
         module.train()(x)
+    for part, momentum in norms.items():
+        part.momentum = momentum
     return module.eval()
+
+
+def settle(network, seed=0, size=97):
+    """Let a network see two images, so that the signal survives to its end."""
+    x = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(seed))
+    return lived_in(network, x, seed)

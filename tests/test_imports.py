@@ -22,7 +22,9 @@ MAY_IMPORT = {
     "measure": {"cost", "measure"},
     "topics.manifold": set(),
     "topics.datasets": set(),
-    "topics.pretrained": SUBJECT | {"topics.weight_files"},
+    "topics.downloads": set(),
+    "topics.photographs": set(),
+    "topics.pretrained": SUBJECT | {"topics.downloads", "topics.weight_files"},
     "topics.segmentation": SUBJECT,
     "topics.wiring": set(),
     "topics.shipping": SUBJECT | {"measure", "topics.wiring"},
@@ -67,7 +69,8 @@ FREE = {"_validation", "_lazy", "_composed"}
 BOOK_MAY_IMPORT = {"course.answers", "course.palette", ""}
 
 LIGHT = (
-    *("cost", "specs", "measure", "measure.roof", "topics", "topics.manifold", "checks", "explorables"),
+    *("cost", "specs", "measure", "measure.roof", "checks", "explorables"),
+    *("topics", "topics.manifold", "topics.photographs"),
     *("course", "course.answers", "course.numbers", "course.palette", "course.published", "course.quiz"),
     "course.tables",
 )

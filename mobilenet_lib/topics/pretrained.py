@@ -7,21 +7,19 @@ The two libraries and ours build the same layers in the same order. So a weight 
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from enum import Enum
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 import torch
 from torch import Tensor, nn
 
 from .. import specs
-from .._validation import positive_number
+from .._validation import one_of, positive_number
 from ..layers import ConvBN
 from ..models import MobileNetV1, MobileNetV2, check_network
-from . import weight_files
+from . import downloads, weight_files
 
 Network = TypeVar("Network", MobileNetV1, MobileNetV2)
 NamesOf = Callable[[Any], dict[str, str]]
@@ -58,7 +56,12 @@ _WELL_KNOWN = [
     (MobileNetV2, "spec=specs.V2_120D_SPEC", {"spec": specs.V2_120D_SPEC}),
     *((MobileNetV1, f"width_mult={width}", {"width_mult": width}) for width in (1.0, 0.25, 0.5, 0.75, 1.25)),
 ]
-PROBE_SECONDS = 3.0  # how long to wait for a hub to take a connection
+# torchvision's sets of weights; its "DEFAULT" is the newer one.
+TORCHVISION = {
+    "IMAGENET1K_V1": "mobilenet_v2",
+    "IMAGENET1K_V2": "mobilenet_v2.IMAGENET1K_V2",
+    "DEFAULT": "mobilenet_v2.IMAGENET1K_V2",
+}
 
 
 def timm_names(network: MobileNetV1 | MobileNetV2) -> dict[str, str]:
@@ -407,7 +410,13 @@ def from_timm(name: str, pretrained: bool = True, *, output_stride: int = 32) ->
     return load_timm(network, source).eval()
 
 
-def from_torchvision(width_mult: float = 1.0, pretrained: bool = True, *, output_stride: int = 32) -> MobileNetV2:
+def from_torchvision(
+    width_mult: float = 1.0,
+    pretrained: bool = True,
+    *,
+    weights: str | Enum = "IMAGENET1K_V1",
+    output_stride: int = 32,
+) -> MobileNetV2:
     """Build torchvision's MobileNetV2, in eval mode, with torchvision's weights.
 
     Parameters
@@ -415,8 +424,11 @@ def from_torchvision(width_mult: float = 1.0, pretrained: bool = True, *, output
     width_mult : float, default=1.0
         α; trained weights are there for 1.0 alone.
     pretrained : bool, default=True
-        Whether torchvision shall fetch its trained weights, from the internet or from what it fetched before.
-        Otherwise the weights are those with which it begins a training: random.
+        Whether to take the trained weights, from torchvision's cache or fetched into it. Otherwise the weights are
+        those with which torchvision begins a training: random.
+    weights : str or torchvision.models.MobileNet_V2_Weights, default="IMAGENET1K_V1"
+        Which trained weights: of the recipe like the paper's ("IMAGENET1K_V1", 71.88 % of ImageNet's first classes
+        right, says torchvision), or of a newer one ("IMAGENET1K_V2", 72.15 %, and torchvision's "DEFAULT").
     output_stride : {32, 16, 8}, default=32
         Of the network that is built; the weights are the same.
 
@@ -428,15 +440,20 @@ def from_torchvision(width_mult: float = 1.0, pretrained: bool = True, *, output
     Raises
     ------
     ImportError
-        If torchvision is not installed.
+        If torchvision is not installed and shall draw random weights.
     TypeError, ValueError
-        If width_mult is not a finite number above 0, or not 1.0 and pretrained, or output_stride is not 32, 16 or 8.
+        If width_mult is not a finite number above 0, or not 1.0 and pretrained, there are no such weights, or
+        output_stride is not 32, 16 or 8.
     ConnectionError
         If the weights are not at hand and cannot be fetched. Nothing is built then.
 
     Notes
     -----
-    ``torchvision.models.MobileNet_V2_Weights.DEFAULT.transforms()`` prepares an image as in the training.
+    The file's SHA-256 is looked at each time; ``downloads.fetch`` says where it may come from. Of IMAGENET1K_V2
+    torchvision states the first eight digits alone, and no package carries it.
+
+    ``torchvision.models.MobileNet_V2_Weights.IMAGENET1K_V1`` says what belongs to the weights: its ``transforms()``
+    prepare an image as in the training, its ``meta["categories"]`` are the names of the classes.
 
     References
     ----------
@@ -453,16 +470,18 @@ def from_torchvision(width_mult: float = 1.0, pretrained: bool = True, *, output
             f"width_mult must be 1.0 for torchvision's trained weights, got {width_mult}; "
             "timm has trained others, and pretrained=False gives random ones"
         )
+    name = weights.name if isinstance(weights, Enum) else weights
+    one_of("weights", name, TORCHVISION)
     network = MobileNetV2(width_mult=width_mult, output_stride=output_stride)
+    if pretrained:
+        with _fetching("torchvision's weights for mobilenet_v2", "load_torchvision"):
+            file = downloads.fetch(TORCHVISION[name])
+        return load_torchvision(network, file).eval()
     try:
         from torchvision.models import mobilenet_v2
     except ImportError as error:
-        raise ImportError("torchvision's weights need torchvision: pip install torchvision") from error
-    if not pretrained:
-        return load_torchvision(network, mobilenet_v2(width_mult=width_mult)).eval()
-    with _fetching("torchvision's weights for mobilenet_v2", "load_torchvision"):
-        source = mobilenet_v2(weights="DEFAULT")
-    return load_torchvision(network, source).eval()
+        raise ImportError("torchvision's random weights need torchvision: pip install torchvision") from error
+    return load_torchvision(network, mobilenet_v2(width_mult=width_mult)).eval()
 
 
 def _places(network: MobileNetV1 | MobileNetV2) -> Iterator[tuple[int, int]]:
@@ -590,7 +609,11 @@ def _other_network(names_of: NamesOf, state: Mapping[str, Any]) -> str:
     """Write the call that builds the network with these weights, if it is one of those that are well known."""
     biases = [state[key] for key in state if key.endswith(("classifier.bias", "classifier.1.bias"))]
     classes = [len(bias) for bias in biases if bias.ndim == 1 and len(bias)]
+    shapes = {tuple(tensor.shape) for tensor in state.values()}
     for build, arguments, options in _WELL_KNOWN if len(classes) == 1 else ():
+        first, last = _ends(build, options)
+        if not {(first, 3, 3, 3), (classes[0], last)} <= shapes:  # building a network takes a while
+            continue
         with torch.device("meta"):
             candidate = build(classes[0], **options)
         for each in sorted(_TAKERS, key=lambda each: each is not names_of):
@@ -598,6 +621,14 @@ def _other_network(names_of: NamesOf, state: Mapping[str, Any]) -> str:
                 by = "" if each is names_of else f", whose names are {_TAKERS[each][0]}: use {_TAKERS[each][1]}"
                 return f"; these weights fit {build.__name__}({classes[0]}, {arguments}){by}"
     return ""
+
+
+def _ends(build: type[MobileNetV1] | type[MobileNetV2], options: Mapping[str, Any]) -> tuple[int, int]:
+    """Return a network's channels behind its first convolution and before its classifier."""
+    width = options.get("width_mult", 1.0)
+    if build is MobileNetV2:
+        return specs.stem_channels(width), specs.v2_head_channels(width)
+    return specs.stem_channels(width), list(specs.v1_blocks(width))[-1].out_channels
 
 
 def _check_alone(source: nn.Module, given: dict[str, str]) -> None:
@@ -648,21 +679,8 @@ def _quick_hub() -> Iterator[None]:
         yield
         return
     before = constants.HF_HUB_OFFLINE
-    constants.HF_HUB_OFFLINE = before or not _answers(constants.ENDPOINT)
+    constants.HF_HUB_OFFLINE = before or not downloads.answers(constants.ENDPOINT)
     try:
         yield
     finally:
         constants.HF_HUB_OFFLINE = before
-
-
-def _answers(address: str) -> bool:
-    """Say whether a server takes a connection; behind a proxy that cannot be asked, so the answer is yes."""
-    if getproxies():
-        return True
-    parts = urlsplit(address)
-    try:
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        socket.create_connection((parts.hostname, port), timeout=PROBE_SECONDS).close()
-    except OSError:
-        return False
-    return True

@@ -1,7 +1,6 @@
 """Weights from timm and torchvision: the outputs do not differ at all, and what does not fit is named."""
 
 import os
-import socket
 import subprocess
 import sys
 import textwrap
@@ -13,9 +12,11 @@ import timm
 import torch
 from peers import settle
 from torch import nn
+from torchvision.models import MobileNet_V2_Weights
 from torchvision.models import mobilenet_v2 as torchvision_v2
+from torchvision.transforms import functional as transforms
 
-from mobilenet_lib import MobileNetV1, MobileNetV2, cost, measure, pretrained, specs
+from mobilenet_lib import MobileNetV1, MobileNetV2, cost, downloads, measure, photographs, pretrained, specs
 
 # name: the sizes to compare at; each has an even and an odd one where time allows
 SIZES = {
@@ -375,6 +376,8 @@ def test_by_name_with_an_output_stride():
         ),
         (lambda: pretrained.from_timm("mobilenetv2_100", False, output_stride=4), ValueError, ("output_stride", "4")),
         (lambda: pretrained.from_torchvision(0.5), ValueError, ("width_mult", "0.5", "pretrained=False")),
+        (lambda: pretrained.from_torchvision(weights="IMAGENET1K_V3"), ValueError, ("weights", "V3'", "DEFAULT")),
+        (lambda: pretrained.from_torchvision(weights=None), ValueError, ("weights", "None", "IMAGENET1K_V1")),
         (lambda: pretrained.from_torchvision(0, pretrained=False), ValueError, ("width_mult", "0")),
         (lambda: pretrained.from_torchvision("1.0"), TypeError, ("width_mult", "'1.0'")),
         (lambda: pretrained.from_torchvision(1.0, False, output_stride=4), ValueError, ("output_stride", "4")),
@@ -394,7 +397,7 @@ def test_trained_weights_go_from_timms_own_download_into_the_network(monkeypatch
         return peer("mobilenetv2_050")
 
     monkeypatch.setattr(timm, "create_model", create_model)
-    monkeypatch.setattr(pretrained, "_answers", lambda address: True)
+    monkeypatch.setattr(downloads, "answers", lambda address: True)
     network = pretrained.from_timm("mobilenetv2_050.lamb_in1k")
     assert asked == [("mobilenetv2_050.lamb_in1k", True)]
     assert torch.equal(network.classifier.weight, peer("mobilenetv2_050").classifier.weight)
@@ -422,14 +425,11 @@ def test_without_internet_it_fails_soon_with_one_clear_error_or_finds_what_it_fe
     save_file(peer("mobilenetv2_050").state_dict(), kept / "snapshots" / (40 * "0") / "model.safetensors")
     said = run(
         """
-        import time, urllib.error
-        import timm, torch.hub, torchvision
-        from mobilenet_lib import pretrained
+        import time
+        import timm
+        from mobilenet_lib import downloads, pretrained
 
-        def refuse(*args, **kwargs):
-            raise urllib.error.URLError("no route")
-
-        torch.hub.urlopen = refuse
+        downloads.RELEASES["mobilenet_v2"] = downloads.RELEASES["mobilenet_v2"]._replace(address="http://127.0.0.1:9")
         begin = time.monotonic()
         for call in (lambda: pretrained.from_timm("mobilenetv2_100"), lambda: pretrained.from_torchvision()):
             try:
@@ -445,6 +445,8 @@ def test_without_internet_it_fails_soon_with_one_clear_error_or_finds_what_it_fe
         HF_HOME=str(tmp_path),
         TORCH_HOME=str(tmp_path),
         HF_ENDPOINT="http://127.0.0.1:9",
+        PIP_INDEX_URL="http://127.0.0.1:9",
+        PIP_CONFIG_FILE=os.devnull,
     )
     from_timm, from_torchvision = (line for line in said.splitlines() if line.startswith("error: "))
     assert from_timm.startswith("error: timm's weights for mobilenetv2_100 could not be fetched")
@@ -484,12 +486,65 @@ def test_libraries_are_asked_for_by_name_where_they_are_missing(tmp_path, monkey
         assert f"pip install {name}" in line
 
 
-def test_a_server_answers_if_it_takes_a_connection_and_behind_a_proxy_nobody_can_tell(monkeypatch):
-    monkeypatch.setattr(pretrained, "getproxies", dict)
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        assert pretrained._answers(f"http://127.0.0.1:{port}/models")
-    assert not pretrained._answers(f"http://127.0.0.1:{port}/models")
-    assert not pretrained._answers("https://nobody.invalid")
-    monkeypatch.setattr(pretrained, "getproxies", lambda: {"https": "http://127.0.0.1:9"})
-    assert pretrained._answers("https://nobody.invalid")
+# The trained network itself
+
+
+@cache
+def trained(file):
+    """Return torchvision's network and ours, each with the weights of the paper's network from a file."""
+    theirs = torchvision_v2()
+    theirs.load_state_dict(torch.load(file, weights_only=True))
+    return theirs.eval(), pretrained.load_torchvision(MobileNetV2(), file).eval()
+
+
+FIRST = {
+    "coffee": ["espresso"],
+    "camera": ["tripod"],
+    "chelsea": ["Egyptian cat", "tiger cat", "tabby"],
+    "china": ["palace"],
+    "hopper": ["bow tie", "military uniform"],
+    "rocket": ["drilling platform", "space shuttle"],
+    "astronaut": ["bobsled"],
+}
+WEIGHTS = MobileNet_V2_Weights.IMAGENET1K_V1
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", photographs.SHIPPED)
+def test_with_the_trained_weights_a_photograph_gets_torchvisions_scores_to_the_last_bit_and_its_name(name, released):
+    theirs, ours = trained(released("mobilenet_v2"))
+    x = WEIGHTS.transforms()(photographs.picture(name))[None]
+    scores = theirs(x)
+    assert (ours(x) - scores).abs().max() == 0.0
+    first = [WEIGHTS.meta["categories"][i] for i in scores[0].argsort(descending=True)]
+    if name in FIRST:
+        assert first[: len(FIRST[name])] == FIRST[name]
+
+
+def test_torchvisions_network_is_had_by_one_call_and_by_torchvisions_own_name_for_its_weights(released):
+    released("mobilenet_v2")
+    for weights in ({}, {"weights": "IMAGENET1K_V1"}, {"weights": WEIGHTS}):
+        network = pretrained.from_torchvision(**weights, output_stride=16)
+        assert not network.training
+        assert torch.equal(network.classifier.weight, trained(released("mobilenet_v2"))[1].classifier.weight)
+
+
+def test_the_trained_weights_fit_nothing_else(released):
+    file = released("mobilenet_v2")
+    for network, loader, words in (
+        (MobileNetV2(), pretrained.load_timm, "its names are torchvision's: use load_torchvision(network, source)"),
+        (MobileNetV2(10), pretrained.load_torchvision, "these weights fit MobileNetV2(1000, width_mult=1.0)"),
+    ):
+        assert_refused(network, file, ValueError, words, loader=loader)
+
+
+@torch.no_grad()
+def test_the_file_of_lite0_is_timms_network_under_other_names(released):
+    theirs, state = timm.create_model("tf_efficientnet_lite0"), torch.load(released("efficientnet_lite0"))
+    for (key, tensor), (name, mine) in zip(state.items(), theirs.state_dict().items(), strict=True):
+        assert key.split(".")[-1] == name.split(".")[-1] and tensor.shape == mine.shape
+        mine.copy_(tensor)
+    pixels = torch.stack([transforms.pil_to_tensor(transforms.resize(photographs.picture(name), [224, 224]))
+                          for name in ("coffee", "chelsea")])  # fmt: skip
+    first = theirs.eval()((pixels - 127.0) / 128).argmax(1)
+    assert [WEIGHTS.meta["categories"][i] for i in first] == ["espresso", "Egyptian cat"]
