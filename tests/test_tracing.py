@@ -24,9 +24,11 @@ from mobilenet_lib import (
     Pyramid,
     SqueezeExcite,
     blocks,
+    experiments,
     layers,
     models,
     segmentation,
+    training,
 )
 
 pytestmark = [
@@ -59,6 +61,14 @@ MODULES = {
     "LRASPPHead": (lambda: segmentation.LRASPPHead(8, 16, 5), [(8, 12), (16, 6)]),
     "DeepLabHead": (lambda: segmentation.DeepLabHead(8, 5, mid_channels=4), [(8, 12)]),
     "LRASPP": (lambda: segmentation.LRASPP(network(output_stride=16), 5), [(3, 64)]),
+    "ResidualConv": (lambda: training.ResidualConv(4, 4), [(4, 11)]),
+    "ResidualSeparable": (lambda: training.ResidualSeparable(4, 4), [(4, 11)]),
+    "SmallNet": (lambda: training.SmallNet(training.expanding(2), (4, 6), (2, 2)), [(1, 28)]),
+    "ReLU6Bottleneck": (lambda: experiments.ReLU6Bottleneck(4, 8, 4), [(4, 11)]),
+    "NoResidual": (lambda: experiments.NoResidual(4, 8, 4), [(4, 11)]),
+    "ExpansionShortcutNet": (
+        lambda: experiments.ExpansionShortcutNet(training.expanding(2), (4, 6), (3, 2)), [(1, 28)]
+    ),
     "DeepLabV3": (lambda: segmentation.DeepLabV3(network(output_stride=16), 5, mid_channels=4), [(3, 64)]),
 }
 BLOCKS = [name for name in MODULES if name not in ("MobileNetV1", "Pyramid", "LRASPP", "DeepLabV3")]
@@ -88,7 +98,7 @@ def assert_same(ours, traced, inputs):
 def test_every_public_module_is_here():
     public = {
         name
-        for room in (layers, blocks, models, segmentation)
+        for room in (layers, blocks, models, segmentation, training, experiments)
         for name, thing in vars(room).items()
         if isinstance(thing, type)
         and issubclass(thing, nn.Module)

@@ -364,8 +364,9 @@ def from_timm(name: str, pretrained: bool = True, *, output_stride: int = 32) ->
     ------
     ImportError
         If timm is not installed.
-    ValueError
-        If name is none of these networks, or timm has no trained weights for it, or output_stride is not 32, 16, 8.
+    TypeError, ValueError
+        If name is none of these networks, or its tag is none of timm's, or timm has no trained weights for it, or
+        pretrained is no truth value, or output_stride is not 32, 16 or 8.
     ConnectionError
         If the weights are not at hand and cannot be fetched. Nothing is built then.
 
@@ -387,6 +388,7 @@ def from_timm(name: str, pretrained: bool = True, *, output_stride: int = 32) ->
     architecture, dot, tag = name.partition(".") if isinstance(name, str) else ("", "", "")
     if architecture not in TIMM:
         raise ValueError(f"name must be one of {', '.join(TIMM)}, got {name!r}")
+    _check_flag(pretrained)
     build, options = TIMM[architecture]
     network = build(output_stride=output_stride, **options)
     try:
@@ -442,8 +444,8 @@ def from_torchvision(
     ImportError
         If torchvision is not installed and shall draw random weights.
     TypeError, ValueError
-        If width_mult is not a finite number above 0, or not 1.0 and pretrained, there are no such weights, or
-        output_stride is not 32, 16 or 8.
+        If width_mult is not a finite number above 0, or not 1.0 and pretrained, there are no such weights,
+        pretrained is no truth value, or output_stride is not 32, 16 or 8.
     ConnectionError
         If the weights are not at hand and cannot be fetched. Nothing is built then.
 
@@ -465,6 +467,7 @@ def from_torchvision(
     8
     """
     positive_number(width_mult=width_mult)
+    _check_flag(pretrained)
     if pretrained and width_mult != 1.0:
         raise ValueError(
             f"width_mult must be 1.0 for torchvision's trained weights, got {width_mult}; "
@@ -482,6 +485,11 @@ def from_torchvision(
     except ImportError as error:
         raise ImportError("torchvision's random weights need torchvision: pip install torchvision") from error
     return load_torchvision(network, mobilenet_v2(width_mult=width_mult)).eval()
+
+
+def _check_flag(pretrained: object) -> None:
+    if not isinstance(pretrained, bool):
+        raise TypeError(f"pretrained must be True or False, got {pretrained!r}; False gives random weights")
 
 
 def _places(network: MobileNetV1 | MobileNetV2) -> Iterator[tuple[int, int]]:

@@ -68,7 +68,9 @@ class ResidualConv(ConvBNReLU):
         self.use_residual = stride == 1 and in_channels == out_channels
 
     def forward(self, x: Tensor) -> Tensor:
-        y = super().forward(x)
+        y = x
+        for part in self:  # super().forward(x) would do the same, and torch.jit.script cannot read it
+            y = part(y)
         return x + y if self.use_residual else y
 
 
@@ -111,6 +113,17 @@ def _check_callable(**arguments: object) -> None:
     for name, value in arguments.items():
         if not callable(value):
             raise TypeError(f"{name} must be a class or a function, got {value!r}; give it without calling it")
+
+
+def _made(block: Callable[..., nn.Module], in_channels: int, out_channels: int, stride: int) -> nn.Module:
+    """Make a block, or say that what shall make it does not."""
+    try:
+        made = block(in_channels, out_channels, stride=stride)
+    except TypeError as error:
+        raise TypeError(f"block must take (in_channels, out_channels, stride=...), got {block!r}: {error}") from error
+    if not isinstance(made, nn.Module):
+        raise TypeError(f"block must make modules, got {block!r}, which makes a {type(made).__name__}; give a class")
+    return made
 
 
 def expanding(expansion: int, block: Callable[..., nn.Module] = ConvDepthwiseConv) -> Callable[..., nn.Module]:
@@ -210,7 +223,7 @@ class SmallNet(nn.Module):
         blocks, before = [], channels[0]
         for stage, (after, count) in enumerate(zip(channels, repeats, strict=True)):
             for i in range(count):
-                blocks.append(block(before, after, stride=2 if stage > 0 and i == 0 else 1))
+                blocks.append(_made(block, before, after, 2 if stage > 0 and i == 0 else 1))
                 before = after
         self.blocks = nn.Sequential(*blocks)
         self.classifier = nn.Linear(before, num_classes)

@@ -377,6 +377,8 @@ def test_by_name_with_an_output_stride():
         (lambda: pretrained.from_timm("mobilenetv2_100", False, output_stride=4), ValueError, ("output_stride", "4")),
         (lambda: pretrained.from_torchvision(0.5), ValueError, ("width_mult", "0.5", "pretrained=False")),
         (lambda: pretrained.from_torchvision(weights="IMAGENET1K_V3"), ValueError, ("weights", "V3'", "DEFAULT")),
+        (lambda: pretrained.from_timm("mobilenetv2_100", "yes"), TypeError, ("pretrained", "'yes'")),
+        (lambda: pretrained.from_torchvision(1.0, None), TypeError, ("pretrained", "None", "random weights")),
         (lambda: pretrained.from_torchvision(weights=None), ValueError, ("weights", "None", "IMAGENET1K_V1")),
         (lambda: pretrained.from_torchvision(0, pretrained=False), ValueError, ("width_mult", "0")),
         (lambda: pretrained.from_torchvision("1.0"), TypeError, ("width_mult", "'1.0'")),

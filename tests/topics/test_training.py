@@ -705,6 +705,8 @@ BAD = [
     (lambda: training.expanding(2, 3), TypeError, "block must be a class or a function, got 3"),
     (lambda: training.twin(["inverted"]), ValueError, "name must be one of .* got \\['inverted'\\]"),
     (lambda: SmallNet(None, (8,), (1,)), TypeError, "block must be a class or a function, got None"),
+    (lambda: SmallNet(nn.Identity(), (8,), (1,)), TypeError, "block must take .* got Identity.*unexpected keyword"),
+    (lambda: SmallNet(lambda m, n, stride: m, (8,), (1,)), TypeError, "block must make modules, .* makes a int"),
     (lambda: training.accuracy(small(), *ONE, batch_size=0), ValueError, "batch_size must be a positive integer"),
     (lambda: training.accuracy(small(), ONE[0], ONE[1][1:]), ValueError, "8 images and 7 labels"),
     (lambda: training.flip_and_shift(ONE[0], -1), ValueError, "pixels must be an integer of 0 or more, got -1"),
