@@ -47,9 +47,8 @@ serve: book  ## serve the built site on this machine (PORT=8000)
 publish: book  ## put the built site on the branch gh-pages of origin
 	$(BIN)/python book/tools/publish.py
 
-experiments: $(READY)  ## train the small networks anew, and experiment on the real one (some forty minutes on two cores)
+experiments: $(READY)  ## train the small networks of the training chapter anew (some twenty minutes on two cores)
 	$(BIN)/python -m mobilenet_lib.topics.experiments
-	$(BIN)/python -m mobilenet_lib.topics.trained
 
 bench: book  ## measure networks and pages: latency, weight, sliders, loading, live counts (some minutes)
 	$(BIN)/python benchmarks/in_the_page.py

@@ -48,7 +48,6 @@ if TYPE_CHECKING:  # what an editor reads; the table below is what Python reads,
         segmentation,
         shipping,
         surgery,
-        trained,
         training,
         transfer,
     )
@@ -106,7 +105,6 @@ else:
         "surgery": "topics.surgery",
         "tables": "course.tables",
         "timing": "measure.timing",
-        "trained": "topics.trained",
         "training": "topics.training",
         "transfer": "topics.transfer",
     }
@@ -161,7 +159,6 @@ __all__ = [
     "surgery",
     "tables",
     "timing",
-    "trained",
     "training",
     "transfer",
 ]

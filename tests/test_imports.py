@@ -40,18 +40,6 @@ MAY_IMPORT = {
     "topics.few_bits": SUBJECT | {"measure", "topics.anatomy", "topics.compare", "topics.shipping", "topics.surgery"},
     "topics.transfer": SUBJECT | {"measure", "topics.datasets", "topics.preparing"},
     "topics.lite0": SUBJECT | {"topics.downloads"},
-    "topics.trained": SUBJECT
-    | {
-        *("measure", "topics.anatomy", "topics.compare", "topics.datasets", "topics.few_bits", "topics.lite0"),
-        *(
-            "topics.photographs",
-            "topics.preparing",
-            "topics.pretrained",
-            "topics.shipping",
-            "topics.surgery",
-            "topics.transfer",
-        ),
-    },
     "course": {"course"},
     "checks": SUBJECT | {"measure", "topics", "checks"},
     # What explorables share stands in modules of their own, beside them; both others load no torch.
