@@ -94,7 +94,7 @@ class HostExplorables(SphinxPostTransform):
                 self.env.docname,
                 error.figure,
                 f"its render fails in node, so nothing would show without JavaScript: {error}",
-                "Make render work there (book/ext/static_form.mjs says what it finds), or put `text/html` into what "
+                "Make render work there (book/ext/no_page.mjs says what it finds), or put `text/html` into what "
                 "its _repr_mimebundle_ returns.",
             ) from None
         sheet = f"page-{self.env.docname.replace('/', '-')}.css"
