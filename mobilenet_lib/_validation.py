@@ -6,7 +6,7 @@ A check returns what it has checked, as plain Python numbers: NumPy's integers a
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import SupportsFloat, SupportsInt, TypeVar, cast
 
@@ -205,7 +205,7 @@ def flag(**arguments: object) -> tuple[bool, ...]:
     return tuple([bool(value) for value in arguments.values()])
 
 
-def text(**arguments: object) -> tuple[str, ...]:
+def string(**arguments: object) -> tuple[str, ...]:
     """Require each keyword argument to be a string, and return them."""
     for name, value in arguments.items():
         if not isinstance(value, str):
@@ -227,3 +227,76 @@ def one_of(name: str, value: object, known: Iterable[str]) -> str:
     if not isinstance(value, str) or value not in known:
         raise ValueError(f"{name} must be one of {', '.join(known)}, got {shown(value)}")
     return value
+
+
+def real_numbers(name: str, values: object) -> list[float]:
+    """Return several finite real numbers as a list."""
+    found = several(name, values, "several numbers", f"[{values}]" if isinstance(values, Real) else "[0.5]")
+    numbers = [_real(f"{name}[{i}]", value, "a number", "give a float or an int") for i, value in enumerate(found)]
+    for i, number in enumerate(numbers):
+        if not math.isfinite(number):
+            raise ValueError(f"{name}[{i}] must be a finite number, got {number}; leave it out")
+    return numbers
+
+
+def instance(name: str, value: object, kind: type[Kind], remedy: str) -> Kind:
+    """Require a value of a kind, and return it.
+
+    Examples
+    --------
+    >>> instance("seconds", "1", float, "write 1.0")
+    Traceback (most recent call last):
+        ...
+    TypeError: seconds must be a float, got '1'; write 1.0
+    """
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be a {kind.__name__}, got {shown(value)}; {remedy}")
+    return value
+
+
+def function(name: str, value: object) -> None:
+    """Require what can be called."""
+    if not callable(value):
+        raise TypeError(f"{name} must be a function, got {shown(value)}; give its name without brackets, or a lambda")
+
+
+def mapping(name: str, value: object, example: str) -> None:
+    """Require a dict, or what is like one."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} must be a dict, got {shown(value)}; such as {example}")
+
+
+def sized(name: str, value: object, example: str) -> None:
+    """Require a list, or what has a length and places like one; a string has them too, and is not meant."""
+    if isinstance(value, str) or not hasattr(value, "__len__") or not hasattr(value, "__getitem__"):
+        raise TypeError(f"{name} must be a list, got {shown(value)}; such as {example}")
+
+
+def tensor(name: str, value: object, shape: str) -> None:
+    """Require a torch.Tensor with as many dimensions as a shape such as "(N, C, H, W)" has names."""
+    import torch  # whoever has a tensor has it already
+
+    if not isinstance(value, torch.Tensor):
+        raise TypeError(f"{name} must be a torch.Tensor {shape}, got {shown(value)}; torch.as_tensor(...) may make one")
+    if value.dim() != shape.count(",") + 1 - shape.count(",)"):
+        raise ValueError(f"{name} must have shape {shape}, got {tuple(value.shape)}; use reshape or an index")
+
+
+def labels(name: str, value: object, count: int | None = None) -> None:
+    """Require a torch.Tensor of integers, (N,): classes."""
+    tensor(name, value, "(N,)")
+    dtype = value.dtype  # type: ignore[attr-defined]
+    if dtype.is_floating_point or dtype.is_complex:
+        raise TypeError(f"{name} must hold integers, got {dtype}; use {name}.long()")
+    if count not in (None, len(value)):  # type: ignore[arg-type]
+        raise ValueError(f"{name} must be {count}, one for each row, got {len(value)}; give as many")  # type: ignore
+
+
+def array(name: str, value: object, dims: tuple[int, ...]) -> None:
+    """Require a NumPy array of numbers with one of some numbers of dimensions."""
+    kind = getattr(getattr(value, "dtype", None), "kind", "")
+    if type(value).__module__ != "numpy" or kind not in tuple("iuf"):
+        raise TypeError(f"{name} must be a numpy array of numbers, got {shown(value)}; np.array(...) may make one")
+    if len(value.shape) not in dims:  # type: ignore[attr-defined]
+        wanted = " or ".join(map(str, dims))
+        raise ValueError(f"{name} must have {wanted} dimensions, got shape {value.shape}; use reshape")  # type: ignore

@@ -270,7 +270,7 @@ def conv_layer(
     >>> conv_layer("stem", "standard", 3, 32, size=224, kernel_size=3, stride=2).out_size
     (112, 112)
     """
-    name, role = check.text(name=name, role=role)
+    name, role = check.string(name=name, role=role)
     m, n = check.positive_int(in_channels=in_channels, out_channels=out_channels)
     norm, bias = check.flag(norm=norm, bias=bias)
     where = _filter(size, kernel_size, stride, dilation)

@@ -24,6 +24,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from .._validation import flag, positive_int, string
+
 LIBRARY = Path(__file__).parents[1]
 CARRIED = LIBRARY / "data" / "answers.json"
 CHAPTERS = LIBRARY.parent / "chapters"
@@ -103,6 +105,8 @@ def reveal(key: str, next_cell: bool = False) -> Answer | None:
         ...
     ValueError: key must be the name of a blank, got 'ch6.rules'; did you mean 'ch6.rule'?
     """
+    string(key=key)
+    flag(next_cell=next_cell)
     answer = _all().get(key)
     if answer is None:
         raise ValueError(f"key must be the name of a blank, got {key!r}; {_suggestion(key)}")
@@ -138,6 +142,8 @@ def keys(chapter: int | None = None) -> list[str]:
     >>> "ch3.write" in keys(3)
     True
     """
+    if chapter is not None:
+        positive_int(chapter=chapter)
     return [key for key in _all() if chapter is None or key.startswith(f"ch{chapter}.")]
 
 

@@ -23,6 +23,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
 from matplotlib.ticker import EngFormatter, LogLocator
 
+from .._validation import mapping, one_of, positive_number, sized, string
 from .numbers import short
 from .palette import COLOURS
 
@@ -76,6 +77,8 @@ def cost_bars(bars: Mapping[str, Mapping[str, float]], unit: str = "MACs", ax: A
     >>> cost_bars({"standard": {"standard": 100}, "separable": {"depthwise": 9, "pointwise": 3}}).get_xlabel()
     'MACs'
     """
+    mapping("bars", bars, "{'standard': {'standard': 9e8}}")
+    string(unit=unit)
     if not bars:
         raise ValueError("bars must hold at least one block, got none; give {'standard': {'standard': 9e8}}")
     with mpl.rc_context(STYLE):
@@ -147,6 +150,10 @@ def curves(
     >>> curves([1, 2, 4], {"double": [2, 4, 8]}, "n", "2n").get_ylabel()
     '2n'
     """
+    string(xlabel=xlabel, ylabel=ylabel)
+    mapping("lines", lines, "{'V1': [1.0, 2.0]}")
+    sized("x", x, "[0.25, 0.5]")
+    one_of("log", log, ("", "x", "y", "xy"))
     for name, y in lines.items():
         if len(y) != len(x):
             raise ValueError(f"lines[{name!r}] must have {len(x)} points like x, got {len(y)}")
@@ -212,6 +219,8 @@ def roofline(
     >>> roofline(100e9, 20e9, {"depthwise": (1.1, 4e9, "depthwise")}).get_ylabel()
     'MACs a second'
     """
+    positive_number(peak=peak, bandwidth=bandwidth)
+    mapping("points", points, "{'name': (1.1, 4e9, 'depthwise')}")
     if not points:
         raise ValueError("points must hold at least one layer, got none; give {'name': (1.1, 4e9, 'depthwise')}")
     with mpl.rc_context(STYLE):
@@ -276,6 +285,9 @@ def scatter(
     >>> scatter({"V2": [(300e6, 11.4), (97e6, 5.2)]}, "MACs", "ms").get_xlabel()
     'MACs'
     """
+    string(xlabel=xlabel, ylabel=ylabel)
+    mapping("groups", groups, "{'V1': [(1.0, 2.0)]}")
+    one_of("log", log, ("", "x", "y", "xy"))
     for name, points in groups.items():
         if not len(points):
             raise ValueError(f"groups[{name!r}] must hold at least one point, got none; leave the group out")
@@ -330,6 +342,7 @@ def channel_profiles(profiles: Mapping[str, Sequence[tuple[int, str]]], ax: Axes
     >>> channel_profiles({"thin-fat-thin": [(24, ""), (144, "expansion"), (24, "projection")]}).get_ylabel()
     'channels'
     """
+    mapping("profiles", profiles, "{'V2': [(24, 'expansion'), (144, 'depthwise')]}")
     with mpl.rc_context(STYLE):
         ax = ax or _axes(height=3.0)
         left, centres = 0.0, []
@@ -376,6 +389,7 @@ def connections(masks: Mapping[str, np.ndarray], ax: Axes | None = None) -> Axes
     >>> len(connections({"depthwise": np.eye(4, dtype=bool)}).get_xticklabels())
     1
     """
+    mapping("masks", masks, "{'depthwise': np.eye(8)}")
     with mpl.rc_context(STYLE):
         wide = sum(mask.shape[1] + 2 for mask in masks.values())
         tall = max((mask.shape[0] for mask in masks.values()), default=1)
@@ -423,6 +437,7 @@ def maps(images: Mapping[str, np.ndarray], ax: Axes | None = None) -> Axes:
     >>> maps({"ramp": np.arange(12.0).reshape(3, 4)}).get_xticks().size
     1
     """
+    mapping("images", images, "{'digit': picture}")
     with mpl.rc_context(STYLE):
         ax = ax or _axes(height=0.5 + WIDTH / max(2, len(images)))
         top = 0.0
@@ -470,6 +485,8 @@ def effects(
     >>> effects({"no residual": {"digits": (-1.97, -3.02, -0.92)}}, "percentage points").get_xlabel()
     'percentage points'
     """
+    string(xlabel=xlabel)
+    mapping("rows", rows, "{'V2': {'mean': (0.0, -1.0, 1.0)}}")
     series = _series(rows)
     with mpl.rc_context(STYLE):
         ax = ax or _axes(height=0.9 + 0.22 * len(rows) * (len(series) + 0.6))

@@ -10,6 +10,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
+from .._validation import one_of
+
 PUBLICATIONS = ("mobilenet_v1_paper", "mobilenet_v2_paper", "tf_slim_mobilenet_v1", "tf_slim_mobilenet_v2")
 
 
@@ -105,10 +107,9 @@ def table(publication: str, name: str) -> PublishedTable:
     >>> widths.rows[1]
     {'alpha': 0.75, 'imagenet_top1_pct': 68.4, 'million_mult_adds': 325, 'million_params': 2.6}
     """
-    if publication not in PUBLICATIONS:
-        raise ValueError(f"publication must be one of {', '.join(PUBLICATIONS)}, got {publication!r}")
+    one_of("publication", publication, PUBLICATIONS)
     found = _read(publication)
-    if name not in found:
+    if not isinstance(name, str) or name not in found:
         raise ValueError(f"name must be one of {', '.join(found)} for {publication}, got {name!r}")
     fields = json.loads(found[name])
     columns = tuple(fields.pop("columns"))

@@ -23,11 +23,12 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anywidget
 import traitlets
 
+from .._validation import mapping, one_of, several, string
 from . import palette
 
 HERE = Path(__file__).parent
@@ -78,6 +79,7 @@ class Quiz(anywidget.AnyWidget):
     questions = traitlets.List().tag(sync=True)
 
     def __init__(self, questions: Iterable[Mapping[str, object]], title: str = "Quiz"):
+        string(title=title)
         super().__init__(questions=_validated(questions), title=title)
 
     def to_html(self) -> str:
@@ -117,8 +119,7 @@ def chapter(name: str) -> Quiz:
     >>> chapter("standard_convolution")
     Quiz('Quiz: standard convolution', 3 questions)
     """
-    if name not in names():
-        raise ValueError(f"name must be one of {', '.join(names())}, got {name!r}")
+    one_of("name", name, names())
     text = files("mobilenet_lib").joinpath("data", "quizzes", f"{name}.md").read_text(encoding="utf-8")
     title, questions = read(text)
     return Quiz(questions, title)
@@ -187,9 +188,12 @@ def read(markdown: str) -> tuple[str, list[dict]]:
 
 def _validated(questions: Iterable[Mapping[str, object]]) -> list[dict]:
     """Return the questions as plain lists and dicts, or say what is wrong with which of them."""
-    found = [_question(f"question {i}", question) for i, question in enumerate(questions, start=1)]
+    listed = several("questions", questions, "several questions", "[question]")
+    for i, question in enumerate(listed):
+        mapping(f"questions[{i}]", question, "what quiz.read returns")
+    found = [_question(f"question {i}", cast("Mapping", question)) for i, question in enumerate(listed, start=1)]
     if not found:
-        raise ValueError("questions is empty; a quiz needs at least one question")
+        raise ValueError("questions must hold one or more, got none; quiz.read(...) returns some")
     _different("questions", [question["question"] for question in found])
     return found
 

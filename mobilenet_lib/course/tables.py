@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Sequence
 
+from .._validation import several
 from .numbers import written
 
 LINE = 22  # letters, in which every number and every interval has room
@@ -34,11 +35,13 @@ class Table:
     """
 
     def __init__(self, columns: Sequence[str], rows: Iterable[Sequence[object]]):
-        self.columns = tuple(columns)
-        self.rows = tuple(tuple(row) for row in rows)
+        self.columns = several("columns", columns, "several titles", "['MACs']")
+        listed = several("rows", rows, "several rows", "[[1, 2]]")
+        self.rows = tuple(several(f"rows[{i}]", row, "several cells", "[1]") for i, row in enumerate(listed))
         for row in self.rows:
             if len(row) != len(self.columns):
-                raise ValueError(f"rows must have {len(self.columns)} cells like columns, got {row!r}")
+                wanted = f"{len(self.columns)} cells like columns"
+                raise ValueError(f"rows must have {wanted}, got {row!r}; give a cell for each")
 
     def __repr__(self) -> str:
         lines = [self.columns, *(tuple(map(written, row)) for row in self.rows)]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from .._validation import positive_int
 from ..cost import Cost
 from .operators import HANDLES
 from .probe import check_module, check_numbers, probing, unwrapped
@@ -209,6 +210,7 @@ def summary(module: nn.Module, input_shape: tuple[int, ...], depth: int = 3) -> 
     >>> summary(nn.Conv2d(3, 32, 3, padding=1), (1, 3, 32, 32)).total_params
     896
     """
+    positive_int(depth=depth)
     check_module(module)
     try:
         import torchinfo

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from .._validation import function
+
 
 def page_faults(call: Callable[[], object]) -> int | None:
     """Count how often a call touches memory that the system has promised but not given yet.
@@ -29,6 +31,7 @@ def page_faults(call: Callable[[], object]) -> int | None:
     >>> faults is None or faults >= 0
     True
     """
+    function("call", call)
     try:
         import resource
     except ImportError:

@@ -17,11 +17,11 @@ from .._validation import positive_ints
 SHAPE = "(1, 3, H, W), with the batch"
 
 
-def check_module(module: object) -> None:
+def check_module(module: object, name: str = "module") -> None:
     """Require a module, built."""
     if not isinstance(module, nn.Module):
         hint = "call the class to build one" if isinstance(module, type) else "pass the module itself"
-        raise TypeError(f"module must be a torch.nn.Module, got {module!r}; {hint}")
+        raise TypeError(f"{name} must be a torch.nn.Module, got {module!r}; {hint}")
 
 
 def unwrapped(module: nn.Module) -> nn.Module:
@@ -68,7 +68,9 @@ def check_shape(input_shape: object, module: object = None) -> tuple[int, ...]:
     if hasattr(input_shape, "shape"):
         raise TypeError(f"input_shape must be sizes such as {SHAPE}, got a {kind} itself; give its .shape")
     if isinstance(input_shape, str | bytes | dict) or not isinstance(input_shape, Iterable):
-        raise TypeError(f"input_shape must be several positive integers, {SHAPE}, got {input_shape!r}")
+        raise TypeError(
+            f"input_shape must be several positive integers, {SHAPE}, got {input_shape!r}; write (1, 3, 224, 224)"
+        )
     given = tuple(input_shape)
     for i, size in enumerate(given):
         if hasattr(size, "shape") and getattr(size, "ndim", 0):  # a whole picture in its place is not printed

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from .._validation import several
+
 
 def rank_correlation(x: Sequence[float], y: Sequence[float]) -> float:
     """Say how well one order agrees with another: Spearman's rank correlation.
@@ -55,7 +57,7 @@ def rank_correlation(x: Sequence[float], y: Sequence[float]) -> float:
 def _numbers(name: str, values: Sequence[Any]) -> list[float]:
     """Return them as Python's own, or say which of them has no place in an order."""
     numbers = []
-    for i, value in enumerate(values):
+    for i, value in enumerate(several(name, values, "several numbers", "[0.5]")):
         try:
             number = float(value)
         except (TypeError, ValueError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .._validation import positive_int, positive_number
+from .._validation import instance, positive_int, positive_number
 from ..cost import Layer
 
 FLOAT = 4  # bytes of a float32
@@ -44,6 +44,7 @@ def traffic(layer: Layer, batch: int = 1, bytes_each: int = FLOAT) -> int:
     >>> traffic(depthwise), traffic(pointwise)
     (821248, 1851392)
     """
+    instance("layer", layer, Layer, "cost.mobilenet_v2_layers() returns such")
     positive_int(batch=batch, bytes_each=bytes_each)
     height, width = layer.in_size
     numbers = batch * (layer.in_channels * height * width + layer.activations) + layer.weights
@@ -85,6 +86,8 @@ def intensity(layer: Layer, batch: int = 1, bytes_each: int = FLOAT) -> float:
     >>> round(intensity(depthwise), 2), round(intensity(pointwise), 2)
     (1.1, 27.75)
     """
+    positive_int(batch=batch, bytes_each=bytes_each)
+    instance("layer", layer, Layer, "cost.mobilenet_v2_layers() returns such")
     return batch * layer.macs / traffic(layer, batch, bytes_each)
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from .._validation import positive_int, positive_number
+from .._validation import instance, mapping, one_of, positive_int, positive_number
 from ..cost import Layer
 from .probe import probing, quietly
 from .roof import FLOAT, Roofline
@@ -207,10 +207,10 @@ def latencies(
     >>> list(took)
     ['narrow', 'wide']
     """
+    mapping("cases", cases, "{'V2': (MobileNetV2(), (1, 3, 224, 224))}")
     positive_int(threads=threads)
     positive_number(seconds=seconds)
-    if memory_format not in MEMORY_FORMATS:
-        raise ValueError(f"memory_format must be one of {', '.join(MEMORY_FORMATS)}, got {memory_format!r}")
+    one_of("memory_format", memory_format, MEMORY_FORMATS)
     with ExitStack() as stack:
         timers, inputs = {}, {}
         for name, (module, input_shape) in cases.items():
@@ -308,6 +308,7 @@ def build(layer: Layer) -> nn.Conv2d:
     >>> build(cost.mobilenet_v1_layers()[1])
     Conv2d(32, 32, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1), groups=32, bias=False)
     """
+    instance("layer", layer, Layer, "cost.mobilenet_v2_layers() returns such")
     padding = layer.dilation * (layer.kernel_size - 1) // 2
     ends = (layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride, padding, layer.dilation)
     return nn.Conv2d(*ends, groups=layer.groups, bias=layer.bias)

@@ -9,6 +9,7 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
+from .._validation import instance, tensor
 from .._validation import share as check_share
 from ..blocks import ConvDepthwiseConv, DepthwiseProjection
 from ..layers import ConvBN
@@ -39,6 +40,7 @@ def blocks_of(network: MobileNetV2) -> list[ConvDepthwiseConv | DepthwiseProject
     >>> len(blocks_of(MobileNetV2(10, width_mult=0.35)))
     17
     """
+    instance("network", network, MobileNetV2, "MobileNetV2() builds one")
     return cast("list[ConvDepthwiseConv | DepthwiseProjection]", list(network.blocks))
 
 
@@ -60,6 +62,7 @@ def conv_of(part: ConvBN) -> nn.Conv2d:
     >>> conv_of(ConvBN(3, 8)).out_channels
     8
     """
+    instance("part", part, nn.Sequential, "such as network.stem")
     return cast(nn.Conv2d, part[0])
 
 
@@ -81,6 +84,7 @@ def factor_of(part: ConvBN) -> Tensor:
     >>> factor_of(ConvBN(3, 2)).round(decimals=3)
     tensor([1., 1.])
     """
+    conv_of(part)
     norm = part[1]
     if not isinstance(norm, nn.BatchNorm2d) or norm.running_var is None:
         return torch.ones(conv_of(part).out_channels)
@@ -146,6 +150,8 @@ def clipped(network: nn.Module, images: Tensor) -> list[Clipped]:
     >>> clipped(layer, torch.tensor([[-1.0, 2.0, 7.0, 8.0]])[:, :, None, None])
     [Clipped(layer='', channels=4, dead=1, zeros=25.0, sixes=50.0)]
     """
+    instance("network", network, nn.Module, "pass a network, not its class")
+    tensor("images", images, "(N, C, H, W)")
     parts = {name: part for name, part in network.named_modules() if isinstance(part, nn.ReLU6)}
     counts: dict[str, Tensor] = {}
 
@@ -225,6 +231,7 @@ def balance(filters: Tensor) -> Tensor:
     >>> balance(torch.stack([blur, edge])).tolist()
     [1.0, 0.0]
     """
+    tensor("filters", filters, "(N, k, k)")
     flat = filters.flatten(1)
     return flat.sum(1).abs() / flat.abs().sum(1).clamp(min=torch.finfo(flat.dtype).tiny)
 
@@ -346,6 +353,7 @@ def dimensions(network: MobileNetV2, images: Tensor, share: float = 0.99) -> lis
     >>> dimensions(network, torch.randn(2, 3, 64, 64))[0].thin_channels
     8
     """
+    tensor("images", images, "(N, C, H, W)")
     check_share(share=share)
     parts: dict[str, nn.Module] = {}
     for i, block in enumerate(blocks_of(network)):
@@ -422,10 +430,12 @@ def class_activation_map(network: MobileNetV2, image: Tensor, category: int) -> 
     >>> seen.shape, torch.allclose(seen.mean(), network(image[None])[0, 7], atol=1e-5)
     (torch.Size([3, 3]), True)
     """
+    instance("network", network, MobileNetV2, "MobileNetV2() builds one")
+    tensor("image", image, "(C, H, W)")
     check_image(image[None])
     classes = network.classifier.out_features
     if isinstance(category, bool) or not isinstance(category, int) or not 0 <= category < classes:
-        raise ValueError(f"category must be an integer from 0 to {classes - 1}, got {category!r}")
+        raise ValueError(f"category must be an integer from 0 to {classes - 1}, got {category!r}; one of the classes")
     with evaluating(network):
         features = network.head(network.blocks(network.stem(image[None])))[0]
         weight, bias = network.classifier.weight[category], network.classifier.bias[category]

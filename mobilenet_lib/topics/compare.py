@@ -16,7 +16,7 @@ from PIL import ImageOps
 from PIL.Image import Image
 from torch import Tensor, nn
 
-from .._validation import positive_int
+from .._validation import mapping, positive_int, real_numbers, sized, tensor, zero_or_more
 from ..measure.probe import check_module, evaluating
 
 RESAMPLES = 4000
@@ -85,6 +85,8 @@ def estimate(values: Iterable[float], groups: Sequence[int]) -> Estimate:
     >>> print(estimate([100, 100, 100, 0, 0, 0], groups=[0, 0, 1, 1, 2, 2]))
     50.0 (0.0 to 100.0)
     """
+    sized("groups", groups, "[0, 0, 1, 1]")
+    values = real_numbers("values", values)
     numbers = np.asarray([float(value) for value in values])
     if len(numbers) != len(groups):
         raise ValueError(
@@ -158,10 +160,13 @@ def difference(reference: Tensor, scores: Tensor, others: Tensor, groups: Sequen
     >>> difference(intact, intact, wrong, groups=[0, 1]).mean
     50.0
     """
+    tensor("others", others, "(N, classes)")
     return estimate(100.0 * (_same(reference, scores) - _same(reference, others)), groups)
 
 
 def _same(reference: Tensor, scores: Tensor) -> np.ndarray:
+    for name, tensor_ in (("reference", reference), ("scores", scores)):
+        tensor(name, tensor_, "(N, classes)")
     if reference.dim() != 2 or reference.shape != scores.shape:
         raise ValueError(
             f"scores must have the shape of the reference, (N, classes), got {tuple(scores.shape)} for "
@@ -198,7 +203,8 @@ def scores(network: nn.Module, images: Tensor, batch: int = 4) -> Tensor:
     >>> scores(MobileNetV2(10, width_mult=0.35), torch.zeros(5, 3, 32, 32), batch=2).shape
     torch.Size([5, 10])
     """
-    check_module(network)
+    tensor("images", images, "(N, C, H, W)")
+    check_module(network, "network")
     positive_int(batch=batch)
     with evaluating(network):
         return torch.cat([network(part) for part in images.split(batch)])
@@ -249,6 +255,7 @@ def first_classes(scores: Tensor, count: int = 5) -> list[list[Answer]]:
     >>> [(answer.category, round(answer.percent, 1)) for answer in first_classes(torch.tensor([[0.0, 2, 1]]), 2)[0]]
     [(1, 66.5), (2, 24.5)]
     """
+    tensor("scores", scores, "(N, classes)")
     positive_int(count=count)
     if count > scores.shape[1]:
         raise ValueError(f"count must be {scores.shape[1]} or less, got {count}; there are no more classes")
@@ -317,9 +324,11 @@ def crops(photographs: Mapping[str, Image], each: int = 20, seed: int = 0) -> Cr
     >>> len(pictures), groups
     (3, [0, 0, 0])
     """
+    zero_or_more(seed=seed)
+    mapping("photographs", photographs, "{'cat': picture}")
     positive_int(each=each)
     if not photographs:
-        raise ValueError("photographs must name at least one photograph, got none")
+        raise ValueError("photographs must name at least one photograph, got none; give {'cat': picture}")
     draw, pictures = random.Random(seed), []
     for photograph in photographs.values():
         for _ in range(each):

@@ -28,7 +28,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import measure
-from .._validation import one_of
+from .._validation import flag, one_of, zero_or_more
 from ..blocks import ConvDepthwiseConv, DepthwiseSeparableConv
 from ..layers import ConvBNReLU
 from . import datasets, training
@@ -270,6 +270,7 @@ def build(network: str, task: str = "digits", seed: int = 0) -> SmallNet:
     >>> all(torch.equal(v, w) for v, w in zip(a.state_dict().values(), b.state_dict().values()))
     True
     """
+    zero_or_more(seed=seed)
     one_of("network", network, NETWORKS)
     one_of("task", task, TASKS)
     _, block, channels, shape = NETWORKS[network]
@@ -307,6 +308,8 @@ def run(network: str, task: str = "digits", seed: int = 0, progress: bool = True
     >>> run("t1", "tiny_digits", epochs=2, progress=False).accuracy > 20
     True
     """
+    zero_or_more(seed=seed)
+    flag(progress=progress)
     return _trained(network, task, seed, progress, settings)[1]
 
 

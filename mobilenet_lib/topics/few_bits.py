@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from .._validation import tensor
 from ..measure.probe import check_module
 from ..models import MobileNetV2
 from . import shipping
@@ -83,8 +84,8 @@ def ranges(network: nn.Module, bits: int = 8) -> list[Ranges]:
     return found
 
 
-def _layers(network: nn.Module) -> dict[str, nn.Conv2d | nn.Linear]:
-    check_module(network)
+def _layers(network: nn.Module, name: str = "network") -> dict[str, nn.Conv2d | nn.Linear]:
+    check_module(network, name)
     return {name: part for name, part in network.named_modules() if isinstance(part, nn.Conv2d | nn.Linear)}
 
 
@@ -149,7 +150,8 @@ def _equalize_pair(first: nn.Conv2d, second: nn.Conv2d) -> None:
 
 def _check_folded(network: object) -> None:
     if not isinstance(network, MobileNetV2):
-        raise TypeError(f"network must be a MobileNetV2 of this library, got {type(network).__name__}")
+        got = type(network).__name__
+        raise TypeError(f"network must be a MobileNetV2 of this library, got {got}; MobileNetV2() builds one")
     if any(isinstance(part, nn.BatchNorm2d) for part in network.modules()):
         raise ValueError("network must be folded, got one with BatchNorm; give shipping.fold(network)")
 
@@ -195,10 +197,14 @@ def with_corrected_biases(network: nn.Module, rounded: nn.Module, images: Tensor
     >>> torch.allclose(corrected(images).mean((0, 2, 3)), network(images).mean((0, 2, 3)), atol=1e-6)
     True
     """
+    tensor("images", images, "(N, C, H, W)")
+    _layers(rounded, "rounded")
     exact = _layers(network)
     corrected = copy.deepcopy(rounded)
     if list(exact) != list(_layers(corrected)):
-        raise ValueError("rounded must have the layers of network; give shipping.with_rounded_weights(network, bits)")
+        got = type(rounded).__name__
+        remedy = "give shipping.with_rounded_weights(network, bits)"
+        raise ValueError(f"rounded must have the layers of network, got {got}; {remedy}")
     means, hooks = {}, []
     for name, layer in exact.items():
         keep = lambda layer, given, output, name=name: means.__setitem__(name, _mean(output))  # noqa: E731

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .._validation import positive_int
+from .._validation import instance, positive_int, shown, tensor
 from ..blocks import ConvDepthwiseConv, DepthwiseProjection
 from ..layers import ConvBNReLU
 from ..models import check_image
@@ -201,6 +201,7 @@ def normalised(image: Tensor) -> Tensor:
     >>> normalised(torch.tensor([0.0, 1.0])).tolist()
     [-0.9921875, 1.0]
     """
+    tensor("image", image, "(3, H, W)")
     return (255 * image - 127) / 128
 
 
@@ -231,6 +232,9 @@ def load(network: EfficientNetLite0, source: Mapping[str, Tensor] | str | os.Pat
         ...
     ValueError: source must have _conv_stem.weight for stem.0.weight of this network, and it is missing
     """
+    instance("network", network, EfficientNetLite0, "EfficientNetLite0() builds one")
+    if not isinstance(source, (Mapping, str, os.PathLike)) or source == "":
+        raise TypeError(f"source must be a state dict or a path, got {shown(source)}; network.state_dict() is one")
     if isinstance(source, Mapping):
         state = source
     else:

@@ -24,7 +24,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from .._validation import positive_int
+from .._validation import array, positive_int, positive_ints
 
 POINTS = 1000
 TURNS = 2
@@ -97,6 +97,11 @@ def random_units(n: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal((n, 2)).round(4)
 
 
+def _check_arrays(**arrays: object) -> None:
+    for name, value in arrays.items():
+        array(name, value, (2,) if name == "x" else (2, 3))
+
+
 def relu(x: np.ndarray, units: np.ndarray) -> np.ndarray:
     """Return what arrives: max(T x, 0).
 
@@ -118,6 +123,7 @@ def relu(x: np.ndarray, units: np.ndarray) -> np.ndarray:
     array([[1., 0.],
            [2., 2.]])
     """
+    _check_arrays(x=x, units=units)
     return np.maximum(units @ x, 0)
 
 
@@ -161,6 +167,7 @@ def decode(x: np.ndarray, units: np.ndarray, decoder: str) -> np.ndarray:
     array([[1., 0.],
            [2., 2.]])
     """
+    _check_arrays(x=x, units=units)
     if decoder not in DECODERS:
         raise ValueError(f"decoder must be one of {', '.join(DECODERS)}, got {decoder!r}")
     if units.shape[-2] < 2:
@@ -219,6 +226,7 @@ def relative_error(x: np.ndarray, back: np.ndarray) -> np.ndarray:
     >>> float(relative_error(spiral(), spiral() / 2).round(6))
     0.5
     """
+    _check_arrays(x=x, back=back)
     return np.linalg.norm(x - back, axis=(-2, -1)) / np.linalg.norm(x)
 
 
@@ -242,6 +250,7 @@ def active(x: np.ndarray, units: np.ndarray) -> np.ndarray:
     >>> active(np.array([[1.0, -1.0], [2.0, 2.0]]), np.eye(2))
     array([2, 1])
     """
+    _check_arrays(x=x, units=units)
     return (units @ x > 0).sum(-2)
 
 
@@ -326,6 +335,7 @@ def draws(n: int, seeds: Iterable[int] = SEEDS) -> dict[str, np.ndarray]:
     >>> {name: round(float(np.median(found[name])), 3) for name in DECODERS}
     {'pseudo-inverse': 0.54, 'rescaled': 0.402, 'affine': 0.006}
     """
+    seeds = positive_ints("seeds", seeds)
     x = spiral()
     units = np.stack([random_units(n, seed) for seed in seeds])
     batches = [units[start : start + BATCH] for start in range(0, len(units), BATCH)]

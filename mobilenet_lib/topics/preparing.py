@@ -9,6 +9,8 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
+from .._validation import one_of, several, shown, tensor
+
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's red, green and blue, from 0 to 1
 
 
@@ -31,6 +33,7 @@ def cropped(picture: Image) -> Tensor:
     >>> cropped(Image.new("RGB", (640, 480), "white")).unique()
     tensor([1.])
     """
+    _check_picture("picture", picture)
     functional = _torchvision()
     small = functional.resize(picture.convert("RGB"), [256], antialias=True)
     return functional.to_tensor(functional.center_crop(small, [224, 224]))
@@ -55,8 +58,14 @@ def stretched(picture: Image) -> Tensor:
     >>> stretched(Image.new("RGB", (640, 480), "white")).shape
     torch.Size([3, 224, 224])
     """
+    _check_picture("picture", picture)
     functional = _torchvision()
     return functional.to_tensor(functional.resize(picture.convert("RGB"), [224, 224], antialias=True))
+
+
+def _check_picture(name: str, picture: object) -> None:
+    if not isinstance(picture, Image):
+        raise TypeError(f"{name} must be a PIL image, got {shown(picture)}; Image.open(path) reads one")
 
 
 def _torchvision() -> Any:
@@ -85,6 +94,7 @@ def normalised(image: Tensor) -> Tensor:
     >>> [round(value, 2) for value in normalised(torch.ones(3, 1, 1)).flatten().tolist()]
     [2.25, 2.43, 2.64]
     """
+    tensor("image", image, "(3, H, W)")
     mean, deviation = (torch.tensor(each, dtype=image.dtype)[:, None, None] for each in (MEAN, DEVIATION))
     return (image - mean) / deviation
 
@@ -133,9 +143,12 @@ def prepared(pictures: Image | Iterable[Image], way: str = "as trained") -> Tens
     >>> prepared(Image.new("RGB", (640, 480))).shape
     torch.Size([1, 3, 224, 224])
     """
-    if way not in WAYS:
-        raise ValueError(f"way must be one of {', '.join(map(repr, WAYS))}, got {way!r}")
+    one_of("way", way, WAYS)
+    if not isinstance(pictures, Image):
+        pictures = several("pictures", pictures, "one PIL image or several", "Image.open(path)")
+        for i, picture in enumerate(pictures):
+            _check_picture(f"pictures[{i}]", picture)
     images = [WAYS[way](picture) for picture in ([pictures] if isinstance(pictures, Image) else pictures)]
     if not images:
-        raise ValueError("pictures must be one picture or more, got none")
+        raise ValueError("pictures must be one picture or more, got none; Image.open(path) reads one")
     return torch.stack(images)

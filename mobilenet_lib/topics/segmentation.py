@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .._validation import positive_int, positive_ints, share, zero_or_more
+from .._validation import pair, positive_int, positive_ints, share, tensor, zero_or_more
 from ..layers import Checked, ConvBN, check_map
 from ..models import MobileNetV1, MobileNetV2, Pyramid
 
@@ -308,6 +308,8 @@ def resize(x: Tensor, size: tuple[int, int]) -> Tensor:
     >>> resize(torch.tensor([[[[0.0, 4.0]]]]), (1, 4))
     tensor([[[[0., 1., 3., 4.]]]])
     """
+    tensor("x", x, "(N, C, h, w)")
+    size = pair(size)
     return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
 
 

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from .._validation import positive_int
+from .._validation import flag, function, positive_int, several, shown
 from ..measure.probe import check_module, check_numbers, check_shape, probing, quietly, unwrapped
 from .wiring import wires
 
@@ -137,7 +137,8 @@ def fold(network: nn.Module, *, partly: bool = False) -> nn.Module:
       (2): ReLU6(inplace=True)
     )
     """
-    check_module(network)
+    check_module(network, "network")
+    flag(partly=partly)
     network = _copied(getattr(network, "_orig_mod", network))  # what torch.compile returns holds the network itself
     new: dict[nn.Module, nn.Module] = {}
     refused = []
@@ -219,7 +220,7 @@ def compiled(network: nn.Module) -> Callable[[Tensor], Tensor]:
     >>> callable(compiled(nn.Identity())) if can_compile() else True
     True
     """
-    check_module(network)
+    check_module(network, "network")
     if not can_compile():
         raise RuntimeError(
             "torch.compile needs a C++ compiler on the PATH, got none; install g++ (Linux), Xcode's command line tools "
@@ -316,13 +317,14 @@ def to_onnx(module: nn.Module, input_shape: tuple[int, ...], *, features: Sequen
 
 
 def _check_features(features: Sequence[str], module: nn.Module) -> None:
+    features = several("features", features, "several names", "['stem']")
     if isinstance(features, str):
         raise TypeError(f"features must be several names, got {features!r}; for one write [{features!r}]")
     parts = dict(module.named_modules())
     for name in features:
         if name not in parts or not name:
             near = ", ".join(list(parts)[1:4])
-            raise ValueError(f"features must name parts of the module ({near}, ...), got {name!r}")
+            raise ValueError(f"features must name parts of the module ({near}, ...), got {name!r}; choose among these")
 
 
 def _check_it_runs(model: bytes, x: Tensor) -> None:
@@ -448,6 +450,8 @@ def _check_model(model: object) -> None:
         raise TypeError(
             f"model must be the bytes of an ONNX model, got {kind}; read a file with Path(...).read_bytes()"
         )
+    if not model:
+        raise ValueError("model must be the bytes of an ONNX model, got b''; to_onnx(...) returns some")
 
 
 def _read(model: bytes) -> Any:
@@ -533,6 +537,9 @@ def quantize(weight: Tensor, bits: int = 8, *, per_channel: bool = False) -> Ten
     tensor([[0.7000, 0.2000],
             [0.0200, 0.0029]])
     """
+    if not isinstance(weight, Tensor) or not weight.is_floating_point():
+        raise TypeError(f"weight must be a torch.Tensor of floats, got {shown(weight)}; give layer.weight")
+    flag(per_channel=per_channel)
     positive_int(bits=bits)
     if not BITS[0] <= bits <= BITS[1]:
         raise ValueError(f"bits must be from {BITS[0]} to {BITS[1]}, got {bits}; 8 is what processors are made for")
@@ -579,7 +586,9 @@ def with_rounded_weights(
     >>> with_rounded_weights(layer, bits=2).weight.unique().numel()
     3
     """
-    check_module(network)
+    flag(per_channel=per_channel)
+    function("where", where)
+    check_module(network, "network")
     rounded = copy.deepcopy(network).eval()
     with torch.no_grad():
         for layer, twin in zip(network.modules(), rounded.modules(), strict=True):
@@ -628,6 +637,7 @@ def to_int8(model: bytes, images: Tensor, *, per_channel: bool = True) -> bytes:
     ...     print(False)
     False
     """
+    flag(per_channel=per_channel)
     onnx, _ = _need("onnx", "onnxruntime")
     read = _read(model)
     for operator in operators(model):
@@ -723,7 +733,7 @@ def stored_bytes(network: nn.Module) -> int:
     >>> stored_bytes(nn.Linear(1000, 100)) > 4 * 100_100
     True
     """
-    check_module(network)
+    check_module(network, "network")
     buffer = io.BytesIO()
     torch.save(network.state_dict(), buffer)
     return buffer.tell()

@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeVar
 import torch
 from torch import Tensor, nn
 
+from .._validation import instance, mapping, tensor, zero_or_more
 from .._validation import share as check_share
 from ..blocks import ConvDepthwiseConv
 from ..models import MobileNetV2
@@ -180,6 +181,7 @@ def with_relu(network: Network) -> Network:
     >>> with_relu(nn.Sequential(nn.ReLU6()))(torch.tensor([-1.0, 7.0]))
     tensor([0., 7.])
     """
+    instance("network", network, nn.Module, "pass a network, not its class")
     changed = copy.deepcopy(network)
     _replace(changed, nn.ReLU6, nn.ReLU)
     return changed
@@ -310,6 +312,7 @@ def by_weights_and_activations(network: MobileNetV2, images: Tensor) -> dict[int
     >>> found[1].shape
     torch.Size([48])
     """
+    tensor("images", images, "(N, C, H, W)")
     weights, squares, hooks = by_weights(network), {}, []
     for i in weights:
 
@@ -350,6 +353,7 @@ def at_random(network: MobileNetV2, seed: int = 0) -> dict[int, Tensor]:
     >>> at_random(MobileNetV2(10, width_mult=0.35))[1].shape
     torch.Size([48])
     """
+    zero_or_more(seed=seed)
     draw = torch.Generator().manual_seed(seed)
     return {i: torch.rand(len(norm), generator=draw) for i, norm in by_weights(network).items()}
 
@@ -389,6 +393,7 @@ def pruned(network: MobileNetV2, share: float, channel_scores: dict[int, Tensor]
     >>> (weight == 0).all(dim=0).sum().item(), weight.shape[1]
     (12, 48)
     """
+    mapping("channel_scores", channel_scores, "by_weights(network)")
     check_share(share=share)
     changed = _copy(network, list(channel_scores))
     with torch.no_grad():
@@ -508,6 +513,9 @@ def changed(network: MobileNetV2, change: Change, images: Tensor) -> MobileNetV2
     >>> changed(MobileNetV2(10, width_mult=0.35), Change("branch", (4,)), torch.zeros(1, 3, 32, 32)).blocks[4]
     Identity()
     """
+    instance("change", change, Change, "changes(network) lists some")
+    _check(network)
+    tensor("images", images, "(N, C, H, W)")
     if change.kind in KINDS:
         return KINDS[change.kind](network, *change.blocks)
     if change.kind not in RULES:

@@ -25,7 +25,7 @@ from torch import distributed as dist
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
-from .._validation import one_of, positive_int, positive_ints, positive_number, zero_or_more
+from .._validation import flag, one_of, positive_int, positive_ints, positive_number, zero_or_more
 from ..blocks import ConvDepthwiseConv, DepthwiseSeparableConv
 from ..layers import ConvBNReLU
 from ..measure.probe import evaluating
@@ -432,6 +432,7 @@ def train(
     _check_trainable(model)
     positive_int(epochs=epochs, batch_size=batch_size)
     positive_number(max_lr=max_lr)
+    flag(progress=progress)
     zero_or_more(seed=seed)
     if weight_decay != 0:
         positive_number(weight_decay=weight_decay)

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .._validation import positive_int
+from .._validation import instance, positive_int, positive_number, shown, tensor, zero_or_more
+from .._validation import labels as labels_of
 from ..measure.probe import evaluating
 from ..models import MobileNetV2
 from . import datasets
@@ -196,6 +197,8 @@ def features_by_depth(network: MobileNetV2, images: Tensor, batch: int = 4) -> l
     >>> len(found), found[0].shape
     (18, torch.Size([2, 8]))
     """
+    instance("network", network, MobileNetV2, "MobileNetV2() builds one")
+    tensor("images", images, "(N, C, H, W)")
     positive_int(batch=batch)
     rows = []
     with evaluating(network):
@@ -209,6 +212,10 @@ def features_by_depth(network: MobileNetV2, images: Tensor, batch: int = 4) -> l
 
 
 # A linear layer on top
+
+
+def _check_features(found: object) -> None:
+    tensor("found", found, "(N, features)")
 
 
 def linear_head(found: Tensor, labels: Tensor, strength: float = 0.01) -> Pipeline:
@@ -239,6 +246,9 @@ def linear_head(found: Tensor, labels: Tensor, strength: float = 0.01) -> Pipeli
     >>> linear_head(found, labels, strength=1.0).predict([[2.0], [8.0]]).tolist()
     [0, 1]
     """
+    _check_features(found)
+    labels_of("labels", labels, len(found))
+    positive_number(strength=strength)
     try:
         from sklearn.linear_model import LogisticRegression
         from sklearn.pipeline import make_pipeline
@@ -270,6 +280,9 @@ def predicted(head: Any, found: Tensor) -> Tensor:
     >>> predicted(linear_head(found, labels), torch.tensor([[8.0]]))
     tensor([1])
     """
+    if not hasattr(head, "predict"):
+        raise TypeError(f"head must be a classifier, got {shown(head)}; linear_head(...) makes one")
+    _check_features(found)
     return torch.as_tensor(head.predict(found.double().numpy(force=True)))
 
 
@@ -305,6 +318,10 @@ def cross_validated(found: Tensor, labels: Tensor, folds: int = 5, seed: int = 0
     >>> cross_validated(found, labels, folds=3)
     tensor([0, 0, 0, 1, 1, 1])
     """
+    _check_features(found)
+    labels_of("labels", labels, len(found))
+    zero_or_more(seed=seed)
+    positive_number(strength=strength)
     positive_int(folds=folds)
     result = torch.empty_like(labels)
     fold = torch.empty_like(labels)
@@ -345,6 +362,7 @@ def few(labels: Tensor, count: int, draws: int = 20) -> Iterator[Tensor]:
     >>> [len(drawn) for drawn in few(torch.tensor([0, 0, 0, 1, 1, 1]), 2, draws=2)]
     [4, 4]
     """
+    labels_of("labels", labels)
     positive_int(count=count, draws=draws)
     least = int(labels.bincount().min())
     if count > least:
