@@ -4,8 +4,7 @@ PORT ?= 8000
 WORKERS ?= 2
 BIN := .venv/bin
 READY := .venv/.ready
-# A test of a group, or of a file, stays with its neighbours: they share what takes long to make.
-PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help book check test test-colab test-matrix lab live serve slides bundle experiments publish bench bench-build lint clean

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -76,19 +77,33 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             for path in SITE.rglob("*.html")
             if not {"_static", "slides"} & set(path.parts)  # a deck is no page: tests/site/test_slides.py
         )
-        group = pytest.mark.xdist_group
-        values = [pytest.param(page, marks=group(page)) for page in pages or ["index.html"]]
-        metafunc.parametrize("page_name", values, scope="session")
+        metafunc.parametrize("page_name", pages or ["index.html"], scope="session")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs the built site or a browser, and keep the tests of a file together where they run in parallel.
+    """Mark what needs the built site or a browser.
 
     Files that take long come first and single pages last, so that parallel processes end together.
     """
     for item in items:
         if NEEDS & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.site)
-        if item.get_closest_marker("xdist_group") is None and item.get_closest_marker("colab") is None:
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
     items.sort(key=lambda item: ("page_name" in getattr(item, "fixturenames", ()), not item.nodeid.startswith(LONG)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log):
+    """Keep in one process what shares what takes long to make: the tests of a file, and those of a page of the site.
+
+    xdist's own `--dist loadgroup` writes to what pytest 9.2 does not read.
+    """
+    from xdist.scheduler import LoadFileScheduling
+
+    class Together(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            page = re.search(r"\[([\w/-]+\.html)\]$", nodeid)
+            if nodeid.startswith("tests/colab/"):
+                return nodeid  # a notebook shares nothing
+            return page[1] if page else super()._split_scope(nodeid)
+
+    return Together(config, log) if config.getvalue("dist") == "loadfile" else None
