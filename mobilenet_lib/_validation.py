@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
-from typing import SupportsFloat, SupportsInt, TypeVar, cast
+from typing import Any, SupportsFloat, SupportsInt, TypeVar, cast
 
 Kind = TypeVar("Kind")
 
@@ -155,7 +155,7 @@ def at_least(minimum: int, size: tuple[int, int], name: str = "resolution") -> N
         )
 
 
-def several(name: str, values: object, what: str, one: str) -> tuple[object, ...]:
+def several(name: str, values: object, what: str, one: str) -> tuple[Any, ...]:
     """Return what can be walked along as a tuple; a single value, a string or nothing is refused.
 
     Examples
