@@ -118,6 +118,9 @@ VOCABULARY = {
     "surgery.blocks": [99, -1, 2.5, "8", True, *NOTHING],
     "segmentation.resize.size": SIZE,
     "transfer.few.labels": LABELS[:-3] + NOTHING,
+    "names": ["nonsense", 3, ["a"], *NOTHING],
+    "weights": ["nonsense", 3, *NOTHING],
+    "lite0.image": [value for value in TENSOR if not isinstance(value, torch.Tensor)],
     "training.accuracy.images": [value for value in TENSOR if not isinstance(value, torch.Tensor)],
     "anatomy.conv_of.part": MODULE,
     "anatomy.factor_of.part": MODULE,
@@ -263,7 +266,9 @@ RIGHT = {
     "columns": ["a"], "rows": [["b"]], "questions": [], "cases": {"a": (NETWORK, (1, 3, 64, 64))},
     "xlabel": "x", "ylabel": "y",
     "cost.groups": 1, "layers.groups": 1, "training.channels": (8, 16, 16), "experiments.channels": (8, 16, 16),
-    "experiments.network": "standard", "experiments.reference": [0.5, 0.5, 0.6], "manifold.x": np.zeros((2, 4)),
+    "experiments.network": "standard",
+    "experiments.block": training.expanding(6), "few_bits.equalize.network": shipping.fold(NETWORK),
+    "experiments.reference": [0.5, 0.5, 0.6], "manifold.x": np.zeros((2, 4)),
     "manifold.points": 10, "lite0.network": None, "shipping.conv": nn.Conv2d(3, 8, 1),
     "shipping.norm": nn.BatchNorm2d(8),
     "anatomy.part": NETWORK.stem, "pretrained.name": "mobilenetv2_035", "segmentation.size": 64,
@@ -275,7 +280,7 @@ RIGHT = {
 }  # fmt: skip
 RIGHT["transfer.head"] = transfer.linear_head(RIGHT["found"], RIGHT["labels"])
 RIGHT["lite0.network"] = lite0.EfficientNetLite0(10)
-RIGHT["surgery.change"] = surgery.Change("weights", share=50)
+RIGHT["surgery.change"] = surgery.Change("contribution", share=50)
 RIGHT["surgery.channel_scores"] = surgery.by_weights(NETWORK)
 MISSING = object()
 
@@ -387,4 +392,4 @@ def test_every_parameter_has_its_place_in_the_vocabulary():
     assert missing == []
 
 
-TAKES_LONG = {"datasets.cifar10"}
+TAKES_LONG = {"datasets.cifar10", "downloads.fetch"}

@@ -29,7 +29,7 @@ from urllib.request import Request, getproxies, urlopen
 
 import torch
 
-from .._validation import one_of
+from .._validation import flag, one_of
 
 PROBE_SECONDS = 3.0  # how long to wait for a server to take a connection
 QUIET_SECONDS = 10.0  # how long one may send nothing
@@ -146,6 +146,7 @@ def fetch(name: str = "mobilenet_v2", *, progress: bool = True) -> Path:
     ValueError: name must be one of mobilenet_v2, mobilenet_v2.IMAGENET1K_V2, efficientnet_lite0, got 'resnet50'
     """
     one_of("name", name, RELEASES)
+    flag(progress=progress)
     release = RELEASES[name]
     target = Path(torch.hub.get_dir()) / "checkpoints" / release.file
     if target.is_file():

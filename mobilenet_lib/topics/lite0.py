@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .._validation import instance, positive_int, shown, tensor
+from .._validation import instance, positive_int, shown
 from ..blocks import ConvDepthwiseConv, DepthwiseProjection
 from ..layers import ConvBNReLU
 from ..models import check_image
@@ -201,7 +201,7 @@ def normalised(image: Tensor) -> Tensor:
     >>> normalised(torch.tensor([0.0, 1.0])).tolist()
     [-0.9921875, 1.0]
     """
-    tensor("image", image, "(3, H, W)")
+    instance("image", image, Tensor, "torch.as_tensor(...) may make one")
     return (255 * image - 127) / 128
 
 

@@ -9,7 +9,7 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
-from .._validation import one_of, several, shown, tensor
+from .._validation import several, shown
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's red, green and blue, from 0 to 1
 
@@ -94,7 +94,9 @@ def normalised(image: Tensor) -> Tensor:
     >>> [round(value, 2) for value in normalised(torch.ones(3, 1, 1)).flatten().tolist()]
     [2.25, 2.43, 2.64]
     """
-    tensor("image", image, "(3, H, W)")
+    if not isinstance(image, Tensor) or image.dim() < 3:
+        got = tuple(image.shape) if isinstance(image, Tensor) else shown(image)
+        raise TypeError(f"image must be a torch.Tensor (3, H, W) or several, got {got}; cropped(picture) makes one")
     mean, deviation = (torch.tensor(each, dtype=image.dtype)[:, None, None] for each in (MEAN, DEVIATION))
     return (image - mean) / deviation
 
@@ -143,7 +145,8 @@ def prepared(pictures: Image | Iterable[Image], way: str = "as trained") -> Tens
     >>> prepared(Image.new("RGB", (640, 480))).shape
     torch.Size([1, 3, 224, 224])
     """
-    one_of("way", way, WAYS)
+    if not isinstance(way, str) or way not in WAYS:
+        raise ValueError(f"way must be one of {', '.join(map(repr, WAYS))}, got {way!r}")
     if not isinstance(pictures, Image):
         pictures = several("pictures", pictures, "one PIL image or several", "Image.open(path)")
         for i, picture in enumerate(pictures):

@@ -317,9 +317,9 @@ def to_onnx(module: nn.Module, input_shape: tuple[int, ...], *, features: Sequen
 
 
 def _check_features(features: Sequence[str], module: nn.Module) -> None:
-    features = several("features", features, "several names", "['stem']")
     if isinstance(features, str):
         raise TypeError(f"features must be several names, got {features!r}; for one write [{features!r}]")
+    several("features", features, "several names", "['stem']")
     parts = dict(module.named_modules())
     for name in features:
         if name not in parts or not name:

@@ -515,7 +515,6 @@ def changed(network: MobileNetV2, change: Change, images: Tensor) -> MobileNetV2
     """
     instance("change", change, Change, "changes(network) lists some")
     _check(network)
-    tensor("images", images, "(N, C, H, W)")
     if change.kind in KINDS:
         return KINDS[change.kind](network, *change.blocks)
     if change.kind not in RULES:
