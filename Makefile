@@ -6,6 +6,9 @@ BIN := .venv/bin
 READY := .venv/.ready
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
+# Some containers forbid it, and then each of the many processes compiles the library and its tests anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help book check test test-colab test-matrix lab live serve slides bundle experiments publish bench bench-build lint clean
 
@@ -65,5 +68,5 @@ clean:  ## remove what was built (not .venv)
 
 $(READY): requirements.txt pyproject.toml setup.py
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --disable-pip-version-check --no-compile -r requirements.txt -e .
+	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt -e .
 	touch $@

@@ -67,7 +67,7 @@ def colab_python() -> Path:
             print(f"making {folder}, like Colab's; PyTorch is large ...", flush=True)
             shutil.rmtree(folder, ignore_errors=True)
             subprocess.run([base, "-m", "venv", folder], check=True)
-            # Of 25,000 modules few are imported: those are compiled then.
+            # Few of 25,000 modules are imported, and those are compiled then: the notebooks' kernels may write.
             command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
             subprocess.run([*command, *PINS], check=True)
             (folder / "ready").touch()
