@@ -108,6 +108,9 @@ def test_page_says_what_each_exercise_catches(path):
 
 # Large type
 
+TALLER = """least => [...document.querySelectorAll("[data-explorable=inverted-block] .mn-drawing text")]
+  .find(each => each.textContent.toLowerCase().includes("expansion")).getBoundingClientRect().height > least"""
+
 
 @pytest.mark.parametrize("width", [1280, 375])
 def test_large_type_makes_text_and_figures_larger_and_breaks_no_line(visit, served, width):
@@ -121,9 +124,9 @@ def test_large_type_makes_text_and_figures_larger_and_breaks_no_line(visit, serv
     button.focus()
     page.keyboard.press("Enter")
     assert button.get_attribute("aria-pressed") == "true"
-    page.wait_for_timeout(150)  # the drawing is laid out anew
     assert page.evaluate(text) > 1.14 * before
-    assert letters.bounding_box()["height"] > (1.14 if width > 400 else 0.99) * drawn
+    # The drawing is laid out anew, in its own time.
+    page.wait_for_function(TALLER, arg=(1.14 if width > 400 else 0.99) * drawn)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.reload()
     assert button.get_attribute("aria-pressed") == "true"
