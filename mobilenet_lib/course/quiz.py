@@ -28,7 +28,7 @@ from typing import Any, cast
 import anywidget
 import traitlets
 
-from .._validation import mapping, one_of, several, string
+from .._validation import one_of, several, string
 from . import palette
 
 HERE = Path(__file__).parent
@@ -189,11 +189,15 @@ def read(markdown: str) -> tuple[str, list[dict]]:
 def _validated(questions: Iterable[Mapping[str, object]]) -> list[dict]:
     """Return the questions as plain lists and dicts, or say what is wrong with which of them."""
     listed = several("questions", questions, "several questions", "[question]")
-    for i, question in enumerate(listed):
-        mapping(f"questions[{i}]", question, "what quiz.read returns")
+    for i, question in enumerate(listed, start=1):
+        if not isinstance(question, Mapping):
+            raise TypeError(
+                f"questions: question {i} must be a dict with the keys question, choices, got {question!r}; "
+                "quiz.read(...) returns such"
+            )
     found = [_question(f"question {i}", cast("Mapping", question)) for i, question in enumerate(listed, start=1)]
     if not found:
-        raise ValueError("questions must hold one or more, got none; quiz.read(...) returns some")
+        raise ValueError("questions must hold at least one question, got none; quiz.read(...) returns some")
     _different("questions", [question["question"] for question in found])
     return found
 

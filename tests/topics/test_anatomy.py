@@ -122,7 +122,7 @@ def test_looking_leaves_no_hooks_and_the_mode(network, x):
 BAD = [
     (lambda n, x: anatomy.class_activation_map(n, x[0], 10), "category must be an integer from 0 to 9, got 10"),
     (lambda n, x: anatomy.class_activation_map(n, x[0], -1), "category must be an integer from 0 to 9, got -1"),
-    (lambda n, x: anatomy.class_activation_map(n, x, 1), "x must have 4 dimensions"),
+    (lambda n, x: anatomy.class_activation_map(n, x, 1), r"image must have shape \(C, H, W\), got"),
     (lambda n, x: anatomy.dimensions(n, x, share=99), "share must be a number from 0 to 1, got 99"),
 ]
 
