@@ -59,8 +59,9 @@ bench: book  ## measure networks and pages: latency, weight, sliders, loading, l
 bench-build: $(READY)  ## measure how long the book takes to build, cold and warm
 	$(BIN)/python benchmarks/build.py
 
-lint: $(READY)  ## check style
+lint: $(READY)  ## check style and types
 	$(BIN)/ruff check .
+	$(BIN)/pyright
 	$(BIN)/nbstripout --verify --keep-id chapters/*.ipynb
 
 clean:  ## remove what was built (not .venv)
