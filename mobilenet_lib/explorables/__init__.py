@@ -12,7 +12,7 @@ To add one, write three files:
 2. ``NAME.js``: a pure function from the settings to the numbers, and ``render({ model, el, signal })``, which draws
    them. The kit (``kit.js``) is put in front of it: everything defined there is at hand, so there is nothing to
    import. The last line is ``export default { render };``. Rules of its own go into ``NAME.css``, if it needs any.
-3. ``tests/test_explorable_NAME.py``: a node test that compares the pure function with ``layers()`` over a grid of
+3. ``tests/explorables/test_NAME.py``: a node test that compares the pure function with ``layers()`` over a grid of
    settings.
 
 An explorable that runs networks derives from :class:`~mobilenet_lib.explorables.runtime.Runtime`: a built page runs
