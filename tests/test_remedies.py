@@ -23,9 +23,11 @@ from mobilenet_lib import (
     cost,
     layers,
     make_divisible,
+    measure,
     models,
     specs,
 )
+from mobilenet_lib.topics import anatomy, compare, manifold, photographs, transfer
 
 MODULES = (_validation, specs, cost, layers, blocks, models)
 
@@ -112,6 +114,25 @@ REMEDIES = [
     (lambda: models.initialise(MobileNetV2), "MobileNetV2() builds one", lambda: models.initialise(MobileNetV2())),
     (lambda: Pyramid(nn.Identity()), "MobileNetV2() builds one", lambda: Pyramid(MobileNetV2())),
     (lambda: Pyramid(MobileNetV2), "MobileNetV2() builds one", lambda: Pyramid(MobileNetV2())),
+    # Messages that stand with the subject and that only the other rooms use.
+    (lambda: compare.estimate([100, float("inf")], [0, 1]), "leave it out", lambda: compare.estimate([100, 0], [0, 1])),
+    (lambda: compare.estimate([100, 0], "01"), "such as [0, 0, 1, 1]",
+     lambda: compare.estimate([100, 0, 0, 0], [0, 0, 1, 1])),
+    (lambda: compare.crops([maps(3, 8, 8)]), "such as {'cat': picture}",
+     lambda: compare.crops({"cat": photographs.picture(np.zeros((300, 300, 3), np.uint8))}, each=1)),
+    (lambda: anatomy.conv_of(MobileNetV2()), "such as network.stem", lambda: anatomy.conv_of(MobileNetV2().stem)),
+    (lambda: measure.page_faults(3), "a lambda", lambda: measure.page_faults(lambda: maps(1, 1))),
+    (lambda: anatomy.balance([[1.0]]), "torch.as_tensor(...) may make one",
+     lambda: anatomy.balance(torch.as_tensor([[[1.0]]]))),
+    (lambda: anatomy.balance(maps(3, 3)), "use reshape or an index",
+     lambda: anatomy.balance(maps(3, 3).reshape(1, 3, 3))),
+    (lambda: transfer.few(maps(4), 1), "use labels.long()", lambda: list(transfer.few(maps(4).long(), 1, draws=1))),
+    (lambda: transfer.linear_head(maps(4, 2), maps(3).long()), "give as many",
+     lambda: transfer.linear_head(maps(4, 2), torch.tensor([0, 0, 1, 1]))),
+    (lambda: manifold.relu([0.5, 1.0], np.ones((3, 2))), "np.array(...) may make one",
+     lambda: manifold.relu(np.array([0.5, 1.0])[None] * np.ones((2, 1)), np.ones((3, 2)))),
+    (lambda: manifold.relu(np.ones((2, 2, 2, 2)), np.ones((3, 2))), "use reshape",
+     lambda: manifold.relu(np.ones((2, 2, 2, 2)).reshape(2, 8), np.ones((3, 2)))),
 ]  # fmt: skip
 IDS = [f"{remedy[:30]}, {i}" for i, (_, remedy, _) in enumerate(REMEDIES)]
 

@@ -13,11 +13,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 from PIL import Image
 from torch import nn
 
 import mobilenet_lib
-from mobilenet_lib import MobileNetV2, cost, lite0, shipping, specs, surgery, training, transfer
+from mobilenet_lib import (
+    MobileNetV2,
+    cost,
+    lite0,
+    manifold,
+    pretrained,
+    quiz,
+    shipping,
+    specs,
+    surgery,
+    training,
+    transfer,
+)
 
 ALLOWED = (TypeError, ValueError, ConnectionError, FileNotFoundError)
 
@@ -180,7 +193,7 @@ def walked():
         if name in ("checks", "explorables"):  # hints to a reader's answer; traits
             continue
         module = import_module(f"mobilenet_lib.{home}")
-        names = module.__all__ if hasattr(module, "__all__") else vars(module)
+        names = list(getattr(module, "__all__", vars(module)))
         for key in names:
             thing = getattr(module, key)
             own = getattr(thing, "__module__", "").startswith(module.__name__)
@@ -252,23 +265,24 @@ RIGHT = {
     "found": torch.rand(4, 8), "scores": torch.rand(4, 10), "reference": torch.rand(4, 10),
     "others": torch.rand(4, 10), "weight": torch.rand(8, 4, 1, 1), "filters": torch.rand(4, 3, 3),
     "labels": torch.arange(4), "block": mobilenet_lib.DepthwiseSeparableConv, "groups": [0, 0, 1, 1],
-    "values": [1.0, 2.0, 3.0, 4.0], "accuracies": [0.5, 0.6, 0.7], "units": np.eye(2), "back": np.zeros((2, 4)),
+    "values": [1.0, 2.0, 3.0, 4.0], "accuracies": [0.5, 0.6, 0.7], "units": np.eye(2), "back": manifold.spiral(8),
     "data": DIGITS, "training.model": training.twin("separable"), "source": NETWORK.state_dict(),
     "photographs": {"a": Image.new("RGB", (300, 300))},
     "picture": Image.new("RGB", (300, 300)), "pictures": Image.new("RGB", (300, 300)),
     "bars": {"a": {"depthwise": 1.0}}, "lines": {"a": [1.0, 2.0]}, "profiles": {"a": [(8, "a")]},
     "notebook": {"cells": []},
     "cell": {"source": ""}, "cells": [], "code": "", "text": "", "markdown": "# A\n", "figures.x": [1.0, 2.0],
-    "figures.points": {"a": (1.0, 1.0, "depthwise")}, "figures.groups": {"a": [(1.0, 2.0)]},
+    "figures.ax": Figure(), "figures.points": {"a": (1.0, 1.0, "depthwise")}, "figures.groups": {"a": [(1.0, 2.0)]},
     "figures.rows": {"a": {"b": (1.0, 0.5, 1.5)}},
     "figures.masks": {"a": np.ones((2, 2))}, "figures.images": {"a": np.ones((2, 2))}, "tables.rows": [["b"]],
     "transfer.labels": torch.tensor([0, 0, 1, 1]), "transfer.count": 1,
-    "columns": ["a"], "rows": [["b"]], "questions": [], "cases": {"a": (NETWORK, (1, 3, 64, 64))},
+    "columns": ["a"], "rows": [["b"]], "questions": quiz.chapter("counting").questions, "transfer.folds": 2,
+    "photographs.source": IMAGES[0], "cases": {"a": (NETWORK, (1, 3, 64, 64))},
     "xlabel": "x", "ylabel": "y",
     "cost.groups": 1, "layers.groups": 1, "training.channels": (8, 16, 16), "experiments.channels": (8, 16, 16),
     "experiments.network": "standard",
     "experiments.block": training.expanding(6), "few_bits.equalize.network": shipping.fold(NETWORK),
-    "experiments.reference": [0.5, 0.5, 0.6], "manifold.x": np.zeros((2, 4)),
+    "experiments.reference": [0.5, 0.5, 0.6], "manifold.x": manifold.spiral(8),
     "manifold.points": 10, "lite0.network": None, "shipping.conv": nn.Conv2d(3, 8, 1),
     "shipping.norm": nn.BatchNorm2d(8),
     "anatomy.part": NETWORK.stem, "pretrained.name": "mobilenetv2_035", "segmentation.size": 64,
@@ -280,6 +294,13 @@ RIGHT = {
 }  # fmt: skip
 RIGHT["transfer.head"] = transfer.linear_head(RIGHT["found"], RIGHT["labels"])
 RIGHT["lite0.network"] = lite0.EfficientNetLite0(10)
+RIGHT["lite0.source"] = {
+    theirs: RIGHT["lite0.network"].state_dict()[ours] for ours, theirs in lite0._names(RIGHT["lite0.network"]).items()
+}
+RIGHT |= {  # the two loaders read the names of another library
+    f"pretrained.{loader}.source": {theirs: NETWORK.state_dict()[ours] for ours, theirs in names(NETWORK).items()}
+    for loader, names in (("load_timm", pretrained.timm_names), ("load_torchvision", pretrained.torchvision_names))
+}
 RIGHT["surgery.change"] = surgery.Change("contribution", share=50)
 RIGHT["surgery.channel_scores"] = surgery.by_weights(NETWORK)
 MISSING = object()
@@ -304,7 +325,7 @@ def arguments(name, thing):
         if parameter.default is parameter.empty:
             assert right is not MISSING, f"{name} needs a right {key}"
             found[key] = right
-        elif key in ("epochs", "seconds", "pretrained", "progress", "batch_size"):
+        elif key in ("epochs", "seconds", "pretrained", "progress", "batch_size", "folds"):
             found[key] = right
     return found
 

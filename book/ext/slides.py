@@ -180,7 +180,8 @@ def page_html(title: str, pagename: str, body: str) -> str:
     names = sorted(set(re.findall(r'data-explorable="([a-z-]+?)(?:-\d+)?"', body)))
     sheets = ["reveal/reveal.css", "pygments.css", "palette.css", "book.css"]
     sheets += ["katex/katex.min.css"] * ('class="katex' in body)
-    sheets += [*(f"explorables/{name}.css" for name in names), "slides/slides.css"]
+    sheets += [f"explorables/{name}.css" for name in ("kit", *names)] if names else []
+    sheets += ["slides/slides.css"]
     scripts = ["withheld.js", "reveal/reveal.js", "reveal/notes.js", "slides/slides.js"]
     scripts += [f"explorables/{name}.js" for name in ("host", *names)] if names else []
     links = "\n".join(f'<link rel="stylesheet" href="../_static/{name}">' for name in sheets)

@@ -37,6 +37,7 @@ from sphinx.util.osutil import relative_uri
 VIEW = "application/vnd.jupyter.widget-view+json"
 STATE = "application/vnd.jupyter.widget-state+json"
 EXPORT = "export default { render };"
+SHARED = "/* Here ends what every figure of the book shares. */\n"  # a page with three figures loads it once
 FOLDER = "explorables"
 DATA = Path("mobilenet_lib", "data")
 OF_THE_KERNEL = ("layout", "tabbable", "tooltip")  # state that only a live ipywidget has a use for
@@ -81,7 +82,8 @@ class HostExplorables(SphinxPostTransform):
         sheet, statics = self.draw(figures)
         for bundle, where, name, state, text in places:
             html = page_html(where, state, unique_ids(text, where) if text else statics[where])
-            bundle.replace_self(nodes.raw("", html, format="html", explorable=name, sheet=sheet))
+            sheets = [*style_sheets(name, state), *([sheet] if sheet else [])]
+            bundle.replace_self(nodes.raw("", html, format="html", explorable=name, sheets=sheets))
 
     def draw(self, figures: list[static_form.Figure]) -> tuple[str, dict[str, str]]:
         """Draw the figures of the page; return their style sheet's name, and the HTML of each by its name."""
@@ -130,7 +132,7 @@ class HostExplorables(SphinxPostTransform):
         return model
 
     def write_assets(self, name: str, state: dict) -> None:
-        """Write the explorable's script and style sheet, once per name."""
+        """Write the explorable's script and style sheets, once per name."""
         try:
             script = classic_script(name, state["_esm"])
         except ValueError as error:
@@ -140,8 +142,8 @@ class HostExplorables(SphinxPostTransform):
                 str(error),
                 f"An explorable's JavaScript has no imports and ends with `{EXPORT}`.",
             ) from None
-        for suffix, text in ((".js", script), (".css", state.get("_css", ""))):
-            path = assets_folder(self.app) / f"{name}{suffix}"
+        for file, text in {f"{name}.js": script, **style_sheets(name, state)}.items():
+            path = assets_folder(self.app) / file
             if self.app.explorables.setdefault(path.name, text) != text:
                 raise Unhostable(
                     self.env.docname,
@@ -162,6 +164,12 @@ class HostExplorables(SphinxPostTransform):
             target = assets_folder(self.app) / file
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)
+
+
+def style_sheets(name: str, state: dict) -> dict[str, str]:
+    """Return what the explorable's style sheets hold by their names: what all share, and its own."""
+    shared, mark, own = state.get("_css", "").rpartition(SHARED)
+    return {"kit.css": shared, f"{name}.css": own} if mark else {f"{name}.css": own}
 
 
 def own_text(parts: dict) -> str:
@@ -288,8 +296,7 @@ def load_assets(app, pagename, templatename, context, doctree) -> None:
         app.add_js_file(f"{FOLDER}/host.js")
     for name in names:
         app.add_js_file(f"{FOLDER}/{name}.js")
-        app.add_css_file(f"{FOLDER}/{name}.css")
-    for sheet in sorted({node["sheet"] for node in shown} - {""}):
+    for sheet in dict.fromkeys(sheet for node in shown for sheet in node["sheets"]):
         app.add_css_file(f"{FOLDER}/{sheet}")
 
 

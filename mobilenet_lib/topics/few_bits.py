@@ -214,6 +214,8 @@ def with_corrected_biases(network: nn.Module, rounded: nn.Module, images: Tensor
 
         def correct(layer: nn.Module, given: object, output: Tensor, name: str = name) -> Tensor:
             error = _mean(output) - means[name]
+            if layer.bias is None:
+                layer.bias = nn.Parameter(torch.zeros_like(error))
             layer.bias -= error
             return output - (error[:, None, None] if output.dim() == 4 else error)
 

@@ -21,6 +21,8 @@ from ..layers import ConvBNReLU
 from ..models import check_image
 from . import downloads
 
+REMEDY = 'downloads.fetch("efficientnet_lite0") brings the right file'
+
 
 class Row(NamedTuple):
     """A row of the table: like MobileNetV2's, with the size of the kernel.
@@ -230,7 +232,8 @@ def load(network: EfficientNetLite0, source: Mapping[str, Tensor] | str | os.Pat
     >>> load(EfficientNetLite0(10), {})
     Traceback (most recent call last):
         ...
-    ValueError: source must have _conv_stem.weight for stem.0.weight of this network, and it is missing
+    ValueError: source must have _conv_stem.weight for stem.0.weight of this network, and it is missing; \
+downloads.fetch("efficientnet_lite0") brings the right file
     """
     instance("network", network, EfficientNetLite0, "EfficientNetLite0() builds one")
     if not isinstance(source, (Mapping, str, os.PathLike)) or source == "":
@@ -242,13 +245,13 @@ def load(network: EfficientNetLite0, source: Mapping[str, Tensor] | str | os.Pat
     names, target = _names(network), network.state_dict()
     for ours, theirs in names.items():
         if theirs not in state:
-            raise ValueError(f"source must have {theirs} for {ours} of this network, and it is missing")
+            raise ValueError(f"source must have {theirs} for {ours} of this network, and it is missing; {REMEDY}")
         if state[theirs].shape != target[ours].shape:
             shape, got = tuple(target[ours].shape), tuple(state[theirs].shape)
-            raise ValueError(f"{theirs} in source must have shape {shape} for {ours}, got {got}")
+            raise ValueError(f"{theirs} in source must have shape {shape} for {ours}, got {got}; {REMEDY}")
     extra = sorted(set(state) - set(names.values()))
     if extra:
-        raise ValueError(f"source has {extra[0]}, for which this network has no place")
+        raise ValueError(f"source has {extra[0]}, for which this network has no place; {REMEDY}")
     network.load_state_dict({ours: state[theirs] for ours, theirs in names.items()})
     return network
 

@@ -310,7 +310,7 @@ def cross_validated(found: Tensor, labels: Tensor, folds: int = 5, seed: int = 0
     Raises
     ------
     TypeError, ValueError
-        If folds is not a positive integer, or there are too few pictures.
+        If folds is not 2 or more, or a class has fewer pictures than there are folds.
 
     Examples
     --------
@@ -322,12 +322,14 @@ def cross_validated(found: Tensor, labels: Tensor, folds: int = 5, seed: int = 0
     labels_of("labels", labels, len(found))
     zero_or_more(seed=seed)
     positive_number(strength=strength)
-    positive_int(folds=folds)
+    classes = _places_by_class(labels)
+    least = min(map(len, classes))
+    if positive_int(folds=folds)[0] not in range(2, least + 1):
+        raise ValueError(f"folds must be between 2 and {least}, the pictures of the smallest class, got {folds}")
     result = torch.empty_like(labels)
     fold = torch.empty_like(labels)
     draw = torch.Generator().manual_seed(seed)
-    for category in labels.unique():
-        which = (labels == category).nonzero()[:, 0]
+    for which in classes:
         fold[which[torch.randperm(len(which), generator=draw)]] = torch.arange(len(which)) % folds
     for each in range(folds):
         head = linear_head(found[fold != each], labels[fold != each], strength)
@@ -347,9 +349,9 @@ def few(labels: Tensor, count: int, draws: int = 20) -> Iterator[Tensor]:
     draws : int, default=20
         How many times.
 
-    Yields
-    ------
-    Tensor, shape (classes * count,)
+    Returns
+    -------
+    iterator of Tensor, shape (classes * count,)
         Places of the drawn pictures. The same seed gives the same draws.
 
     Raises
@@ -364,10 +366,20 @@ def few(labels: Tensor, count: int, draws: int = 20) -> Iterator[Tensor]:
     """
     labels_of("labels", labels)
     positive_int(count=count, draws=draws)
-    least = int(labels.bincount().min())
+    places = _places_by_class(labels)
+    least = min(map(len, places))
     if count > least:
         raise ValueError(f"count must be {least} or less, got {count}; a class has no more pictures")
-    for seed in range(draws):
+
+    def drawn(seed: int) -> Tensor:
         draw = torch.Generator().manual_seed(seed)
-        places = [(labels == category).nonzero()[:, 0] for category in labels.unique()]
-        yield torch.cat([each[torch.randperm(len(each), generator=draw)[:count]] for each in places])
+        return torch.cat([each[torch.randperm(len(each), generator=draw)[:count]] for each in places])
+
+    return map(drawn, range(draws))
+
+
+def _places_by_class(labels: Tensor) -> list[Tensor]:
+    """Say of each class where its pictures are."""
+    if not len(labels):
+        raise ValueError("labels must name a picture's class at least, got none; give one for each picture")
+    return [(labels == category).nonzero()[:, 0] for category in labels.unique()]

@@ -39,8 +39,7 @@ def write_page(folder: Path, explorables: Iterable[Any]) -> None:
     figures = [static_form.Figure(name, state["_esm"], static_widgets.public(state)) for name, state in states.items()]
     sheet, statics = static_widgets.HostExplorables.draw(host, figures)
     body = [static_widgets.page_html(name, state, statics[name]) for name, state in states.items()]
-    head = [
-        f'<link rel="stylesheet" href="_static/explorables/{file}">' for file in (*(f"{n}.css" for n in states), sheet)
-    ]
+    sheets = dict.fromkeys(file for name, state in states.items() for file in static_widgets.style_sheets(name, state))
+    head = [f'<link rel="stylesheet" href="_static/explorables/{file}">' for file in (*sheets, sheet)]
     head += [f'<script src="_static/explorables/{name}.js"></script>' for name in states]
     (folder / "index.html").write_text(PAGE.format(head="\n".join(head), body="\n".join(body)), encoding="utf8")
