@@ -23,8 +23,10 @@ from mobilenet_lib import (
     cost,
     lite0,
     manifold,
+    measure,
     pretrained,
     quiz,
+    roofline,
     shipping,
     specs,
     surgery,
@@ -107,6 +109,10 @@ VOCABULARY = {
     "values": NUMBERS,
     "data": [3, "digits", (torch.zeros(4, 1, 8, 8),), (torch.zeros(4, 1, 8, 8), torch.zeros(4)), *NOTHING],
     **dict.fromkeys(["call"], CALLABLE),
+    "timed": [3, "x", [3], *NOTHING],
+    **dict.fromkeys("fast slow roof".split(), [3, "x", *NOTHING]),
+    "cache": [value for value in NUMBER if value is not None],
+    "records": [3, "x", [3], [], *NOTHING],
     "measure.x": NUMBERS,
     "measure.y": NUMBERS,
     "depth": COUNT,
@@ -248,6 +254,8 @@ def tiny(**options):
 NETWORK, IMAGES = tiny(), torch.rand(4, 3, 64, 64)
 MODEL = shipping.to_onnx(NETWORK, (1, 3, 64, 64))
 DIGITS = (torch.rand(8, 1, 8, 8), torch.arange(8))
+TIMED = measure.time_layers(cost.mobilenet_v2_layers()[-3:-1], seconds=0.01)
+ROOF = roofline.Roofline(1e9, 1e9)
 
 # A right value for each parameter that must be given, so that one alone is wrong; and small ones where time is spent.
 RIGHT = {
@@ -291,6 +299,7 @@ RIGHT = {
     "datasets.size": 24, "datasets.count": 2, "transfer.size": 96, "training.images": DIGITS[0],
     "training.labels": DIGITS[1], "surgery.change": None, "surgery.channel_scores": None,
     "measure.x": [1.0, 2.0, 3.0], "measure.y": [1.0, 2.0, 3.0], "measure.call": lambda: None,
+    "timed": TIMED, "fast": TIMED[0], "slow": TIMED[1], "roof": ROOF, "records": [{"a": 1}],
 }  # fmt: skip
 RIGHT["transfer.head"] = transfer.linear_head(RIGHT["found"], RIGHT["labels"])
 RIGHT["lite0.network"] = lite0.EfficientNetLite0(10)

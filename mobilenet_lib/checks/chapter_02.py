@@ -49,7 +49,7 @@ FVCORE_MISTAKES = [
     ),
     ("The BatchNorms are missing.", lambda L: total_macs(L) + _pooled(L)),
     (
-        "How many operations does fvcore book for each value that passes a BatchNorm?",
+        "How many operations does fvcore count for each value that passes a BatchNorm?",
         lambda L: total_macs(L) + _normed(L) + _pooled(L),
     ),
     (
@@ -118,13 +118,13 @@ def _torchinfo(layers: list[Layer]) -> int:
 
 
 TORCHINFO_MISTAKES = [
-    ("These are the MACs. torchinfo books something more for BatchNorm and for a bias.", total_macs),
+    ("These are the MACs. torchinfo counts something more for BatchNorm and for a bias.", total_macs),
     (
-        "The classifier's bias is missing: torchinfo books one for each of its numbers.",
+        "The classifier's bias is missing: torchinfo counts one for each of its numbers.",
         lambda L: total_macs(L) + _norm_params(L),
     ),
     (
-        "BatchNorm is missing: torchinfo books one for each of its parameters.",
+        "BatchNorm is missing: torchinfo counts one for each of its parameters.",
         lambda L: total_macs(L) + L[-1].out_channels,
     ),
     (
@@ -172,10 +172,10 @@ def check_torchinfo_total(function: Callable[[list[Layer]], int]) -> None:
     >>> check_torchinfo_total(lambda layers: sum(layer.macs for layer in layers))
     Traceback (most recent call last):
         ...
-    mobilenet_lib.checks.CheckFailed: These are the MACs. torchinfo books something more for BatchNorm and for a bias.
+    mobilenet_lib.checks.CheckFailed: These are the MACs. torchinfo counts something more for BatchNorm and for a bias.
     """
     cases = [Case((layers,), _torchinfo(layers), name) for name, layers in _networks()]
     compare.expect_function(
         function, cases, TORCHINFO_MISTAKES, "Take the parts one by one: MACs, BatchNorm, the classifier's bias."
     )
-    praise("MACs, plus the parameters of BatchNorm and the classifier's bias, each booked once.")
+    praise("MACs, plus the parameters of BatchNorm and the classifier's bias, each counted once.")

@@ -189,6 +189,7 @@ def roofline(
     peak: float,
     bandwidth: float,
     points: Mapping[str, tuple[float, float, str]],
+    cache: float | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw the roof of a machine, and where layers stand under it; both axes are logarithmic.
@@ -201,6 +202,8 @@ def roofline(
         Bytes a second.
     points : mapping of str to (float, float, str)
         For each layer its MACs per byte, the MACs a second it was measured at, and its role.
+    cache : float, optional
+        Bytes a second from a cache. The roof then rises with it, and the memory's slope is dashed.
     ax : Axes, optional
         Where to draw; left out, a new figure.
 
@@ -223,17 +226,24 @@ def roofline(
     mapping("points", points, "{'name': (1.1, 4e9, 'depthwise')}")
     if not points:
         raise ValueError("points must hold at least one layer, got none; give {'name': (1.1, 4e9, 'depthwise')}")
+    if cache is not None:
+        positive_number(cache=cache)
     with mpl.rc_context(STYLE):
-        ax = ax or _axes(height=3.4)
+        ax = ax or _axes(height=3.4 if len(points) <= 4 else 3.4 + 0.2 * len(points))
+        steep = max(bandwidth, cache or 0)
         ridge = peak / bandwidth
         left = min(0.25, *(0.5 * x for x, _, _ in points.values()))
         right = max(8 * ridge, *(4 * x for x, _, _ in points.values()))
-        ax.plot([left, ridge, right], [left * bandwidth, peak, peak], color=FOREGROUND, linewidth=2)
+        ax.plot([left, peak / steep, right], [left * steep, peak, peak], color=FOREGROUND, linewidth=2)
         ax.annotate("peak", (right, peak), ha="right", textcoords="offset points", xytext=(0, 5))
         below = {"textcoords": "offset points", "xytext": (8, 0), "va": "top"}
-        ax.annotate("bandwidth", (1.5 * left, 1.5 * left * bandwidth), **below)
+        if cache is not None:
+            ax.plot([left, ridge], [left * bandwidth, peak], color=FOREGROUND, linewidth=1.4, linestyle="--")
+            above = {"textcoords": "offset points", "xytext": (-4, 2), "va": "bottom", "ha": "right"}
+            ax.annotate("cache", (2.6 * left, 2.6 * left * steep), **above)
+        ax.annotate("bandwidth" if cache is None else "memory", (1.5 * left, 1.5 * left * bandwidth), **below)
         for marker, (name, (x, y, role)) in zip(_markers(), points.items(), strict=False):
-            ax.plot([x, x], [y, min(peak, x * bandwidth)], color=FOREGROUND, linewidth=1, linestyle=":")
+            ax.plot([x, x], [y, min(peak, x * steep)], color=FOREGROUND, linewidth=1, linestyle=":")
             ax.plot([x], [y], marker, color=_colour(role), markersize=9, linestyle="", label=name)
         ax.set(xscale="log", yscale="log", xlabel="MACs per byte", ylabel="MACs a second", xlim=(left, right))
         bottom = min(left * bandwidth, *(y for _, y, _ in points.values()))
@@ -241,10 +251,14 @@ def roofline(
         for axis in (ax.xaxis, ax.yaxis):
             axis.set_major_formatter(_Units(sep=" "))
         ax.grid(True)
-        ax.legend(loc="lower right", handlelength=1)
+        if len(points) <= 4:
+            ax.legend(loc="lower right", handlelength=1)
+        else:  # their names would cover the points
+            ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=1, handlelength=1)
     spoken = "; ".join(f"{name} at {x:.3g} MACs per byte does {short(y)}" for name, (x, y, _) in points.items())
-    roof = f"The roof rises with {short(bandwidth)} bytes a second up to {ridge:.3g} MACs per byte, then is flat at"
-    return _described(ax, f"Roofline. {roof} {short(peak)} MACs a second. Measured: {spoken}.")
+    roof = f"The roof rises with {short(steep)} bytes a second up to {peak / steep:.3g} MACs per byte, then is flat at"
+    dashed = f" A dashed slope is the memory's, {short(bandwidth)} bytes a second." if cache is not None else ""
+    return _described(ax, f"Roofline. {roof} {short(peak)} MACs a second.{dashed} Measured: {spoken}.")
 
 
 def scatter(

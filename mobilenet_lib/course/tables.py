@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from typing import Any
 
-from .._validation import several
+from .._validation import several, shown
 from .numbers import written
 
 LINE = 22  # letters, in which every number and every interval has room
@@ -43,6 +45,42 @@ class Table:
                 wanted = f"{len(self.columns)} cells like columns"
                 raise ValueError(f"rows must have {wanted}, got {row!r}; give a cell for each")
 
+    @classmethod
+    def of(cls, *records: Iterable[Any]) -> Table:
+        """Make a table of records, which carry the names of their columns.
+
+        Parameters
+        ----------
+        *records : iterable of dict, named tuple or dataclass
+            One record for each row. Several lists of equal length are set side by side: what is printed, and what was
+            computed.
+
+        Returns
+        -------
+        Table
+            The columns are named as in the first record, with spaces for underscores.
+
+        Raises
+        ------
+        TypeError
+            If a record does not say what its columns are called.
+        ValueError
+            If there is no record, or two lists differ in length.
+
+        Examples
+        --------
+        >>> Table.of([{"width": 1.0, "top_1": 70.6}], [{"macs": 568740352}])
+        width  top 1         macs
+            1   70.6  568,740,352
+        """
+        lists = [several("records", each, "several records", "[{'macs': 1}]") for each in records]
+        counts = {len(each) for each in lists}
+        if len(counts) != 1 or 0 in counts:
+            found = [len(each) for each in lists]
+            raise ValueError(f"records must be lists of equal length, got {found}; give a record for each row")
+        rows = [[item for one in row for item in _fields(one).items()] for row in zip(*lists, strict=True)]
+        return cls([name.replace("_", " ") for name, _ in rows[0]], [[value for _, value in row] for row in rows])
+
     def __repr__(self) -> str:
         lines = [self.columns, *(tuple(map(written, row)) for row in self.rows)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
@@ -63,6 +101,16 @@ class Table:
             for first, *cells in self.rows
         )
         return f'<table class="mn-rows"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def _fields(record: Any) -> Mapping[str, object]:
+    if isinstance(record, Mapping):
+        return record
+    if hasattr(record, "_asdict"):
+        return record._asdict()
+    if is_dataclass(record) and not isinstance(record, type):
+        return asdict(record)
+    raise TypeError(f"records must be dicts, named tuples or dataclasses, got {shown(record)}; or use Table()")
 
 
 def _cell(text: str) -> str:

@@ -1,15 +1,17 @@
 """What is measured on a real module rather than derived: fvcore's MACs, parameters, torchinfo's summary, and time.
 
-``counts`` counts, and ``operators`` says what; ``timing`` times modules and the machine; ``memory`` counts page faults;
-``ranks`` compares two orders; ``roof`` says by arithmetic how fast a layer can be at best, without loading torch. What
-runs a module does it through ``probe``.
+``counts`` counts, and ``operators`` says what; ``timing`` times modules and the machine; ``placing`` puts layers under
+the machine's roof; ``memory`` says what a training step keeps, and counts page faults; ``ranks`` compares two orders;
+``roof`` says by arithmetic how fast a layer can be at best, without loading torch. What runs a module does it through
+``probe``.
 """
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .counts import cost, macs, macs_by_operator, params, summary
-    from .memory import page_faults
+    from .memory import page_faults, saved_for_backward
+    from .placing import by_kind, factors, placed, points, time_layers
     from .ranks import rank_correlation
     from .timing import latencies, latency, roofline
 else:
@@ -24,20 +26,32 @@ else:
         "latencies": "timing",
         "latency": "timing",
         "page_faults": "memory",
+        "saved_for_backward": "memory",
+        "by_kind": "placing",
+        "factors": "placing",
+        "placed": "placing",
+        "points": "placing",
+        "time_layers": "placing",
         "rank_correlation": "ranks",
         "roofline": "timing",
     }
     __getattr__, __dir__ = _lazy.names(__name__, HOMES)
 
 __all__ = [
+    "by_kind",
     "cost",
+    "factors",
     "latencies",
     "latency",
     "macs",
     "macs_by_operator",
     "page_faults",
     "params",
+    "placed",
+    "points",
     "rank_correlation",
     "roofline",
+    "saved_for_backward",
     "summary",
+    "time_layers",
 ]

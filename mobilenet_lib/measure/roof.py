@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .._validation import instance, positive_int, positive_number
+from .._validation import flag, instance, positive_int, positive_number
 from ..cost import Layer
 
 FLOAT = 4  # bytes of a float32
@@ -93,16 +93,18 @@ def intensity(layer: Layer, batch: int = 1, bytes_each: int = FLOAT) -> float:
 
 @dataclass(frozen=True)
 class Roofline:
-    """The two limits of a machine, and what they allow a layer.
+    """The limits of a machine, and what they allow a layer.
 
     Parameters
     ----------
     peak : float
-        MACs a second, of the best matrix product.
+        MACs a second, of the fastest product or convolution.
     bandwidth : float
         Bytes a second, of arrays too large for the caches.
     threads : int, default=1
-        On how many threads both were measured.
+        On how many threads all of them were measured.
+    cache : float, optional
+        Bytes a second, of arrays that fit into a cache. Left out, the memory's bandwidth is the only slope.
 
     Raises
     ------
@@ -120,31 +122,39 @@ class Roofline:
     (5.0, 20000000000.0, 100000000000.0)
     >>> roof
     Roofline(peak=100 GMAC/s, bandwidth=20 GB/s, ridge=5 MACs per byte, threads=1)
+    >>> Roofline(peak=100e9, bandwidth=20e9, cache=80e9).ceiling(1.0, cached=True)
+    80000000000.0
     """
 
     peak: float
     bandwidth: float
     threads: int = 1
+    cache: float | None = None
 
     def __post_init__(self) -> None:
         positive_number(peak=self.peak, bandwidth=self.bandwidth)
         positive_int(threads=self.threads)
+        if self.cache is not None:
+            positive_number(cache=self.cache)
 
     @property
     def ridge(self) -> float:
         """MACs per byte where the two limits meet: below it memory decides, above it arithmetic."""
         return self.peak / self.bandwidth
 
-    def ceiling(self, intensity: float) -> float:
-        """MACs a second that the machine allows at an arithmetic intensity."""
-        return min(self.peak, intensity * self.bandwidth)
+    def ceiling(self, intensity: float, cached: bool = False) -> float:
+        """MACs a second that the machine allows at an arithmetic intensity, from memory or from a cache."""
+        flag(cached=cached)
+        faster = max(self.bandwidth, self.cache or 0) if cached else self.bandwidth
+        return min(self.peak, intensity * faster)
 
-    def ms(self, layer: Layer, batch: int = 1) -> float:
-        """Milliseconds that a layer takes at least, if its numbers come from memory."""
-        return 1000 * batch * layer.macs / self.ceiling(intensity(layer, batch))
+    def ms(self, layer: Layer, batch: int = 1, cached: bool = False) -> float:
+        """Milliseconds that a layer takes at least, if its numbers come from memory, or from a cache."""
+        return 1000 * batch * layer.macs / self.ceiling(intensity(layer, batch), cached)
 
     def __repr__(self) -> str:
+        cache = f"cache={self.cache / 1e9:.3g} GB/s, " if self.cache else ""
         return (
-            f"Roofline(peak={self.peak / 1e9:.3g} GMAC/s, bandwidth={self.bandwidth / 1e9:.3g} GB/s, "
+            f"Roofline(peak={self.peak / 1e9:.3g} GMAC/s, bandwidth={self.bandwidth / 1e9:.3g} GB/s, {cache}"
             f"ridge={self.ridge:.3g} MACs per byte, threads={self.threads})"
         )

@@ -6,17 +6,18 @@ Chapters and readers use these through :mod:`mobilenet_lib.measure`.
 from __future__ import annotations
 
 import copy
+import itertools
 import statistics
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from .._validation import instance, mapping, one_of, positive_int, positive_number
-from ..cost import Layer
+from ..cost import Layer, conv_layer
 from .probe import probing, quietly
 from .roof import FLOAT, Roofline
 
@@ -27,6 +28,13 @@ MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.
 # What two measurements must share, or their ratio says something about the wrong thing.
 CONDITIONS = ("batch", "threads", "memory_format", "device", "torch")
 ROUNDS = 5
+# What a roof is measured with: convolutions that kernels are good at, and arrays for the memory and for the caches.
+FAST = (
+    conv_layer("3x3, 64 channels", "standard", 64, 64, size=56, kernel_size=3),
+    conv_layer("3x3, 256 channels", "standard", 256, 256, size=28, kernel_size=3),
+    conv_layer("1x1, 512 channels", "pointwise", 512, 512, size=14),
+)
+LARGE, SMALL = 16 * 2**20, (2**13, 2**14, 2**16)
 
 
 @dataclass(frozen=True, repr=False)
@@ -228,9 +236,9 @@ def latencies(
     return found
 
 
-def _in_turn(timers: Mapping[str, Timer], seconds: float) -> tuple[dict[str, list[float]], dict[str, int]]:
+def _in_turn(timers: Mapping[Any, Timer], seconds: float) -> tuple[dict[Any, list[float]], dict[Any, int]]:
     """Return the seconds of each timer's calls, and how many calls these were."""
-    times: dict[str, list[float]] = {name: [] for name in timers}
+    times: dict[Any, list[float]] = {name: [] for name in timers}
     runs = dict.fromkeys(timers, 0)
     with torch.inference_mode():
         for _ in range(ROUNDS):
@@ -244,14 +252,14 @@ def _in_turn(timers: Mapping[str, Timer], seconds: float) -> tuple[dict[str, lis
 
 
 def roofline(*, threads: int = 1, seconds: float = 0.5) -> Roofline:
-    """Measure the two limits of this machine: its peak in a matrix product, and its memory's bandwidth.
+    """Measure the limits of this machine: its fastest arithmetic, and the bandwidths of its memory and its cache.
 
     Parameters
     ----------
     threads : int, default=1
         How many threads compute.
     seconds : float, default=0.5
-        How long to measure each of the two.
+        How long to run each program.
 
     Returns
     -------
@@ -265,9 +273,11 @@ def roofline(*, threads: int = 1, seconds: float = 0.5) -> Roofline:
 
     Notes
     -----
-    The peak is that of a 1024 x 1024 float32 product. The bandwidth is that of adding two arrays of 64 MB into a third
-    one, which is there already: fresh memory would measure the system's page faults, see
-    :func:`~mobilenet_lib.measure.page_faults`.
+    The peak is the better of a 1024 x 1024 float32 product and of convolutions in both memory formats: a library for
+    convolutions may use instructions that the one for matrix products does not, and a roof below a measured layer
+    would be none. The bandwidth is that of adding two arrays of 64 MB into a third one, which is there already: fresh
+    memory would measure the system's page faults, see :func:`~mobilenet_lib.measure.page_faults`. That of the cache is
+    the best of the same addition for small arrays. The programs run in turn, five times round.
 
     References
     ----------
@@ -281,12 +291,25 @@ def roofline(*, threads: int = 1, seconds: float = 0.5) -> Roofline:
     """
     positive_int(threads=threads)
     positive_number(seconds=seconds)
-    n, numbers = 1024, 16 * 2**20
-    a, b, c = (torch.ones(n, n) for _ in range(3))
-    product = _best("torch.mm(a, b, out=c)", {"torch": torch, "a": a, "b": b, "c": c}, threads, seconds)
-    a, b, c = (torch.ones(numbers) for _ in range(3))
-    added = _best("torch.add(a, b, out=c)", {"torch": torch, "a": a, "b": b, "c": c}, threads, seconds)
-    return Roofline(peak=n**3 / product, bandwidth=3 * FLOAT * numbers / added, threads=threads)
+    n, timers, work = 1024, {}, {}
+    timers["product"] = _timer("torch.mm(a, b, out=c)", {"torch": torch, **_ones("abc", n, n)}, threads)
+    work["product"] = n**3
+    for layer, memory_format in itertools.product(FAST, MEMORY_FORMATS):
+        x = torch.ones(1, layer.in_channels, *layer.in_size)
+        module, x = _laid_out(build(layer), x, memory_format)
+        name = f"{layer.name}, {memory_format}"
+        timers[name], work[name] = _timer("module(x)", {"module": module, "x": x}, threads), layer.macs
+    for numbers in (LARGE, *SMALL):
+        timers[numbers] = _timer("torch.add(a, b, out=c)", {"torch": torch, **_ones("abc", numbers)}, threads)
+        work[numbers] = 3 * FLOAT * numbers
+    times, _ = _in_turn(timers, seconds)
+    rate = {name: work[name] / min(took) for name, took in times.items()}
+    peak = max(each for name, each in rate.items() if name not in (LARGE, *SMALL))
+    return Roofline(peak, rate[LARGE], threads, cache=max(rate[numbers] for numbers in (LARGE, *SMALL)))
+
+
+def _ones(names: str, *size: int) -> dict[str, Tensor]:
+    return {name: torch.ones(size) for name in names}
 
 
 def build(layer: Layer) -> nn.Conv2d:
@@ -316,13 +339,6 @@ def build(layer: Layer) -> nn.Conv2d:
 
 def _timer(statement: str, names: dict, threads: int) -> Timer:
     return quietly("torch.utils.benchmark").Timer(statement, globals=names, num_threads=threads)
-
-
-def _best(statement: str, names: dict, threads: int, seconds: float) -> float:
-    with torch.inference_mode():
-        timer = _timer(statement, names, threads)
-        timer.timeit(2)
-        return min(timer.blocked_autorange(min_run_time=seconds).times)
 
 
 def _check_callable(module: object, threads: int) -> None:

@@ -1,13 +1,15 @@
-"""Page faults: fresh memory has them, and where nobody counts there is no count."""
+"""What training keeps; and page faults: fresh memory has them, and where nobody counts there is no count."""
 
+import copy
 import mmap
 import sys
 from types import SimpleNamespace
 
 import pytest
 import torch
+from torch import nn
 
-from mobilenet_lib import measure
+from mobilenet_lib import ConvBNReLU, measure
 
 
 def test_fresh_memory_faults_and_memory_that_is_there_does_not():
@@ -31,3 +33,29 @@ def test_a_counter_that_never_moves_is_no_counter(monkeypatch):
     resource, called = pytest.importorskip("resource"), []
     monkeypatch.setattr(resource, "getrusage", lambda who: SimpleNamespace(ru_minflt=0))
     assert measure.page_faults(lambda: called.append(1)) is None and called == [1]
+
+
+def test_what_training_keeps_is_every_input_of_a_chain_of_convolutions():
+    chain = nn.Sequential(*(nn.Conv2d(4, 4, 1, bias=False) for _ in range(5)))
+    assert measure.saved_for_backward(chain, (2, 4, 10, 10)) == 5 * 4 * (2 * 4 * 10 * 10)
+
+
+def test_a_tensor_that_two_layers_keep_is_counted_once():
+    class Twice(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.one, self.other = nn.Conv2d(4, 4, 1, bias=False), nn.Conv2d(4, 8, 1, bias=False)
+
+        def forward(self, x):
+            return self.one(x).sum() + self.other(x).sum()
+
+    assert measure.saved_for_backward(Twice(), (1, 4, 10, 10)) == 4 * 4 * 100
+
+
+def test_measuring_what_is_kept_leaves_the_module_as_it_was():
+    block = ConvBNReLU(4, 8).eval()
+    before = copy.deepcopy(block.state_dict())
+    kept = measure.saved_for_backward(block, (2, 4, 10, 10))
+    # the convolution's input and the BatchNorm's input at least, and no more than one tensor for each of the layers
+    assert 4 * 2 * 100 * (4 + 8) <= kept <= 4 * 2 * 100 * (4 + 8 + 8) + 200
+    assert not block.training and all(torch.equal(before[name], new) for name, new in block.state_dict().items())

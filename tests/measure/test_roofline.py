@@ -61,6 +61,17 @@ def test_the_least_time_is_the_longer_of_computing_and_moving():
             assert roof.ms(layer, batch) == pytest.approx(1000 * max(computing, moving))
 
 
+def test_numbers_in_a_cache_have_a_steeper_slope_and_the_same_peak():
+    roof = Roofline(peak=100e9, bandwidth=20e9, cache=80e9)
+    assert [roof.ceiling(1, cached) for cached in (False, True)] == [20e9, 80e9]
+    assert roof.ceiling(50, cached=True) == roof.ceiling(50) == roof.peak
+    for layer in LAYERS:
+        assert roof.ms(layer, cached=True) <= roof.ms(layer)
+    assert Roofline(peak=100e9, bandwidth=20e9).ceiling(1, cached=True) == 20e9
+    with pytest.raises(ValueError, match="cache must be a finite number above 0, got 0"):
+        Roofline(1e9, 1e9, cache=0)
+
+
 @pytest.mark.parametrize("wrong", [{"peak": 0, "bandwidth": 1e9}, {"peak": 1e9, "bandwidth": float("nan")}])
 def test_a_limit_that_is_none_is_refused(wrong):
     with pytest.raises(ValueError, match=r"must be a finite number above 0"):

@@ -198,26 +198,53 @@ class Known:
 
 
 def test_the_limits_of_this_machine_are_those_of_the_best_runs(monkeypatch):
-    monkeypatch.setattr(timing, "_timer", lambda statement, names, threads: Known(0.5 if "mm" in statement else 0.25))
+    def known(statement, names, threads):
+        if "mm" in statement:
+            return Known(0.5)
+        return Known(0.25 if "add" in statement else 0.125 * names["module"].weight.numel())
+
+    monkeypatch.setattr(timing, "_timer", known)
     roof = measure.roofline(threads=2)
-    assert (roof.peak, roof.threads) == (1024**3 / 2, 2)
-    assert roof.bandwidth == 3 * 64 * 2**20  # three arrays of 64 MB in a second
+    assert (roof.peak, roof.threads) == (1024**3 / 2, 2)  # these convolutions would take hours
+    assert roof.bandwidth == roof.cache == 3 * 64 * 2**20  # three arrays of 64 MB in a second
     with pytest.raises(ValueError, match="threads must be a positive integer"):
         measure.roofline(threads=0)
 
 
-def test_the_two_limits_are_measured_on_what_they_say(monkeypatch):
+def test_a_convolution_that_is_faster_than_the_matrix_product_lifts_the_roof(monkeypatch):
+    def known(statement, names, threads):
+        return Known(0.01 if statement == "module(x)" else 1)
+
+    monkeypatch.setattr(timing, "_timer", known)
+    assert measure.roofline().peak == max(layer.macs for layer in timing.FAST) / 0.04
+
+
+def test_the_limits_are_measured_on_what_they_say(monkeypatch):
     asked = []
 
     def run(statement, names, threads):
         exec(statement, names)
-        asked.append({name: tuple(value.shape) for name, value in names.items() if isinstance(value, torch.Tensor)})
-        assert names["c"].unique().tolist() == [1024 if "mm" in statement else 2]  # it wrote where it was told to
+        if statement == "module(x)":
+            conv, x = names["module"], names["x"]
+            formats = [name for name, it in timing.MEMORY_FORMATS.items() if x.is_contiguous(memory_format=it)]
+            assert conv.weight.shape[2:] == (1, 1) or conv.weight.is_contiguous(
+                memory_format=timing.MEMORY_FORMATS[formats[0]]
+            )
+            asked.append((tuple(x.shape), *formats))
+        else:
+            assert names["c"].unique().tolist() == [1024 if "mm" in statement else 2]  # it wrote where it was told to
+            asked.append({name: tuple(names[name].shape) for name in "abc"})
         return Known(1)
 
     monkeypatch.setattr(timing, "_timer", run)
     measure.roofline()
-    assert asked == [dict.fromkeys("abc", (1024, 1024)), dict.fromkeys("abc", (2**24,))]
+    shapes = [(1, layer.in_channels, *layer.in_size) for layer in timing.FAST]
+    arrays = [dict.fromkeys("abc", (numbers,)) for numbers in (2**24, *timing.SMALL)]
+    assert asked == [
+        dict.fromkeys("abc", (1024, 1024)),
+        *((shape, name) for shape in shapes for name in ("contiguous", "channels_last")),
+        *arrays,
+    ]
 
 
 def test_a_latency_is_the_middle_of_all_rounds_in_milliseconds(monkeypatch):

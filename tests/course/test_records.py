@@ -1,0 +1,26 @@
+"""A table of records is named by them, and refuses what has no names."""
+
+import pytest
+
+from mobilenet_lib import Cost, Table, cost, published
+
+
+def test_printed_and_computed_stand_side_by_side():
+    rows = published.table("mobilenet_v1_paper", "table6_width_multiplier_224").rows
+    here = [cost.mobilenet_v1(row["alpha"]) for row in rows]
+    table = Table.of(rows, here)
+    assert table.columns == tuple(name.replace("_", " ") for name in rows[0]) + ("params", "macs")
+    assert [row[-1] for row in table.rows] == [each.macs for each in here]
+
+
+def test_records_may_be_named_tuples_and_dataclasses():
+    layers = cost.mobilenet_v1_layers()[:2]
+    assert Table.of(layers).columns[:3] == ("name", "role", "in channels")
+    assert Table.of([Cost(1, 2)]).rows == ((1, 2),)
+
+
+def test_lists_of_unequal_length_or_without_names_are_refused():
+    with pytest.raises(ValueError, match=r"records must be lists of equal length, got \[1, 2\]"):
+        Table.of([{"a": 1}], [{"b": 1}, {"b": 2}])
+    with pytest.raises(TypeError, match="records must be dicts, named tuples or dataclasses, got 3"):
+        Table.of([3])
