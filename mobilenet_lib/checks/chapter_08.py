@@ -190,8 +190,8 @@ def check_hunt(answers: dict[str, object]) -> None:
     Parameters
     ----------
     answers : dict
-        With the keys ``padding``, ``shortcut``, ``norm``, ``linear``, ``v1_skip``, ``activation``, ``head``, ``depth``,
-        ``letters`` and ``eps``. What is still ``...`` is left out.
+        With the keys ``padding``, ``shortcut``, ``squeeze``, ``linear``, ``v1_skip``, ``activation``, ``head``,
+        ``depth``, ``letters`` and ``eps``. What is still ``...`` is left out.
 
     Raises
     ------
@@ -343,12 +343,12 @@ def walk_strides(
 WHERE_TO_LOOK = {
     "padding": "the signature of InvertedResidual.__init__, and what create_conv2d is given",
     "shortcut": "the last lines of InvertedResidual.forward",
-    "norm": "InvertedResidual.__init__, at what get_norm_act_layer makes, or ask the object itself for its class",
+    "squeeze": "EfficientNetBuilder._make_block, at what becomes of se_ratio; then ask the object for its conv_reduce",
     "linear": "InvertedResidual.__init__, where bn3 is made",
     "v1_skip": "_decode_block_str, at what it hands on for separable blocks, and DepthwiseSeparableConv.__init__",
     "activation": "_decode_block_str, where an option begins with n",
     "head": "_gen_mobilenet_v2, at what becomes of num_features when the width is below 1",
-    "depth": "_scale_stage_depth, and at what the function mobilenetv2_120d hands to it",
+    "depth": "_scale_stage_depth, and at what the function tf_efficientnet_lite4 hands to it",
     "letters": "EfficientNetBuilder._make_block",
     "eps": "_gen_mobilenet_v2, at its norm_layer, and resolve_bn_args; then ask the object",
 }
@@ -360,19 +360,20 @@ def treasures() -> dict[str, object]:
     edge_class = _from_timm("_efficientnet_blocks", "EdgeResidual")
     builder_class = _from_timm("_efficientnet_builder", "EfficientNetBuilder")
     decode = _from_timm("_efficientnet_builder", "_decode_block_str")
-    networks = {name: _from_timm("efficientnet", f"mobilenetv2_{name}") for name in ("050", "100", "120d")}
-    with torch.random.fork_rng(devices=[]), _reading("What the treasure hunt asks for in the MobileNets"):
+    names = ("mobilenetv2_050", "mobilenetv2_100", "efficientnet_b0", "tf_efficientnet_lite4")
+    half, whole, gated, deep = (_from_timm("efficientnet", name) for name in names)
+    with torch.random.fork_rng(devices=[]), _reading("What the treasure hunt asks for in the networks"):
         padding, linear = _arguments(block_class)
-        plain = networks["100"]()
+        plain = whole()
         return {
             "padding": padding,
             "shortcut": "after" if _drops_before_it_adds(block_class) else "before",
-            "norm": type(plain.blocks[1][1].bn1).__name__,
+            "squeeze": gated().blocks[1][0].se.conv_reduce.out_channels,
             "linear": linear,
             "v1_skip": not decode("dsa_r1_k3_s1_c8_skip")[0]["noskip"],
             "activation": _activation(decode),
-            "head": networks["050"]().num_features,
-            "depth": len(networks["120d"]().blocks[3]),
+            "head": half().num_features,
+            "depth": len(deep().blocks[3]),
             "letters": _edge_letters(decode, builder_class, edge_class),
             "eps": plain.bn1.eps,
         }

@@ -17,13 +17,14 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
 from matplotlib.ticker import EngFormatter, LogLocator
 
-from .._validation import mapping, one_of, positive_number, sized, string
+from .._validation import mapping, one_of, positive_int, positive_number, sized, string
 from .numbers import short
 from .palette import COLOURS
 
@@ -468,6 +469,149 @@ def maps(images: Mapping[str, np.ndarray], ax: Axes | None = None) -> Axes:
         ax.tick_params(axis="x", length=0)
     spoken = "; ".join(f"{name}, {np.shape(image)[0]} by {np.shape(image)[1]} pixels" for name, image in images.items())
     return _described(ax, f"Grey images side by side: {spoken}.")
+
+
+def filter_banks(banks: Mapping[str, Any], roles: Mapping[str, str] | None = None, ax: Axes | None = None) -> Axes:
+    """Draw each layer's weights: a row for each output channel, in it a kernel for each input channel that it reads.
+
+    Parameters
+    ----------
+    banks : mapping of str to array or tensor, shape (N, M / groups, k, k)
+        The weights of convolutions that all read the same M channels, by name: M is the largest second side.
+    roles : mapping of str to str, optional
+        The concept of each layer, for its colour; left out, a name that is a concept says so itself.
+    ax : Axes, optional
+        Where to draw; left out, a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes. A weight is the more solid the larger it is, and hollow where it is negative.
+
+    Raises
+    ------
+    ValueError
+        If a bank has another number of sides, or its groups do not divide its channels.
+
+    Examples
+    --------
+    >>> len(filter_banks({"standard": np.ones((4, 4, 3, 3)), "depthwise": np.ones((4, 1, 3, 3))}).get_xticklabels())
+    2
+    """
+    mapping("banks", banks, "{'standard': conv.weight}")
+    arrays = {name: _bank(name, bank) for name, bank in banks.items()}
+    channels = max((array.shape[1] for array in arrays.values()), default=1)
+    pitch = max((array.shape[2] for array in arrays.values()), default=1) + 1  # a kernel and the gap behind it
+    with mpl.rc_context(STYLE):
+        tall = pitch * max((len(array) for array in arrays.values()), default=1)
+        wide = (pitch * channels + 3) * len(arrays)
+        ax = ax or _axes(height=0.5 + WIDTH * tall / wide)
+        size = (0.7 * WIDTH * 72 / wide) ** 2  # points squared, a square of most of a step
+        centres = []
+        for i, (name, array) in enumerate(arrays.items()):
+            left = i * (pitch * channels + 3)
+            places, weights = _placed(array, channels, pitch)
+            colour = _colour((roles or {}).get(name, name if name in COLOURS else "standard"))
+            strength = 0.15 + 0.85 * np.abs(weights) / (np.abs(weights).max() or 1)
+            colours = np.tile(to_rgba(colour), (2, len(weights), 1))
+            colours[:, :, 3] = np.where(weights > 0, strength, 0), strength
+            x, y = left + places[:, 0], places[:, 1]
+            ax.scatter(x, y, size, facecolors=colours[0], edgecolors=colours[1], marker="s", linewidths=0.8)
+            centres.append(left + (pitch * channels - 2) / 2)
+        labels = [f"{name}\n{array.size} weights" for name, array in arrays.items()]
+        ax.set(xticks=centres, xticklabels=labels, yticks=[], ylabel="output channel", aspect="equal")
+        ax.invert_yaxis()
+        ax.spines[["left", "bottom"]].set_visible(False)
+        ax.tick_params(axis="x", length=0)
+    spoken = "; ".join(
+        f"{name}: {len(array)} output channels, each reads {array.shape[1]} of {channels} through kernels of "
+        f"{array.shape[2]} by {array.shape[2]}, {array.size} weights in all"
+        for name, array in arrays.items()
+    )
+    return _described(ax, f"Weights of convolutions, a row of kernels for each output channel. {spoken}.")
+
+
+def _bank(name: str, bank: Any) -> np.ndarray:
+    array = np.asarray(bank.detach() if hasattr(bank, "detach") else bank, dtype=float)
+    if array.ndim != 4 or array.shape[2] != array.shape[3]:
+        raise ValueError(f"banks[{name!r}] must have shape (N, M / groups, k, k), got {array.shape}; give conv.weight")
+    return array
+
+
+def _placed(bank: np.ndarray, channels: int, pitch: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return where each weight of a bank is drawn, and the weight: those of a group stand at the channels it reads."""
+    outputs, reads, size, _ = bank.shape
+    groups = channels // reads
+    if channels % reads or outputs % groups:
+        raise ValueError(
+            f"banks must read the same channels, got one with {outputs} outputs that reads {reads} of {channels}; "
+            "draw it apart"
+        )
+    n, m, row, column = np.indices(bank.shape).reshape(4, -1)
+    m = m + n // (outputs // groups) * reads
+    middle = (pitch - 1 - size) / 2  # a small kernel stands in the middle of its place
+    return np.stack([pitch * m + column + middle, pitch * n + row + middle], axis=1), bank.ravel()
+
+
+def filters(kernels: Mapping[str, Any], shown: int = 16, ax: Axes | None = None) -> Axes:
+    """Draw depthwise filters, a row for each layer, from those that answer to edges to those that blur.
+
+    Parameters
+    ----------
+    kernels : mapping of str to array or tensor, shape (C, k, k)
+        The filters of each layer, by the layer's name.
+    shown : int, default=16
+        How many of a layer to draw, evenly from all of them.
+    ax : Axes, optional
+        Where to draw; left out, a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes. Grey is 0, and each filter has its own largest weight, in size, as black or white. A filter whose
+        weights add up to less than 0 is drawn with the other sign.
+
+    Raises
+    ------
+    ValueError
+        If the filters of a layer have another number of sides.
+
+    Notes
+    -----
+    The order is that of a filter's balance, the size of its weights' sum over the sum of their sizes: 0 where they
+    cancel, 1 where all have one sign. Above 0.9 the spoken text calls it a blur, below 0.2 an edge.
+
+    Examples
+    --------
+    >>> blur, edge = np.ones((3, 3)), np.array([[-1.0, 0.0, 1.0]] * 3)
+    >>> filters({"block 0": np.stack([blur, edge])}, shown=2).get_yticklabels()[0].get_text()
+    'block 0'
+    """
+    mapping("kernels", kernels, "{'block 0': anatomy.depthwise_filters(network)[0]}")
+    (shown,) = positive_int(shown=shown)
+    rows, said = [], []
+    for name, layer in kernels.items():
+        array = np.asarray(layer.detach() if hasattr(layer, "detach") else layer, dtype=float)
+        if array.ndim != 3 or not array.size:
+            raise ValueError(f"kernels[{name!r}] must have shape (C, k, k), got {array.shape}; give a layer's")
+        total = array.sum((1, 2))
+        balance = np.abs(total) / np.maximum(np.abs(array).sum((1, 2)), np.finfo(float).tiny)
+        evenly = np.linspace(0, len(array) - 1, min(shown, len(array))).round().astype(int)
+        at = np.argsort(balance, kind="stable")[evenly]
+        largest = np.maximum(np.abs(array[at]).max((1, 2), keepdims=True), np.finfo(float).tiny)
+        rows.append(array[at] * np.where(total[at] < 0, -1, 1)[:, None, None] / largest)
+        said.append(f"{name}: {100 * (balance > 0.9).mean():.0f} % blurs, {100 * (balance < 0.2).mean():.0f} % edges")
+    with mpl.rc_context(STYLE):
+        ax = ax or _axes(height=0.2 + 0.73 * WIDTH * len(rows) / shown)
+        for i, row in enumerate(rows):
+            for j, kernel in enumerate(row):
+                extent = (j, j + 0.86, i + 0.86, i)
+                ax.imshow(kernel, cmap="gray", vmin=-1.1, vmax=1.1, extent=extent, interpolation="nearest")
+        ax.set(xlim=(-0.05, shown), ylim=(len(rows) - 0.05, -0.05), xticks=[], aspect="equal")
+        ax.set_yticks([i + 0.43 for i in range(len(rows))], list(kernels))
+        ax.spines[["left", "bottom"]].set_visible(False)
+        ax.tick_params(axis="y", length=0)
+    return _described(ax, f"Filters as small grey squares, in each row from edges to blurs. {'; '.join(said)}.")
 
 
 def effects(

@@ -208,14 +208,15 @@ def normalised(image: Tensor) -> Tensor:
 
 
 def load(network: EfficientNetLite0, source: Mapping[str, Tensor] | str | os.PathLike) -> EfficientNetLite0:
-    """Load weights under the names that the EfficientNets of PyTorch's packages have used since 2019.
+    """Load weights under the names that the EfficientNets of PyTorch's packages have used since 2019, or under timm's.
 
     Parameters
     ----------
     network : EfficientNetLite0
         It gets the weights.
     source : mapping of str to Tensor, str or path
-        A state dict, or a file with one, such as ``efficientnet-lite0-57934424.pth``.
+        A state dict, or a file with one, such as ``efficientnet-lite0-57934424.pth``. timm's is that of
+        ``timm.create_model("tf_efficientnet_lite0")``.
 
     Returns
     -------
@@ -242,7 +243,7 @@ downloads.fetch("efficientnet_lite0") brings the right file
         state = source
     else:
         state = torch.load(Path(source), map_location="cpu", weights_only=True)
-    names, target = _names(network), network.state_dict()
+    names, target = _timm_names(network) if "conv_stem.weight" in state else _names(network), network.state_dict()
     for ours, theirs in names.items():
         if theirs not in state:
             raise ValueError(f"source must have {theirs} for {ours} of this network, and it is missing; {REMEDY}")
@@ -301,4 +302,29 @@ def _names(network: EfficientNetLite0) -> dict[str, str]:
             names[ours] = f"{_ENDS[layer][int(place)]}.{last}"
         else:
             names[ours] = f"_blocks.{where[1]}.{_PARTS[layer][int(place)]}.{last}"
+    return names
+
+
+_TIMM_PARTS = {  # with an expansion, and without one, where timm has another class
+    True: {"conv1": ("conv_pw", "bn1"), "depthwise": ("conv_dw", "bn2"), "conv2": ("conv_pwl", "bn3")},
+    False: {"depthwise": ("conv_dw", "bn1"), "conv2": ("conv_pw", "bn2")},
+}
+_TIMM_ENDS = {"stem": ("conv_stem", "bn1"), "head": ("conv_head", "bn2")}
+
+
+def _timm_names(network: EfficientNetLite0) -> dict[str, str]:
+    """Return what each of the network's tensors is called in timm, which counts the blocks row by row."""
+    places = [(row, i) for row, spec in enumerate(SPEC) for i in range(spec.n)]
+    names = {}
+    for ours in network.state_dict():
+        part, _, last = ours.rpartition(".")
+        if part == "classifier":
+            names[ours] = ours
+        elif part.startswith("blocks."):
+            _, block, layer, place = part.split(".")
+            row, i = places[int(block)]
+            names[ours] = f"blocks.{row}.{i}.{_TIMM_PARTS[SPEC[row].t > 1][layer][int(place)]}.{last}"
+        else:
+            layer, place = part.split(".")
+            names[ours] = f"{_TIMM_ENDS[layer][int(place)]}.{last}"
     return names

@@ -56,13 +56,13 @@ def dilate_in_place(strides, output_stride):
 
 
 FOUND = {
-    **{"padding": "pad_type", "shortcut": "after", "norm": "BatchNormAct2d", "linear": "apply_act", "v1_skip": False},
+    **{"padding": "pad_type", "shortcut": "after", "squeeze": 4, "linear": "apply_act", "v1_skip": False},
     **{"activation": "hard_swish", "head": 1280, "depth": 6, "letters": "er", "eps": 1e-5},
 }
 
 
 FOUND_BY_OTHERS = {
-    **{"padding": ("pad_type", ""), "shortcut": "After", "norm": timm.layers.BatchNormAct2d},
+    **{"padding": ("pad_type", ""), "shortcut": "After", "squeeze": "4"},
     **{"linear": "apply_act=False", "v1_skip": "False", "activation": "'hard_swish'", "head": "1280"},
     **{"depth": torch.tensor(6), "letters": "`er`", "eps": "1e-5"},
 }
@@ -141,7 +141,7 @@ HALF_WRITTEN = [
     ("check_stride_walk", (lambda strides, output_stride: None,), "put your answer in place"),
     ("check_stride_walk", (lambda strides, output_stride: [],), "the list is still empty"),
     ("check_hunt", (dict.fromkeys(FOUND, ...),), "not yet: 0 of 10\n"),
-    ("check_hunt", (FOUND | {"eps": ..., "head": None, "norm": ...},), "not yet: 7 of 10\n"),
+    ("check_hunt", (FOUND | {"eps": ..., "head": None, "squeeze": ...},), "not yet: 7 of 10\n"),
     ("check_hunt", ({"shortcut": "after"},), "not yet: 1 of 10\n"),
 ]
 WRONG = {
@@ -193,7 +193,7 @@ WRONG = {
         ((FOUND | {"eps": 1e-3},), "eps: look in _gen_mobilenet_v2, at its norm_layer, and resolve_bn_args"),
         ((FOUND | {"head": 640, "depth": 5},), "below 1; depth: look in _scale_stage_depth"),
         ((FOUND | {"shortcut": "before"},), "shortcut: look in the last lines of InvertedResidual.forward."),
-        ((FOUND | {"norm": nn.BatchNorm2d},), "norm: look in InvertedResidual.__init__, at what get_norm"),
+        ((FOUND | {"squeeze": 24},), "squeeze: look in EfficientNetBuilder._make_block, at what becomes of se"),
         ((FOUND | {"linear": "act_layer"},), "linear: look in InvertedResidual.__init__, where bn3"),
         ((FOUND | {"v1_skip": True},), "v1_skip: look in _decode_block_str"),
         ((FOUND | {"padding": "padding"},), "padding: look in the signature of InvertedResidual.__init__"),
@@ -238,7 +238,7 @@ def test_the_hunts_treasures_are_where_the_chapter_says():
         (_efficientnet_builder, "_decode_block_str", "check_hunt", FOUND),
         (_efficientnet_blocks, "InvertedResidual", "check_hunt", FOUND),
         (efficientnet, "_gen_mobilenet_v2", "check_decoder", decode),
-        (efficientnet, "mobilenetv2_120d", "check_hunt", FOUND),
+        (efficientnet, "tf_efficientnet_lite4", "check_hunt", FOUND),
     ],
 )
 def test_a_check_says_clearly_what_timm_has_moved(monkeypatch, home, name, check, answer):

@@ -9,11 +9,12 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import torch
 from IPython.core.formatters import DisplayFormatter
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mobilenet_lib import cost, figures, palette
+from mobilenet_lib import anatomy, cost, figures, palette
 
 BARS = {"standard": {"standard": 115_605_504}, "separable": {"depthwise": 1_806_336, "pointwise": 12_845_056}}
 RATIOS = [1 / n + 1 / 9 for n in (16, 64, 256)]
@@ -26,6 +27,13 @@ EFFECTS = {
     "ReLU6": {"digits": (-1.66, -2.05, -1.27), "patches": (-5.94, -8.4, -3.48)},
     "shortcut": {"patches": (-2.37, -5.87, 1.13)},
 }
+BANKS = {
+    "standard": np.linspace(-1, 1, 144).reshape(4, 4, 3, 3),
+    "depthwise": np.ones((4, 1, 3, 3)),
+    "pointwise": np.ones((4, 4, 1, 1)),
+}
+BLUR, EDGE = np.ones((3, 3)), np.array([[-1.0, 0.0, 1.0]] * 3)
+KERNELS = np.stack([BLUR, EDGE, -2 * BLUR, BLUR + 1.5 * EDGE])
 MASKS = {"standard": np.ones((4, 4), bool), "depthwise": np.eye(4, dtype=bool)}
 
 # name: the figure, what its spoken text must hold, and the concepts that it draws
@@ -60,6 +68,20 @@ FIGURES = {
         ["expansion", "depthwise", "pointwise", "standard"],
     ),
     "connections": (lambda ax=None: figures.connections(MASKS, ax=ax), ["16 of 16", "4 of 16"], ["standard"]),
+    "filter_banks": (
+        lambda ax=None: figures.filter_banks(BANKS, ax=ax),
+        [
+            "standard: 4 output channels, each reads 4 of 4 through kernels of 3 by 3, 144 weights in all",
+            "depthwise: 4 output channels, each reads 1 of 4 through kernels of 3 by 3, 36 weights in all",
+            "pointwise: 4 output channels, each reads 4 of 4 through kernels of 1 by 1, 16 weights in all",
+        ],
+        ["standard", "depthwise", "pointwise"],
+    ),
+    "filters": (
+        lambda ax=None: figures.filters({"block 0": KERNELS, "block <1>": -KERNELS[:1]}, shown=2, ax=ax),
+        ["block 0: 50 % blurs, 25 % edges", "block <1>: 100 % blurs, 0 % edges"],
+        [],
+    ),
     "maps": (
         lambda ax=None: figures.maps({"input": np.eye(6, 4), "edges": np.zeros((3, 5))}, ax=ax),
         ["input, 6 by 4 pixels", "edges, 3 by 5 pixels"],
@@ -305,3 +327,43 @@ def test_a_notebook_shows_an_axes_as_its_picture(monkeypatch):
     for shown in (figures.cost_bars(BARS), figures.cost_bars(BARS).figure):
         data, _ = shell.display_formatter.format(shown)
         assert data["text/html"] == f'<div class="mn-figure">{drawing}</div>'
+
+
+def test_a_depthwise_bank_is_the_diagonal_of_a_standard_one():
+    ax = figures.filter_banks({"standard": np.ones((3, 3, 3, 3)), "depthwise": np.ones((3, 1, 3, 3))})
+    standard, depthwise = (drawn.get_offsets() for drawn in ax.collections)
+    assert len(standard) == 81 and len(depthwise) == 27
+    across, down = (depthwise - depthwise.min(axis=0)).T
+    assert (across // 4 == down // 4).all()  # a kernel of three, and a gap
+
+
+def test_grouped_kernels_stand_at_the_channels_that_they_read():
+    ax = figures.filter_banks({"standard": np.ones((4, 4, 1, 1)), "grouped": np.ones((4, 2, 1, 1))})
+    columns, rows = (ax.collections[1].get_offsets() - ax.collections[1].get_offsets().min(axis=0)).T // 2
+    masks = np.zeros((4, 4), bool)
+    masks[rows.astype(int), columns.astype(int)] = True
+    assert (masks == np.kron(np.eye(2), np.ones((2, 2)))).all()
+
+
+def test_a_bank_that_reads_other_channels_is_refused():
+    with pytest.raises(ValueError, match="banks must read the same channels, got one with 4 outputs that reads 3 of 4"):
+        figures.filter_banks({"a": np.ones((4, 4, 3, 3)), "b": np.ones((4, 3, 3, 3))})
+    with pytest.raises(ValueError, match=r"banks\['a'\] must have shape \(N, M / groups, k, k\), got \(4, 4\)"):
+        figures.filter_banks({"a": np.ones((4, 4))})
+
+
+def test_filters_are_counted_as_the_library_counts_them():
+    drawn = np.random.default_rng(0).normal(0.3, 1, (500, 3, 3))
+    spoken = figures.filters({"random": drawn}).figure.get_label()
+    balance = anatomy.balance(torch.tensor(drawn))
+    blurs, edges = (balance > anatomy.BLUR).double().mean().item(), (balance < anatomy.EDGE).double().mean().item()
+    assert f"random: {100 * blurs:.0f} % blurs, {100 * edges:.0f} % edges" in spoken
+    with pytest.raises(ValueError, match=r"kernels\['a'\] must have shape \(C, k, k\), got \(3, 3\)"):
+        figures.filters({"a": EDGE})
+
+
+def test_filters_run_from_edges_to_blurs_with_one_sign():
+    images = [image.get_array() for image in figures.filters({"block": KERNELS}, shown=4).images]
+    totals = [abs(image.sum()) / abs(image).sum() for image in images]
+    assert totals == sorted(totals)
+    assert all(image.sum() >= 0 and abs(image).max() == 1 for image in images)

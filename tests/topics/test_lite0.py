@@ -23,6 +23,18 @@ def test_it_is_timms_network(size):
     assert torch.equal(ours(x), theirs(x))
 
 
+@torch.no_grad()
+def test_timms_weights_are_found_under_timms_names():
+    theirs = shake(timm.create_model("tf_efficientnet_lite0", num_classes=10)).eval()
+    ours = lite0.load(lite0.EfficientNetLite0(10), theirs.state_dict()).eval()
+    x = torch.randn(2, 3, 64, 64)
+    assert theirs(x).std() > 0
+    assert torch.equal(ours(x), theirs(x))
+    fewer = {name: tensor for name, tensor in theirs.state_dict().items() if name != "blocks.0.0.conv_dw.weight"}
+    with pytest.raises(ValueError, match="must have blocks.0.0.conv_dw.weight for blocks.0.depthwise.0.weight"):
+        lite0.load(lite0.EfficientNetLite0(10), fewer)
+
+
 @pytest.mark.parametrize("kernel_size", [3, 5])
 @pytest.mark.parametrize("size", [(7, 8), (14, 15), (2, 3)])
 def test_padding_is_timms(kernel_size, size):
