@@ -88,8 +88,8 @@ def report_sizes(homes: dict[str, str]) -> None:
         parts.append(state.encode())
         sizes = [f"{len(part) / 1000:.1f} / {zipped(part) / 1000:.1f}" for part in parts]
         rows.append([name, *sizes, f"{sum(map(len, parts)) / 1000:.1f} / {sum(map(zipped, parts)) / 1000:.1f}"])
-    host = (SITE / "_static" / "explorables" / "host.js").read_bytes()
-    note = f"kB raw / gzipped. The host, {len(host) / 1000:.1f} / {zipped(host) / 1000:.1f}, comes once a page."
+    once = b"".join((SITE / "_static" / "explorables" / name).read_bytes() for name in ("host.js", "kit.js"))
+    note = f"kB raw / gzipped. Host and kit, {len(once) / 1000:.1f} / {zipped(once) / 1000:.1f}, come once a page."
     table("What each explorable weighs", note, ["explorable", "script", "style", "state", "together"], rows)
 
 

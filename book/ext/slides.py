@@ -183,7 +183,7 @@ def page_html(title: str, pagename: str, body: str) -> str:
     sheets += [f"explorables/{name}.css" for name in ("kit", *names)] if names else []
     sheets += ["slides/slides.css"]
     scripts = ["withheld.js", "reveal/reveal.js", "reveal/notes.js", "slides/slides.js"]
-    scripts += [f"explorables/{name}.js" for name in ("host", *names)] if names else []
+    scripts += [f"explorables/{name}.js" for name in ("host", "kit", *names)] if names else []
     links = "\n".join(f'<link rel="stylesheet" href="../_static/{name}">' for name in sheets)
     loads = "\n".join(f'<script src="../_static/{name}"></script>' for name in scripts)
     return f"""<!DOCTYPE html>

@@ -8,7 +8,8 @@ An explorable is an ``anywidget.AnyWidget``. In the page it becomes::
     </div>
 
 Its JavaScript is written once, as a classic script, to ``_static/explorables/NAME.js`` (a module would need a
-server: browsers refuse modules over file://), and is loaded only by the pages that show it.
+server: browsers refuse modules over file://), and is loaded only by the pages that show it. What all figures share, the
+kit, is a script of its own before it.
 ``static_widgets.js`` brings it to life there. The first state is what that script itself draws, in node, while the book
 is built (``static_form.py``); a widget whose output has ``text/html`` brings its own, as the quiz does.
 
@@ -38,6 +39,7 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 STATE = "application/vnd.jupyter.widget-state+json"
 EXPORT = "export default { render };"
 SHARED = "/* Here ends what every figure of the book shares. */\n"  # a page with three figures loads it once
+SHARED_SCRIPT = "// Here ends what every figure of the book shares.\n"
 FOLDER = "explorables"
 DATA = Path("mobilenet_lib", "data")
 OF_THE_KERNEL = ("layout", "tabbable", "tooltip")  # state that only a live ipywidget has a use for
@@ -83,7 +85,8 @@ class HostExplorables(SphinxPostTransform):
         for bundle, where, name, state, text in places:
             html = page_html(where, state, unique_ids(text, where) if text else statics[where])
             sheets = [*style_sheets(name, state), *([sheet] if sheet else [])]
-            bundle.replace_self(nodes.raw("", html, format="html", explorable=name, sheets=sheets))
+            shares = SHARED_SCRIPT in state["_esm"]
+            bundle.replace_self(nodes.raw("", html, format="html", explorable=name, sheets=sheets, shares=shares))
 
     def draw(self, figures: list[static_form.Figure]) -> tuple[str, dict[str, str]]:
         """Draw the figures of the page; return their style sheet's name, and the HTML of each by its name."""
@@ -134,7 +137,7 @@ class HostExplorables(SphinxPostTransform):
     def write_assets(self, name: str, state: dict) -> None:
         """Write the explorable's script and style sheets, once per name."""
         try:
-            script = classic_script(name, state["_esm"])
+            scripts = classic_scripts(name, state["_esm"])
         except ValueError as error:
             raise Unhostable(
                 self.env.docname,
@@ -142,7 +145,7 @@ class HostExplorables(SphinxPostTransform):
                 str(error),
                 f"An explorable's JavaScript has no imports and ends with `{EXPORT}`.",
             ) from None
-        for file, text in {f"{name}.js": script, **style_sheets(name, state)}.items():
+        for file, text in {**scripts, **style_sheets(name, state)}.items():
             path = assets_folder(self.app) / file
             if self.app.explorables.setdefault(path.name, text) != text:
                 raise Unhostable(
@@ -202,14 +205,25 @@ def children(model: dict) -> list[str]:
     return [child.removeprefix("IPY_MODEL_") for child in model["state"].get("children", [])]
 
 
-def classic_script(name: str, esm: str) -> str:
-    """Turn the module ``esm`` into a script that registers its ``render``."""
-    body, export, rest = esm.rpartition(EXPORT)
+def classic_scripts(name: str, esm: str) -> dict[str, str]:
+    """Turn the module ``esm`` into scripts, by file: what all figures share, and what registers its ``render``."""
+    shared, mark, own = esm.rpartition(SHARED_SCRIPT)
+    body, export, rest = own.rpartition(EXPORT)
     if not export or rest.strip():
         raise ValueError(f"its _esm does not end with `{EXPORT}`")
-    if re.search(r"^\s*(import|export)\b", body, re.MULTILINE):
+    if re.search(r"^\s*(import|export)\b", shared + body, re.MULTILINE):
         raise ValueError("its _esm has an import, or a second export")
-    return f'(() => {{\n"use strict";\n{body.strip()}\nexplorables.define({json.dumps(name)}, render);\n}})();\n'
+    # In the module all of it is one scope. Two scripts pass the names on that the second one uses.
+    names = re.findall(r"^(?:const|let|function|class) (\w+)", shared, re.MULTILINE)
+    used = ", ".join(each for each in names if re.search(rf"\b{each}\b", body))
+    take = f"const {{ {used} }} = explorables.shared;\n" if used else ""
+    define = f"{take}{body.strip()}\nexplorables.define({json.dumps(name)}, render);"
+    kit = f"{shared.strip()}\nexplorables.shared = {{ {', '.join(names)} }};"
+    return {**({"kit.js": _apart(kit)} if mark else {}), f"{name}.js": _apart(define)}
+
+
+def _apart(script: str) -> str:
+    return f'(() => {{\n"use strict";\n{script}\n}})();\n'
 
 
 def public(state: dict) -> dict:
@@ -294,6 +308,8 @@ def load_assets(app, pagename, templatename, context, doctree) -> None:
     names = sorted({node["explorable"] for node in shown})
     if names:
         app.add_js_file(f"{FOLDER}/host.js")
+    if any(node["shares"] for node in shown):
+        app.add_js_file(f"{FOLDER}/kit.js")
     for name in names:
         app.add_js_file(f"{FOLDER}/{name}.js")
     for sheet in dict.fromkeys(sheet for node in shown for sheet in node["sheets"]):

@@ -842,3 +842,5 @@ const explorable = ({ model, el, signal, title, settle = (state) => state }) => 
     },
   };
 };
+
+// Here ends what every figure of the book shares.

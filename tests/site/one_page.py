@@ -41,5 +41,6 @@ def write_page(folder: Path, explorables: Iterable[Any]) -> None:
     body = [static_widgets.page_html(name, state, statics[name]) for name, state in states.items()]
     sheets = dict.fromkeys(file for name, state in states.items() for file in static_widgets.style_sheets(name, state))
     head = [f'<link rel="stylesheet" href="_static/explorables/{file}">' for file in (*sheets, sheet)]
-    head += [f'<script src="_static/explorables/{name}.js"></script>' for name in states]
+    shared = ["kit"] if (folder / "_static" / "explorables" / "kit.js").exists() else []
+    head += [f'<script src="_static/explorables/{name}.js"></script>' for name in [*shared, *states]]
     (folder / "index.html").write_text(PAGE.format(head="\n".join(head), body="\n".join(body)), encoding="utf8")

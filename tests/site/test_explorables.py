@@ -259,7 +259,8 @@ def test_the_live_figure_takes_the_static_ones_place_and_nothing_moves(still, se
             root.evaluate("root => root.scrollIntoView({ block: 'center' })")
             before[name] = root.evaluate(LOOK)
         page.unroute(SCRIPTS)
-        page.add_script_tag(url=f"{served}_static/explorables/host.js")
+        for shared in ("host", "kit"):
+            page.add_script_tag(url=f"{served}_static/explorables/{shared}.js")
         for name, root in figures.items():
             kind = re.sub(r"-\d+$", "", name)
             # To see what is below it, too.

@@ -10,6 +10,7 @@ import warnings
 from pathlib import Path
 
 import nbformat
+import node
 import pytest
 import static_widgets
 from sphinx.cmd.build import build_main
@@ -186,3 +187,15 @@ def test_widget_whose_state_is_missing_fails_the_build(book):
     del page.metadata["widgets"]
     assert not book.build(page)
     assert "Execute the notebook again" in book.said
+
+
+def test_what_all_figures_share_is_one_script_and_each_takes_from_it_what_it_uses():
+    shared = f"const one = 1;\nconst two = () => one + 1;\nconst three = 3;\n{static_widgets.SHARED_SCRIPT}"
+    own = f"function render() {{ return two(); }}\n{static_widgets.EXPORT}\n"
+    scripts = static_widgets.classic_scripts("tiny-block", shared + own)
+    assert list(scripts) == ["kit.js", "tiny-block.js"]
+    assert "const { two } = explorables.shared;" in scripts["tiny-block.js"] and "three" not in scripts["tiny-block.js"]
+    host = "globalThis.explorables = { define: (name, render) => console.log(name, render()) };"
+    done = node.run(node.node(), "--eval", "\n".join([host, *scripts.values()]))
+    assert done.stdout == "tiny-block 2\n", done.stderr
+    assert list(static_widgets.classic_scripts("tiny-block", own)) == ["tiny-block.js"]
