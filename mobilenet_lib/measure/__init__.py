@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .counts import cost, macs, macs_by_operator, params, summary
     from .memory import page_faults, saved_for_backward
-    from .placing import by_kind, factors, placed, points, time_layers
+    from .placing import by_kind, factors, kernel_steps, placed, points, time_layers, times
     from .ranks import rank_correlation
     from .timing import latencies, latency, roofline
 else:
@@ -29,9 +29,11 @@ else:
         "saved_for_backward": "memory",
         "by_kind": "placing",
         "factors": "placing",
+        "kernel_steps": "placing",
         "placed": "placing",
         "points": "placing",
         "time_layers": "placing",
+        "times": "placing",
         "rank_correlation": "ranks",
         "roofline": "timing",
     }
@@ -41,6 +43,7 @@ __all__ = [
     "by_kind",
     "cost",
     "factors",
+    "kernel_steps",
     "latencies",
     "latency",
     "macs",
@@ -54,4 +57,5 @@ __all__ = [
     "saved_for_backward",
     "summary",
     "time_layers",
+    "times",
 ]

@@ -5,13 +5,19 @@ Chapters and readers use these through :mod:`mobilenet_lib.measure`.
 
 from __future__ import annotations
 
+import os
+import sys
+import tempfile
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .._validation import instance, instances, positive_int, positive_number
+import torch
+
+from .._validation import instance, instances, one_of, positive_int, positive_number
 from ..cost import Layer
 from .roof import Roofline, intensity
-from .timing import MEMORY_FORMATS, Latency, build, latencies
+from .threads import one_thread
+from .timing import MEMORY_FORMATS, Latency, _laid_out, build, latencies
 
 
 class Timed(NamedTuple):
@@ -76,6 +82,88 @@ def time_layers(layers: Sequence[Layer], *, threads: int = 1, seconds: float = 0
     cases = {key[layer]: (build(layer), (1, layer.in_channels, *layer.in_size)) for layer in layers}
     took = [latencies(cases, threads=threads, memory_format=each, seconds=seconds) for each in MEMORY_FORMATS]
     return [Timed(layer, *(each[key[layer]] for each in took)) for layer in layers]
+
+
+def times(timed: Sequence[Timed]) -> list[dict[str, object]]:
+    """Return a row for each layer: its MACs, and its times with their spread.
+
+    Parameters
+    ----------
+    timed : sequence of Timed
+        What :func:`time_layers` found.
+
+    Returns
+    -------
+    list of dict
+        Rows of a table; times in milliseconds.
+
+    Raises
+    ------
+    TypeError
+        If timed holds something else.
+    """
+    instances("timed", timed, Timed, "measure.time_layers(...)")
+    return [
+        {
+            "layer": each.layer.name,
+            "MACs": each.layer.macs,
+            **{f"{took.memory_format}, ms": took.median for took in each[1:]},
+            "larger IQR, ms": max(took.iqr for took in each[1:]),
+            "G MACs a second, at best": each.rate(each.best) / 1e9,
+        }
+        for each in timed
+    ]
+
+
+def kernel_steps(layer: Layer, *, memory_format: str = "contiguous") -> list[dict[str, object]]:
+    """Run a layer once, on one thread, and return what oneDNN logs: PyTorch's convolutions on many processors.
+
+    Parameters
+    ----------
+    layer : Layer
+        A row of a cost table.
+    memory_format : {"contiguous", "channels_last"}, default="contiguous"
+        Of the layer's input and weights.
+
+    Returns
+    -------
+    list of dict
+        One row for each step: what it does ("reorder" writes the numbers in another order), with which kernel, and its
+        milliseconds. None where PyTorch runs this layer with something else.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If layer is not a row of a cost table, or memory_format is neither of the two.
+
+    Examples
+    --------
+    >>> from mobilenet_lib import cost
+    >>> steps = kernel_steps(cost.mobilenet_v1_layers()[5])
+    >>> all(set(step) == {"step", "kernel", "ms"} for step in steps)
+    True
+    """
+    instance("layer", layer, Layer, "cost.mobilenet_v2_layers() returns such")
+    one_of("memory_format", memory_format, MEMORY_FORMATS)
+    if not torch.backends.mkldnn.is_available():
+        return []
+    module, x = _laid_out(build(layer), torch.randn(1, layer.in_channels, *layer.in_size), memory_format)
+    with one_thread(), torch.inference_mode(), tempfile.TemporaryFile() as log:
+        for _ in range(3):
+            module(x)
+        sys.stdout.flush()
+        stdout = os.dup(1)  # the log is C's, and knows nothing of sys.stdout
+        try:
+            os.dup2(log.fileno(), 1)
+            with torch.backends.mkldnn.verbose(torch.backends.mkldnn.VERBOSE_ON):
+                module(x)
+        finally:
+            os.dup2(stdout, 1)
+            os.close(stdout)
+        log.seek(0)
+        lines = [line.split(",") for line in log.read().decode().splitlines() if ",exec," in line]
+    after = [(line, line.index("exec")) for line in lines]
+    return [{"step": line[at + 2], "kernel": line[at + 3], "ms": float(line[-1])} for line, at in after]
 
 
 def placed(timed: Sequence[Timed], roof: Roofline) -> list[dict[str, object]]:

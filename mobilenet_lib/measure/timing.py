@@ -351,7 +351,13 @@ def _check_callable(module: object, threads: int) -> None:
 
 
 def _laid_out(module: nn.Module | Callable, x: Tensor, memory_format: str) -> tuple[nn.Module | Callable, Tensor]:
-    """Return module and input in a memory format; the module itself where it is so already, else a copy."""
+    """Return module and input in a memory format; the module itself where it is so already, else a copy.
+
+    Raises
+    ------
+    ValueError
+        If the input has not four dimensions, and channels_last is asked for.
+    """
     wanted = MEMORY_FORMATS[memory_format]
     if x.dim() == 4:
         x = x.contiguous(memory_format=wanted)

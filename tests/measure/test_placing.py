@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+import torch
 
 from mobilenet_lib import cost, measure
 from mobilenet_lib.measure import placing
@@ -84,3 +85,24 @@ def test_shares_of_the_kinds_make_a_whole_in_every_column():
     depthwise = next(row for row in rows if row["kind"] == "depthwise")
     own = sum(layer.macs for layer in LAYERS if layer.role == "depthwise")
     assert depthwise["MACs, %"] == pytest.approx(100 * own / cost.mobilenet_v2().macs)
+
+
+def test_the_table_of_times_names_what_was_measured():
+    [row] = measure.times(TIMED[:1])
+    assert row["MACs"] == LAYERS[0].macs and row["contiguous, ms"] == TIMED[0].contiguous.median
+    assert row["G MACs a second, at best"] == pytest.approx(TIMED[0].rate(TIMED[0].best) / 1e9)
+
+
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this PyTorch has no oneDNN, whose log is read")
+def test_the_log_of_a_layer_is_read_and_goes_nowhere_else(capfd):
+    large = cost.conv_layer("3x3", "standard", 64, 64, size=56, kernel_size=3)
+    for memory_format in ("contiguous", "channels_last"):
+        steps = measure.kernel_steps(large, memory_format=memory_format)
+        assert all(step["ms"] >= 0 for step in steps)
+        assert not steps or "convolution" in [step["step"] for step in steps]
+    assert "onednn" not in capfd.readouterr().out
+
+
+def test_where_there_is_no_onednn_there_are_no_steps(monkeypatch):
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    assert measure.kernel_steps(LAYERS[0]) == []
