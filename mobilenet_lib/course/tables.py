@@ -58,7 +58,7 @@ class Table:
         Returns
         -------
         Table
-            The columns are named as in the first record, with spaces for underscores.
+            The columns are named as in the first record; a name of one word gets spaces for its underscores.
 
         Raises
         ------
@@ -79,7 +79,8 @@ class Table:
             found = [len(each) for each in lists]
             raise ValueError(f"records must be lists of equal length, got {found}; give a record for each row")
         rows = [[item for one in row for item in _fields(one).items()] for row in zip(*lists, strict=True)]
-        return cls([name.replace("_", " ") for name, _ in rows[0]], [[value for _, value in row] for row in rows])
+        names = [name if " " in name else name.replace("_", " ") for name, _ in rows[0]]
+        return cls(names, [[value for _, value in row] for row in rows])
 
     def __repr__(self) -> str:
         lines = [self.columns, *(tuple(map(written, row)) for row in self.rows)]
