@@ -10,7 +10,7 @@ PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-re
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help book check test test-colab test-matrix lab live serve slides bundle experiments publish bench bench-build lint clean
+.PHONY: help book check test test-colab test-matrix lab live serve slides bundle experiments page-model publish bench bench-build lint clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -51,6 +51,9 @@ publish: book  ## put the built site on the branch gh-pages of origin
 
 experiments: $(READY)  ## train the small networks of the training chapter anew (some twenty minutes on two cores)
 	$(BIN)/python -m mobilenet_lib.topics.experiments
+
+page-model: $(READY)  ## write the file that pages fetch to name what they see, and its photographs, anew (two minutes)
+	$(BIN)/python -m mobilenet_lib.topics.page_model
 
 bench: book  ## measure networks and pages: latency, weight, sliders, loading, live counts (some minutes)
 	$(BIN)/python benchmarks/in_the_page.py

@@ -40,6 +40,10 @@ MAY_IMPORT = {
     "topics.few_bits": SUBJECT | {"measure", "topics.anatomy", "topics.compare", "topics.shipping", "topics.surgery"},
     "topics.transfer": SUBJECT | {"measure", "topics.datasets", "topics.preparing"},
     "topics.lite0": SUBJECT | {"topics.downloads"},
+    "topics.naming": {"topics.compare", "topics.preparing"},
+    "topics.page_model": SUBJECT
+    | {"measure", "topics.pretrained", "topics.photographs", "topics.preparing", "topics.compare", "topics.anatomy"}
+    | {"topics.few_bits", "topics.naming", "topics.shipping"},
     "course": {"course"},
     "checks": SUBJECT | {"measure", "topics", "checks"},
     # What explorables share stands in modules of their own, beside them; both others load no torch.

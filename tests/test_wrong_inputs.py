@@ -172,6 +172,9 @@ VOCABULARY = {
     "shipping.norm": [nn.Identity(), 3, *NOTHING],
     "shipping.conv": [nn.Identity(), 3, *NOTHING],
     "transfer.head": [3, "x", *NOTHING],
+    "naming.network": MODULE,
+    "categories": [3, ["cat", "dog"], *NOTHING],
+    "photograph": PICTURE,
 }
 # Parameters that anything goes into, with the reason.
 FREE = {
@@ -314,6 +317,11 @@ RIGHT |= {  # the two loaders read the names of another library
     f"pretrained.{loader}.source": {theirs: NETWORK.state_dict()[ours] for ours, theirs in names(NETWORK).items()}
     for loader, names in (("load_timm", pretrained.timm_names), ("load_torchvision", pretrained.torchvision_names))
 }
+RIGHT |= {
+    "naming.network": MobileNetV2(1000, 0.35).eval(), "naming.scores": torch.rand(1000), "page_model.model": b"model",
+    "page_model.network": shipping.fold(NETWORK), "categories": list("abcdefghij"), "page_model.features": IMAGES[0],
+    "photograph": Image.new("RGB", (300, 300)),
+}  # fmt: skip
 RIGHT["surgery.change"] = surgery.Change("contribution", share=50)
 RIGHT["surgery.channel_scores"] = surgery.by_weights(NETWORK)
 MISSING = object()

@@ -18,7 +18,7 @@ const download = async (url, onBytes = () => {}) => {
   return new Blob(chunks);
 };
 
-// The binary travels gzipped, whatever the server can do. A server may have labelled it so that the browser has
+// What is large travels gzipped, whatever the server can do. A server may have labelled it so that the browser has
 // unpacked it already.
 const unpacked = async (blob) => {
   const [first, second] = new Uint8Array(await blob.slice(0, 2).arrayBuffer());
@@ -48,8 +48,8 @@ const answers = {
 
   // `feed` is what `time` runs the network on: numbers from 0 to below 1, no two neighbours alike.
   async open({ name, url, shape }, tell) {
-    const file = await download(url, (bytes) => tell({ bytes }));
-    const session = await ort.InferenceSession.create(new Uint8Array(await file.arrayBuffer()));
+    const file = await unpacked(await download(url, (bytes) => tell({ bytes })));
+    const session = await ort.InferenceSession.create(new Uint8Array(file));
     const length = shape.reduce((product, size) => product * size);
     const feed = tensor(Float32Array.from({ length }, (_, i) => (i % 97) / 97), shape);
     networks.set(name, { session, shape, feed: { [session.inputNames[0]]: feed } });
@@ -63,12 +63,27 @@ const answers = {
     return { ms: performance.now() - start };
   },
 
-  async run({ name, values }) {
+  async run({ name, values, outputs: wanted }) {
     const { session, shape } = networks.get(name);
-    const outputs = await session.run({ [session.inputNames[0]]: tensor(Float32Array.from(values), shape) });
+    const given = { [session.inputNames[0]]: tensor(Float32Array.from(values), shape) };
+    const outputs = await (wanted ? session.run(given, wanted) : session.run(given));
     return Object.fromEntries(Object.entries(outputs).map(([output, { data }]) => [output, [...data]]));
   },
+
+  // What a network sees in `picture`, a file or a frame, or in the one at `url`, which is `cut` already.
+  async see({ name, picture, url, side, cut = false }) {
+    const { session } = networks.get(name);
+    const { prepared, answerOf } = await import("./picture.js");
+    const { values, seen, size } = await prepared(picture ?? await download(url), side, cut);
+    const start = performance.now();
+    const outputs = await session.run({ [session.inputNames[0]]: tensor(values, [1, 3, side, side]) });
+    const ms = performance.now() - start;
+    return { ...answerOf(outputs), ms, seen, size };
+  },
 };
+
+// What may be handed over instead of copied.
+const parcels = ({ seen, blocks = [] }) => [...(seen ? [seen] : []), ...blocks.map(({ steps }) => steps.buffer)];
 
 const tensor = (values, shape) => new ort.Tensor("float32", values, shape);
 
@@ -77,7 +92,8 @@ let queue = Promise.resolve();
 onmessage = ({ data: { id, ...question } }) => {
   queue = queue.then(async () => {
     try {
-      postMessage({ id, value: await answers[question.do](question, (news) => postMessage({ id, news })) });
+      const value = await answers[question.do](question, (news) => postMessage({ id, news }));
+      postMessage({ id, value }, parcels(value));
     } catch (error) {
       postMessage({ id, error: String(error.message ?? error) });
     }

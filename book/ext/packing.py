@@ -38,6 +38,8 @@ SAY_WHAT_THEY_MISS = {"checks", "explorables"}
 OTHERWISE_CALLED = {"PIL": "pillow", "skimage": "scikit-image", "sklearn": "scikit-learn"}  # asking takes seconds
 # Files that hardly compress: only the notebooks whose modules name them carry them along.
 DENSE = {".npz", ".pt"}
+# What a page fetches, or shows: a notebook has a kernel for the one, and packages with photographs for the other.
+OF_THE_PAGE = {".onnx", ".gz", ".webp"}
 
 
 # The first cell
@@ -89,8 +91,7 @@ def stem(path: Path) -> str:
 
 def library_files(root: Path) -> list[Path]:
     found = (root / LIBRARY).rglob("*")
-    # A notebook has a kernel for what ONNX files do in a page.
-    return sorted(path for path in found if path.is_file() and path.suffix not in (".pyc", ".onnx"))
+    return sorted(path for path in found if path.is_file() and path.suffix not in {".pyc", *OF_THE_PAGE})
 
 
 # What a chapter uses

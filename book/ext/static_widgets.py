@@ -14,7 +14,8 @@ kit, is a script of its own before it.
 is built (``static_form.py``); a widget whose output has ``text/html`` brings its own, as the quiz does.
 
 Some explorables run networks, when the reader asks for it. ``onnx_worker.js`` does that, and the networks are the files
-that the state's ``files`` names, copied from the library's data. No page loads either by itself.
+that the state's ``files`` names, copied from the library's data. No page loads either by itself. What ``pictures``
+names is copied, too: photographs, which the page shows as it shows its other figures.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ FOLDER = "explorables"
 DATA = Path("mobilenet_lib", "data")
 OF_THE_KERNEL = ("layout", "tabbable", "tooltip")  # state that only a live ipywidget has a use for
 
+NOWHERE = "https://page.example/"  # the folder that a figure finds while it is drawn: no_page.mjs
 NOSCRIPT = "This figure has controls. They need JavaScript; what you see is the state they start from"
 NOSCRIPT_TEXT = "With JavaScript, this page answers you as you choose."
 
@@ -74,7 +76,7 @@ class HostExplorables(SphinxPostTransform):
             model = self.model_of(parts[VIEW])
             name = kebab(class_name(model))
             self.write_assets(name, model["state"])
-            self.copy_files(name, model["state"].get("files", []))
+            self.copy_files(name, [*model["state"].get("files", []), *model["state"].get("pictures", [])])
             shown[name] += 1
             where = name if shown[name] == 1 else f"{name}-{shown[name]}"
             places.append((bundle, where, name, model["state"], own_text(parts)))
@@ -223,19 +225,32 @@ def classic_scripts(name: str, esm: str) -> dict[str, str]:
 
 
 def _apart(script: str) -> str:
-    return f'(() => {{\n"use strict";\n{script}\n}})();\n'
+    return f'(() => {{\n"use strict";\n{without_remarks(script)}\n}})();\n'
+
+
+def without_remarks(script: str) -> str:
+    r"""Return a script without the lines that hold a remark alone: a third of the kit, for the reader of its source.
+
+    >>> without_remarks("// Adds.\nconst add = (a, b) => a + b; // both\n  // Done.\nadd(1, 2);")
+    'const add = (a, b) => a + b; // both\nadd(1, 2);'
+    """
+    return re.sub(r"^[ \t]*//.*\n", "", script, flags=re.MULTILINE)
 
 
 def public(state: dict) -> dict:
     """Return what of a widget's state the page needs."""
-    return {key: value for key, value in state.items() if key[0] != "_" and key not in OF_THE_KERNEL}
+    return {key: value for key, value in state.items() if key[0] != "_" and key not in (*OF_THE_KERNEL, "pictures")}
 
 
 def static_html(drawn: static_form.Drawn, folder: str) -> str:
     """Return a figure as it stands in the page, with what its controls are set to in words."""
     settings = f": {'; '.join(drawn.settings)}" if drawn.settings else ""
     note = f"<noscript><p>{escape(NOSCRIPT + settings)}.</p></noscript>"
-    return drawn.html.replace('src="explorables:', f'src="{folder}') + "\n" + note
+    return (
+        drawn.html.replace('src="explorables:', f'src="{folder}').replace(f'src="{NOWHERE}', f'src="{folder}')
+        + "\n"
+        + note
+    )
 
 
 def page_html(name: str, state: dict, static: str) -> str:
@@ -272,7 +287,13 @@ def assets_folder(app) -> Path:
 def made_with() -> str:
     """Return a hash of what the figures of a page are made with, but for what its notebook brings."""
     here = Path(__file__)
-    files = (*static_form.MADE_WITH, here, here.with_suffix(".js"), here.with_name("onnx_worker.js"))
+    files = (
+        *static_form.MADE_WITH,
+        here,
+        here.with_suffix(".js"),
+        here.with_name("onnx_worker.js"),
+        here.with_name("picture.js"),
+    )
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()[:12]
 
 
@@ -286,8 +307,12 @@ def write_host(app) -> None:
     app.explorables = {}
     assets_folder(app).mkdir(parents=True, exist_ok=True)
     here = Path(__file__)
-    for source, name in ((here.with_suffix(".js"), "host.js"), (here.with_name("onnx_worker.js"), "worker.js")):
-        (assets_folder(app) / name).write_text(source.read_text(encoding="utf8"), encoding="utf8")
+    for source, name in (
+        ("static_widgets.js", "host.js"),
+        ("onnx_worker.js", "worker.js"),
+        ("picture.js", "picture.js"),
+    ):
+        (assets_folder(app) / name).write_text(here.with_name(source).read_text(encoding="utf8"), encoding="utf8")
 
 
 def load_assets(app, pagename, templatename, context, doctree) -> None:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .rosetta import Rosetta
     from .rounded_weights import RoundedWeights
     from .seed_pairs import SeedPairs
+    from .what_it_sees import WhatItSees
     from .width_resolution import WidthResolution
 else:
     from .. import _lazy
@@ -56,6 +57,7 @@ else:
         "DigitCanvas": "digit_canvas",
         "SeedPairs": "seed_pairs",
         "RoundedWeights": "rounded_weights",
+        "WhatItSees": "what_it_sees",
     }
     __getattr__, __dir__ = _lazy.names(__name__, HOMES)
 
@@ -73,5 +75,6 @@ __all__ = [
     "Rosetta",
     "RoundedWeights",
     "SeedPairs",
+    "WhatItSees",
     "WidthResolution",
 ]

@@ -70,7 +70,7 @@ const runtimeOf = ({ model, signal }) => {
 
   const startWorker = () => {
     worker = new Worker(new URL("worker.js", globalThis.explorables.folder), { type: "module" });
-    talk = conversation((question) => worker.postMessage(question));
+    talk = conversation((question) => worker.postMessage(question, question.frame ? [question.picture] : []));
     worker.addEventListener("message", ({ data }) => talk.hear(data));
     worker.addEventListener("error", ({ message }) =>
       talk.fail(new Error(message || "its files cannot be fetched; is there a connection?")));
@@ -84,7 +84,11 @@ const runtimeOf = ({ model, signal }) => {
   const hear = () => talk?.hear(model.get("answer"));
   model.on("change:answer", hear);
   signal.addEventListener("abort", () => model.off("change:answer", hear));
+  const begin = () => {
+    if (!talk) (place.kind === "page" ? startWorker : startKernel)();
+  };
   const ask = (question, onNews) => {
+    begin();
     const answer = talk.ask(question, onNews);
     if (place.kind !== "kernel") return answer;
     let timer;
@@ -95,7 +99,6 @@ const runtimeOf = ({ model, signal }) => {
   };
   const open = async (networks, onBytes = () => {}) => {
     if (opened) return opened; // it needs no connection a second time
-    if (!talk) (place.kind === "page" ? startWorker : startKernel)();
     const news = ({ bytes: more }) => onBytes(more);
     try {
       let about = await ask({ do: "start" }, news);

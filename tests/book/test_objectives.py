@@ -35,6 +35,14 @@ MET = {
         ["Two multipliers", "Set both multipliers"],
         ["A misprint, found by its shapes", "Table 4: with and without depthwise layers"],
     ],
+    "07_mobilenet_v2": [
+        ["Table 2: seven rows", "Exercises"],
+        ["The network at work", "What a wrong preparation does"],
+        ["Which places speak for the answer?", "Four times as many places, from the same weights"],
+        ["Table 4: what it costs, what it reaches", "Table 3: memory"],
+        ["How much memory at once?"],
+        ["Where does the saving come from?"],
+    ],
     "08_reading_timm": [
         ["The block", "Many arguments"],
         ["The network as strings", "Exercises"],

@@ -30,6 +30,8 @@ def small_library(tmp_path):
         "data/digits_one.npz": "1",
         "data/ink_one.npz": "2",
         "data/onnx/lab-v1.onnx": "for pages only",
+        "data/onnx/large.onnx.gz": "for pages only",
+        "data/gallery/cat.webp": "for pages only",
         "data/table.json": "3",
     }.items():
         path = library / name
@@ -55,7 +57,7 @@ def test_large_files_travel_with_the_chapters_that_use_them(small_library, text,
     packed = packing.library_archive(small_library, {}, program(text))
     with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
         names = [Path(name).name for name in archive.getnames()]
-    assert [name for name in names if Path(name).suffix in {*packing.DENSE, ".onnx"}] == dense
+    assert [name for name in names if Path(name).suffix in {*packing.DENSE, *packing.OF_THE_PAGE}] == dense
     assert {"a.py", "table.json", "draw_digit.py", "answers.json"} <= set(names)
 
 

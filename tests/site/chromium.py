@@ -20,6 +20,8 @@ ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--no-first-run",
+    "--use-fake-device-for-media-stream",  # a camera that films a moving figure,
+    "--use-fake-ui-for-media-stream",  # and that a page is given without a question
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",  # the network is cut
 )
 REMEDY = (

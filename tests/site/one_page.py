@@ -35,7 +35,7 @@ def write_page(folder: Path, explorables: Iterable[Any]) -> None:
     states = {static_widgets.kebab(type(each).__name__): each.get_state() for each in explorables}
     for name, state in states.items():
         static_widgets.HostExplorables.write_assets(host, name, state)
-        static_widgets.HostExplorables.copy_files(host, name, state.get("files", []))
+        static_widgets.HostExplorables.copy_files(host, name, [*state.get("files", []), *state.get("pictures", [])])
     figures = [static_form.Figure(name, state["_esm"], static_widgets.public(state)) for name, state in states.items()]
     sheet, statics = static_widgets.HostExplorables.draw(host, figures)
     body = [static_widgets.page_html(name, state, statics[name]) for name, state in states.items()]

@@ -2,7 +2,8 @@
 
 Text counts as gzip makes it, as a web server would send it; fonts and pictures are compressed already. Figures count
 apart, because one photograph would drown the rest: inline SVGs with `role="img"` (what the cells' plots and the
-explorables' static forms are; icons are `aria-hidden`), and pictures among the notebooks' outputs.
+explorables' static forms are; icons are `aria-hidden`), pictures among the notebooks' outputs, and photographs that an
+explorable shows.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ def part_of(path: str, body: bytes) -> Part:
     size = len(body) if path.endswith(COMPRESSED) else zipped(body)
     if path.endswith(".html"):
         return Part(path, len(body), size, size - zipped(FIGURE.sub(b"", body)))
-    return Part(path, len(body), size, size if path.startswith("_images/") else 0)
+    is_figure = path.startswith(("_images/", "_static/explorables/gallery/"))
+    return Part(path, len(body), size, size if is_figure else 0)
 
 
 @functools.lru_cache(maxsize=512)  # many pages share their parts

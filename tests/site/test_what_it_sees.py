@@ -1,0 +1,343 @@
+"""The trained network in a page: it says what PyTorch says, of whatever a reader shows it, and nothing leaves."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from one_page import write_page
+from opened import AXE, Visit, too_wide, violations
+from PIL import Image
+from playwright.sync_api import Locator, Page
+
+from mobilenet_lib import anatomy, compare, page_model, photographs, preparing, pretrained, shipping
+from mobilenet_lib.explorables.what_it_sees import FILE, NAMES, STORED, WhatItSees
+
+POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' data:"
+LONG = 120_000  # ms, on a busy machine
+EACH = 5  # pieces of each photograph that the page looks at
+# Have a worker of one's own answer questions, as the page does; a picture travels as base64.
+ASK = """async questions => {
+  const worker = new Worker(new URL("worker.js", explorables.folder), { type: "module" });
+  const answers = [];
+  for (const { base64, ...question } of questions) {
+    if (question.url) question.url = new URL(question.url, explorables.folder).href;
+    if (base64) question.picture = new Blob([Uint8Array.from(atob(base64), (byte) => byte.charCodeAt(0))]);
+    answers.push(await new Promise((resolve, reject) => {
+      worker.onmessage = ({ data }) => (data.news ? 0 : data.error ? reject(data.error) : resolve(data.value));
+      worker.postMessage({ id: 1, ...question });
+    }));
+  }
+  worker.terminate();
+  return answers.map(({ blocks, seen, ...answer }) => answer);
+}"""
+OPEN = [{"do": "start"}, {"do": "open", "name": "mobilenet", "url": FILE, "shape": [1, 3, 224, 224]}]
+# Put a file where it is dropped, or pasted.
+GIVE = """([root, kind, name, type, base64]) => {
+  const bytes = Uint8Array.from(atob(base64), (byte) => byte.charCodeAt(0));
+  const data = new DataTransfer();
+  data.items.add(new File([bytes], name, { type }));
+  const event = kind === "drop" ? new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true })
+    : new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true });
+  (kind === "drop" ? root.querySelector(".mn-see-stage") : document.body).dispatchEvent(event);
+}"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Return the folder of a page with the figure."""
+    place = tmp_path_factory.mktemp("page")
+    write_page(place, [WhatItSees()])
+    return place
+
+
+@pytest.fixture(scope="module")
+def address(folder, serving) -> Iterator[str]:
+    """Return the address of that page, under the strictest policy that allows WebAssembly."""
+    with serving(folder, {"Content-Security-Policy": POLICY}) as served:
+        yield served + "index.html"
+
+
+@pytest.fixture
+def loaded(visit, address) -> Callable[..., Visit]:
+    """Return a function that opens the page and loads the network, after which there is no connection any more."""
+
+    def open_page(**options) -> Visit:
+        visited = visit(address, **options)
+        load(visited.page)
+        visited.page.context.set_offline(True)
+        return visited
+
+    return open_page
+
+
+def figure(page: Page) -> Locator:
+    return page.locator('[data-explorable="what-it-sees"]')
+
+
+def load(page: Page) -> None:
+    figure(page).locator(".mn-start").click()
+    figure(page).get_by_text("Ready: ONNX Runtime Web").wait_for(timeout=LONG)
+
+
+def classes(page: Page) -> list[str]:
+    return figure(page).locator(".mn-see-first label > span:first-child").all_inner_texts()[:5]
+
+
+def as_jpeg(picture: Image.Image, **about) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=95, subsampling=0, **about)
+    return buffer.getvalue()
+
+
+def show(page: Page, content: bytes, name: str = "mine.jpg", kind: str = "image/jpeg") -> None:
+    """Choose a file, and wait for what the figure says of it."""
+    figure(page).locator("input[type=file]").set_input_files({"name": name, "mimeType": kind, "buffer": content})
+    figure(page).get_by_text("Looking …").wait_for(state="hidden", timeout=LONG)
+
+
+def complaint(page: Page) -> str:
+    return figure(page).locator(".mn-picture > [role=status]").inner_text()
+
+
+def test_nothing_is_fetched_before_the_press_and_its_size_is_said(visit, address):
+    visited, asked = visit("about:blank"), []
+    visited.page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
+    visited.begin(address)
+    visited.page.wait_for_load_state("networkidle")
+    assert not [name for name in asked if "onnx" in name or name in ("worker.js", "picture.js")]
+    text = figure(visited.page).inner_text()
+    assert "Load the network, 7.0\N{NO-BREAK SPACE}MB" in text and "nothing leaves your device" in text
+    assert classes(visited.page) == [name for _, name, _ in STORED["photographs"]["china"]["first"]]
+    load(visited.page)
+    assert {"worker.js", "picture.js", "mobilenet-v2.onnx.gz"} < set(asked)
+    assert visited.errors == [] and visited.foreign == []
+
+
+def test_photographs_of_the_gallery_get_the_classes_that_pytorch_gives(loaded):
+    visited = loaded()
+    root = figure(visited.page)
+    for name, label in NAMES.items():
+        root.get_by_role("radio", name=f"Photograph: {label}", exact=True).check(force=True)
+        root.locator(".mn-result").get_by_text("when this page was made").wait_for(state="hidden", timeout=LONG)
+        with torch.inference_mode():
+            said = pretrained.from_torchvision()(preparing.prepared(photographs.picture(name)))
+        first = STORED["photographs"][name]["first"][0]
+        assert first[0] == said.argmax() and classes(visited.page)[0] == first[1]
+        assert photographs.SHIPPED[name].line in root.inner_text()
+    assert visited.errors == [] and visited.foreign == []
+
+
+def test_scores_and_maps_equal_pytorchs_on_the_same_input(visit, address, released):
+    """The file's own weights in PyTorch: tests/topics/test_page_model.py compares these with float32."""
+    released("mobilenet_v2")
+    image = preparing.prepared(photographs.picture("chelsea"))
+    run = {"do": "run", "name": "mobilenet", "values": image.flatten().tolist(), "outputs": ["output", "maps", "head"]}
+    answer = visit(address).page.evaluate(ASK, [*OPEN, run])[-1]
+    native = shipping.OnnxNetwork(page_model.stored())
+    expected = dict(zip(native.outputs, native.session.run(None, {native.input: image.numpy()}), strict=True))
+    for name in ("output", "maps", "head"):
+        assert answer[name] == pytest.approx(expected[name].flatten().tolist(), abs=1e-3), name
+    head = torch.tensor(answer["head"]).reshape(1280, 7, 7)
+    network = shipping.fold(pretrained.from_torchvision())
+    seen = anatomy.class_activation_map(network, image[0], int(expected["first"][0, 0]))
+    assert len(answer["maps"]) == 5 * head[0].numel() == 5 * seen.numel()
+
+
+def test_pieces_of_photographs_agree_with_float32(visit, address, released):
+    """Decoded, prepared and run in the page: 95 of 100, as the file itself."""
+    released("mobilenet_v2")
+    pieces = compare.crops(page_model._twelve(), EACH, seed=1)
+    said = compare.scores(shipping.fold(pretrained.from_torchvision()), preparing.prepared(pieces.pictures))
+    questions = list(OPEN)
+    for piece in pieces.pictures:
+        buffer = io.BytesIO()
+        piece.save(buffer, "PNG")
+        text = base64.b64encode(buffer.getvalue()).decode()
+        questions.append({"do": "see", "name": "mobilenet", "base64": text, "side": 224})
+    answers = visit(address).page.evaluate(ASK, questions)[len(OPEN) :]
+    same = [answer["first"][0]["category"] == row.argmax() for answer, row in zip(answers, said, strict=True)]
+    assert sum(same) >= 0.95 * len(same)
+
+
+def test_a_rotated_photograph_is_seen_upright(loaded):
+    visited = loaded()
+    upright = photographs.picture("coffee")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees when it is shown
+    show(visited.page, as_jpeg(upright.transpose(Image.Transpose.ROTATE_90), exif=exif.tobytes()))
+    assert classes(visited.page)[0] == "espresso" and complaint(visited.page) == ""
+    seen = figure(visited.page).locator(".mn-see-stage > canvas").first
+    pixel = seen.evaluate("canvas => [...canvas.getContext('2d').getImageData(112, 112, 1, 1).data].slice(0, 3)")
+    expected = page_model.cut(upright).getpixel((112, 112))
+    assert pixel == pytest.approx(expected, abs=12)
+    assert visited.errors == []
+
+
+def test_what_is_transparent_is_white(loaded):
+    visited = loaded()
+    picture = Image.new("RGBA", (300, 300), (255, 0, 0, 0))
+    picture.paste((0, 0, 255, 255), (150, 0, 300, 300))
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    show(visited.page, buffer.getvalue(), "mine.png", "image/png")
+    seen = figure(visited.page).locator(".mn-see-stage > canvas").first
+    pixels = seen.evaluate(
+        "canvas => [50, 170].map(x => [...canvas.getContext('2d').getImageData(x, 100, 1, 1).data].slice(0, 3))"
+    )
+    assert pixels == [[255, 255, 255], [0, 0, 255]]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 3000), (8000, 7500)])
+def test_tiny_long_and_huge_pictures_get_an_answer(loaded, size):
+    visited = loaded()
+    show(visited.page, as_jpeg(Image.new("RGB", size, (90, 120, 40))))
+    assert complaint(visited.page) == "" and "?" not in classes(visited.page)
+    assert visited.errors == []
+
+
+@pytest.mark.parametrize("content", [b"Dear diary, today I renamed a text.", b"\xff\xd8\xff\xe0 broken", b""])
+def test_what_is_no_picture_gets_a_plain_sentence_and_the_figure_goes_on(loaded, content):
+    visited = loaded()
+    show(visited.page, content)
+    assert "no picture that the browser can read; a JPEG, a PNG or a WebP will do" in complaint(visited.page)
+    assert classes(visited.page)[0] == "palace"  # the gallery again
+    show(visited.page, as_jpeg(photographs.picture("coffee")))
+    assert classes(visited.page)[0] == "espresso" and complaint(visited.page) == ""
+
+
+@pytest.mark.parametrize("kind", ["drop", "paste"])
+def test_a_picture_may_be_dropped_or_pasted(loaded, kind):
+    visited = loaded()
+    root = figure(visited.page)
+    text = base64.b64encode(as_jpeg(photographs.picture("coffee"))).decode()
+    visited.page.evaluate(GIVE, [root.element_handle(), kind, "mine.jpg", "image/jpeg", text])
+    root.get_by_text("Your picture, as the network gets it.").wait_for(timeout=LONG)
+    root.locator(".mn-see-first").get_by_text("espresso").wait_for(timeout=LONG)
+    root.get_by_role("radio", name="Photograph: palace", exact=True).click(force=True)  # it is chosen already
+    root.locator(".mn-see-first").get_by_text("palace").wait_for()
+
+
+def test_a_picture_chosen_too_early_is_looked_at_once_the_network_is_there(visit, address):
+    page = visit(address).page
+    show(page, as_jpeg(photographs.picture("coffee")))
+    assert "Your picture is here. Load the network" in complaint(page)
+    load(page)
+    assert classes(page)[0] == "espresso"
+
+
+def test_the_camera_films_after_a_press_and_stops(loaded):
+    visited = loaded(permissions=["camera"])
+    root = figure(visited.page)
+    root.get_by_role("button", name="Camera").click()
+    root.get_by_text("The camera.", exact=True).wait_for(timeout=LONG)
+    seen = root.locator(".mn-see-stage > canvas").first
+    assert seen.evaluate("canvas => [canvas.width, canvas.height]") == [160, 160]
+    assert root.locator(".mn-see-stage > canvas").nth(1).evaluate("canvas => canvas.width") == 5
+    root.get_by_role("button", name="Stop the camera").click()
+    root.get_by_role("button", name="Camera", exact=True).wait_for()
+    assert visited.errors == []
+    agreement = STORED["about"]["agreement"]["160"]
+    assert f"160×160 pixels to {agreement[0]:.1f}\N{NO-BREAK SPACE}%" in root.inner_text()
+
+
+def test_each_class_has_its_map_and_each_block_its_channels(loaded):
+    visited = loaded()
+    root = figure(visited.page)
+    shade = root.locator(".mn-see-stage > canvas").nth(1)
+    data = "canvas => [...canvas.getContext('2d').getImageData(0, 0, 7, 7).data].filter((_, i) => i % 4 === 3)"
+    maps = []
+    for i in range(5):
+        root.locator(".mn-see-first input").nth(i).check(force=True)
+        maps.append(shade.evaluate(data))
+        assert min(maps[-1]) == 0 and max(maps[-1]) == 215
+    assert len({tuple(each) for each in maps}) == 5
+    root.locator(".mn-see-first input").nth(5).check(force=True)
+    assert not shade.is_visible()
+    for i, row in enumerate(WhatItSees().blocks):
+        root.locator(".mn-see-blocks input").nth(i).check(force=True)
+        assert f"Block {i} belongs to row {row['row']} of table 2: t = {row['t']}, c = {row['c']}" in root.inner_text()
+        slider = root.locator("input[type=range]")
+        assert slider.evaluate("input => Number(input.max)") == row["c"] - 1
+        large = root.locator(".mn-see-look canvas")
+        assert large.evaluate("canvas => canvas.width") == row["size"]
+        assert large.evaluate("c => new Set(c.getContext('2d').getImageData(0, 0, c.width, c.height).data).size") > 8
+
+
+def test_the_pages_thread_is_never_busy_for_long(browser, visit, address):
+    """Loading, a photograph, and a picture of twelve megapixels: no task takes 50 ms of the processor's time."""
+    page = visit(address).page
+    page.wait_for_load_state("networkidle")
+    browser.start_tracing(page=page, categories=["toplevel", "devtools.timeline"])
+    load(page)
+    figure(page).get_by_role("radio", name="Photograph: rocket", exact=True).check(force=True)
+    figure(page).locator(".mn-result").get_by_text("when this page was made").wait_for(state="hidden", timeout=LONG)
+    show(page, as_jpeg(Image.new("RGB", (4000, 3000), (90, 120, 40))))
+    events = json.loads(browser.stop_tracing())["traceEvents"]
+    named = [event for event in events if event["name"] == "thread_name"]
+    pages = {(each["pid"], each["tid"]) for each in named if each["args"]["name"] == "CrRendererMain"}
+    of_pages = [event for event in events if (event["pid"], event["tid"]) in pages]
+    tasks = [event.get("tdur", 0) / 1000 for event in of_pages if event["name"].endswith("RunTask")]
+    assert len(tasks) > 50 and 1 < max(tasks) <= 50
+
+
+def test_page_from_the_disk_says_how_to_serve_it_and_shows_what_is_stored(visit, folder):
+    visited = visit((folder / "index.html").as_uri())
+    root = figure(visited.page)
+    assert "opened from the disk" in root.inner_text() and not root.locator(".mn-start").is_visible()
+    root.get_by_role("radio", name="Photograph: rocket", exact=True).check(force=True)
+    assert classes(visited.page) == [name for _, name, _ in STORED["photographs"]["rocket"]["first"]]
+    show(visited.page, as_jpeg(photographs.picture("coffee")))
+    assert "opened from the disk" in complaint(visited.page)
+    assert visited.errors == []
+
+
+def test_everything_works_from_the_keyboard_in_the_dark_and_on_a_phone(loaded):
+    visited = loaded()
+    page, root = visited.page, figure(visited.page)
+    root.locator(".mn-see-first input").first.focus()
+    page.keyboard.press("ArrowDown")
+    assert root.locator(".mn-see-first input").nth(1).is_checked()
+    root.get_by_role("radio", name="Photograph: cat", exact=True).focus()
+    page.keyboard.press("ArrowRight")
+    root.locator(".mn-see-first").get_by_text("espresso").wait_for(timeout=LONG)
+    root.get_by_role("slider").focus()
+    before = root.locator(".mn-see-look").inner_text()
+    page.keyboard.press("ArrowLeft")
+    assert root.locator(".mn-see-look").inner_text() != before
+    root.get_by_role("button", name="Show as table").click()
+    page.evaluate(AXE)
+    for scheme in ("light", "dark"):
+        page.evaluate("scheme => { document.documentElement.dataset.theme = scheme; }", scheme)
+        assert violations(page, {"rules": {"region": {"enabled": False}}}) == []
+    page.set_viewport_size({"width": 375, "height": 800})
+    assert too_wide(page) == []
+
+
+def test_pictures_of_chance_are_prepared_as_torchvision_does_it(visit, address, released):
+    released("mobilenet_v2")
+    draw, pictures = random.Random(0), []
+    for name in ("coffee", "camera", "flower"):
+        photograph = photographs.picture(name)
+        size = draw.randint(230, 900), draw.randint(230, 900)
+        pictures.append(photograph.resize(size))
+    questions = list(OPEN)
+    for picture in pictures:
+        buffer = io.BytesIO()
+        picture.save(buffer, "PNG")
+        text = base64.b64encode(buffer.getvalue()).decode()
+        questions.append({"do": "see", "name": "mobilenet", "base64": text, "side": 224})
+    answers = visit(address).page.evaluate(ASK, questions)[len(OPEN) :]
+    native = shipping.OnnxNetwork(page_model.stored())
+    for answer, picture in zip(answers, pictures, strict=True):
+        given = {native.input: preparing.prepared(picture).numpy()}
+        first, maps = native.session.run(["first", "maps"], given)
+        assert answer["first"][0]["category"] == first[0, 0]
+        assert answer["first"][0]["map"] == pytest.approx(maps[0, 0].tolist(), abs=0.3)
+    json.dumps(answers)
