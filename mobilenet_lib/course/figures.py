@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
-from matplotlib.ticker import EngFormatter, LogLocator
+from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from .._validation import mapping, one_of, positive_int, positive_number, sized, string
 from .numbers import short
@@ -242,15 +242,18 @@ def roofline(
             ax.plot([left, ridge], [left * bandwidth, peak], color=FOREGROUND, linewidth=1.4, linestyle="--")
             above = {"textcoords": "offset points", "xytext": (-4, 2), "va": "bottom", "ha": "right"}
             ax.annotate("cache", (2.6 * left, 2.6 * left * steep), **above)
-        ax.annotate("bandwidth" if cache is None else "memory", (1.5 * left, 1.5 * left * bandwidth), **below)
+        start = 1.5 * left if cache is None else 1.05 * left
+        ax.annotate("bandwidth" if cache is None else "memory", (start, start * bandwidth), **below)
         for marker, (name, (x, y, role)) in zip(_markers(), points.items(), strict=False):
             ax.plot([x, x], [y, min(peak, x * steep)], color=FOREGROUND, linewidth=1, linestyle=":")
             ax.plot([x], [y], marker, color=_colour(role), markersize=9, linestyle="", label=name)
         ax.set(xscale="log", yscale="log", xlabel="MACs per byte", ylabel="MACs a second", xlim=(left, right))
         bottom = min(left * bandwidth, *(y for _, y, _ in points.values()))
         ax.set_ylim(0.5 * bottom, 3 * peak)
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         for axis in (ax.xaxis, ax.yaxis):
             axis.set_major_formatter(_Units(sep=" "))
+            axis.set_minor_formatter(NullFormatter())
         ax.grid(True)
         if len(points) <= 4:
             ax.legend(loc="lower right", handlelength=1)
