@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import environment
 import nbformat
 import pytest
 from nbclient import NotebookClient
+
+Rerun = Callable[[nbformat.NotebookNode], object]
 
 KERNEL = "colab"
 # Where torch may use two threads on a busy machine with two cores, they wait for each other.
@@ -38,8 +41,8 @@ def colab(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def run(colab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., nbformat.NotebookNode]:
-    """Return a function that runs a notebook in an empty folder and gives it back with its outputs."""
+def run(colab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AbstractContextManager[Rerun]]:
+    """Return what runs a notebook in an empty folder; inside of the `with`, its kernel runs single cells again."""
     for name in [name for name in os.environ if name.startswith(("PYTHON", "VIRTUAL_ENV"))]:
         monkeypatch.delenv(name)
     for name, value in QUIET.items():
@@ -48,12 +51,16 @@ def run(colab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callabl
     folder = tmp_path / "content"
     folder.mkdir()
 
-    def execute(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    @contextmanager
+    def ran(notebook: nbformat.NotebookNode) -> Iterator[Rerun]:
         place = {"metadata": {"path": str(folder)}}
         client = NotebookClient(notebook, timeout=600, kernel_name=KERNEL, resources=place)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the kernel's sockets, when they are closed late
-            client.execute()
-        return notebook
+            with client.setup_kernel():
+                again = lambda cell: client.execute_cell(cell, notebook.cells.index(cell))  # noqa: E731
+                for cell in notebook.cells:
+                    again(cell)
+                yield again
 
-    return execute
+    return ran
