@@ -33,9 +33,9 @@ test-matrix: $(READY)  ## run the tests on old and new Pythons and packages (an 
 lab: $(READY)  ## open the chapters in JupyterLab
 	$(BIN)/jupyter lab chapters
 
-live: book  ## open the live edition in JupyterLab, afresh
-	rm -rf _build/live && cp -R _build/html/live _build/live
-	$(BIN)/jupyter lab _build/live
+live: book  ## open the live edition in JupyterLab, a new copy for each lesson; older ones stay in live/
+	mkdir -p live && cp -R _build/html/live live/$$(date +%F_%H-%M-%S)
+	$(BIN)/jupyter lab live
 
 slides: book  ## make the decks of slides, and say where they are
 	@ls _build/html/slides/*.html
@@ -71,6 +71,7 @@ clean:  ## remove what was built (not .venv)
 	rm -rf _build .pytest_cache .ruff_cache
 
 $(READY): requirements.txt pyproject.toml setup.py
+	@if test -x $(BIN)/python; then $(BIN)/python book/tools/old_enough.py; else $(PYTHON) book/tools/old_enough.py; fi
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt -e .
 	touch $@

@@ -93,7 +93,6 @@
   }
 
   async function mount(root, render) {
-    if (root.classList.contains("mn-live")) return;
     root.classList.add("mn-live");
     const el = document.createElement("div");
     try {
@@ -109,17 +108,33 @@
     }
   }
 
+  const renders = new Map();
+  const begun = new WeakSet();
+
+  // A figure starts as soon as it is there, with what it holds: the rest of a long page is still being read then.
+  const arrived = (root) => {
+    for (let node = root; node; node = node.parentElement) if (node.nextSibling) return true;
+    return document.readyState !== "loading";
+  };
+  const start = () => {
+    for (const root of document.querySelectorAll(".mn-explorable")) {
+      const render = renders.get(root.dataset.explorable.replace(/-\d+$/, ""));
+      if (!render || begun.has(root) || !arrived(root)) continue;
+      begun.add(root);
+      mount(root, render);
+    }
+  };
+  if (document.readyState === "loading") {
+    const reading = new MutationObserver(start);
+    reading.observe(document, { childList: true, subtree: true });
+    // "interactive" comes before deferred scripts run, DOMContentLoaded only after them.
+    document.addEventListener("readystatechange", () => { reading.disconnect(); start(); }, { once: true });
+  }
+
   // An explorable's script calls this once with its name and its render function.
   const define = (name, render) => {
-    const selector = `[data-explorable="${name}"], [data-explorable^="${name}-"]`;
-    const start = () => {
-      for (const root of document.querySelectorAll(selector)) {
-        if (root.dataset.explorable.replace(/-\d+$/, "") === name) mount(root, render);
-      }
-    };
-    // "interactive" comes before deferred scripts run, DOMContentLoaded only after them.
-    if (document.readyState === "loading") document.addEventListener("readystatechange", start, { once: true });
-    else start();
+    renders.set(name, render);
+    if (document.readyState !== "loading") start();
   };
 
   // Where the site keeps what an explorable fetches later. In a notebook there is no such place.

@@ -11,6 +11,7 @@ import re
 import shutil
 from pathlib import Path
 
+import used_rules
 from docutils import nodes
 from jinja2 import DictLoader
 from sphinx.errors import ExtensionError
@@ -18,6 +19,7 @@ from sphinx.jinja2glue import BuiltinTemplateLoader
 from sphinx.util import logging
 
 LOGGER = logging.getLogger(__name__)
+SHEETS = ("pydata-sphinx-theme.css", "sphinx-book-theme.css")
 WORDS_A_MINUTE, CODE_LINES_A_MINUTE = 200, 30
 
 # 24 by 24, drawn with round strokes of width 2 in the text's colour (book/static/icons.css).
@@ -137,21 +139,27 @@ def draw_icon(match: re.Match, pagename: str) -> str:
     return f'{start}<svg viewBox="0 0 24 24" aria-hidden="true">{shape}</svg></{element}>'
 
 
-def drop_font_awesome(app, exception) -> None:
-    """Take Font Awesome's script, its fonts and its 1,900 rules out of the site."""
+def drop_what_no_page_uses(app, exception) -> None:
+    """Take Font Awesome's script and fonts out of the site, and of the theme's rules those that no page can use."""
     if exception or app.builder.format != "html":
         return
     static = Path(app.outdir, "_static")
     shutil.rmtree(static / "vendor" / "fontawesome", ignore_errors=True)
     for script in (static / "scripts").glob("fontawesome.js*"):
         script.unlink()
-    sheet = static / "styles" / "pydata-sphinx-theme.css"
-    css = sheet.read_text(encoding="utf8")
-    if "Font Awesome" in css:
-        css = without_font_awesome(css)
-        sheet.write_text(css, encoding="utf8")
-    if "fontawesome" in css:
-        LOGGER.warning("the theme's style sheet still asks for Font Awesome: mend book/ext/theme.py")
+    words = used_rules.words_of_site(Path(app.outdir))
+    for name in SHEETS:
+        # From the theme's own: a page that came since the last build may use more of it.
+        css = used_rules.used(without_font_awesome(original(app, name)), words)
+        if "fontawesome" in css:
+            LOGGER.warning("the theme's style sheet %s still asks for Font Awesome: mend book/ext/theme.py", name)
+        (static / "styles" / name).write_text(css, encoding="utf8")
+
+
+def original(app, name: str) -> str:
+    """Return one of the theme's style sheets as the theme brings it."""
+    files = (Path(folder, "static", "styles", name) for folder in app.builder.theme.get_theme_dirs())
+    return next(file for file in files if file.is_file()).read_text(encoding="utf8")
 
 
 def without_font_awesome(css: str) -> str:
@@ -188,5 +196,5 @@ def setup(app) -> dict:
     """Register what is done to each page, and to the theme's files."""
     app.connect("html-page-context", repair_roles)
     app.connect("html-page-context", add_reading_time, priority=910)
-    app.connect("build-finished", drop_font_awesome)
+    app.connect("build-finished", drop_what_no_page_uses)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,7 +1,8 @@
-"""Put the built site on the branch from which it is served, as its only commit: `make publish`.
+"""Put the built site on the branch from which it is served, on top of what was there: `make publish`.
 
-Neither the index nor the work tree is touched. Dates and names are those of the commit that the site was built from, so
-publishing the same site twice changes nothing.
+A class follows that branch: an nbgitpuller link merges what is new into each student's copy, and can do so only where
+the old state is the new one's parent. Neither the index nor the work tree is touched. Dates and names are those of the
+commit that the site was built from, and publishing the same site twice changes nothing.
 """
 
 from __future__ import annotations
@@ -29,14 +30,22 @@ def main(root: Path = ROOT, site: Path = SITE, remote: str = "origin") -> int:
         return 1
     (site / ".nojekyll").touch()  # or GitHub leaves out every folder whose name begins with an underscore
     source = git(root, "rev-parse", "HEAD")
-    commit = commit_of(root, site, source)
-    git(root, "push", "--force", remote, f"{commit}:refs/heads/{PUBLISHED}")
+    commit = commit_of(root, site, source, last_published(root, remote))
+    git(root, "push", remote, f"{commit}:refs/heads/{PUBLISHED}")
     print(f"The site of {source[:10]} is on the branch {PUBLISHED} of {remote}.")
     return 0
 
 
-def commit_of(root: Path, site: Path, source: str) -> str:
-    """Return a commit without parents that holds the site."""
+def last_published(root: Path, remote: str) -> str:
+    """Return the commit that the branch of the remote is at, or nothing where there is no such branch."""
+    if not git(root, "ls-remote", "--heads", remote, f"refs/heads/{PUBLISHED}"):
+        return ""
+    git(root, "fetch", "--quiet", "--no-tags", remote, f"refs/heads/{PUBLISHED}")
+    return git(root, "rev-parse", "FETCH_HEAD")
+
+
+def commit_of(root: Path, site: Path, source: str, last: str) -> str:
+    """Return a commit that holds the site: the last one, if it does, or a new one on top of it."""
     name, mail, date = git(root, "show", "--no-patch", "--format=%cn%n%ce%n%cI", source).split("\n")
     with tempfile.TemporaryDirectory() as folder:
         environment = {"GIT_INDEX_FILE": str(Path(folder, "index"))}
@@ -44,7 +53,10 @@ def commit_of(root: Path, site: Path, source: str) -> str:
             environment |= {f"GIT_{who}_NAME": name, f"GIT_{who}_EMAIL": mail, f"GIT_{who}_DATE": date}
         git(root, "--work-tree", str(site), "add", "--all", "--force", ".", cwd=site, **environment)
         tree = git(root, "write-tree", **environment)
-        return git(root, "commit-tree", tree, "-m", f"The site of {source}", **environment)
+        if last and git(root, "rev-parse", f"{last}^{{tree}}") == tree:
+            return last
+        parent = ["-p", last] if last else []
+        return git(root, "commit-tree", tree, *parent, "-m", f"The site of {source}", **environment)
 
 
 def git(root: Path, *arguments: str, cwd: Path | None = None, **environment: str) -> str:

@@ -65,6 +65,26 @@ def test_the_same_site_again_is_the_same_commit(book):
     assert branch(book) != first
 
 
+def test_a_class_that_works_on_what_was_published_gets_what_is_new_and_keeps_its_own(book):
+    """As nbgitpuller pulls: commit what was done, fetch, merge, and where both changed a line, the student's stays."""
+    site = book / "_build" / "html"
+    (site / "colab" / "02_b.ipynb").write_text("two")
+    publish.main(book, site)
+    student = book.parent / "student"
+    remote = book.parent / "remote.git"
+    subprocess.run(["git", "clone", "-q", "--branch", repository.PUBLISHED, remote, student], check=True)
+    for turn in ("first", "second"):
+        (student / "colab" / "01_a.ipynb").write_text(f"{turn} answer")
+        for name in ("01_a", "02_b"):
+            (site / "colab" / f"{name}.ipynb").write_text(f"{turn} correction")
+        publish.main(book, site)
+        git(student, "commit", "-q", "-am", "mine")
+        git(student, "fetch", "-q")
+        git(student, "merge", "-q", "-Xours", f"origin/{repository.PUBLISHED}")
+        assert (student / "colab" / "01_a.ipynb").read_text() == f"{turn} answer"
+        assert (student / "colab" / "02_b.ipynb").read_text() == f"{turn} correction"
+
+
 def test_without_a_site_or_with_uncommitted_changes_nothing_is_published(book, capsys):
     assert publish.main(book, book / "_build" / "nowhere") == 1
     assert "make book" in capsys.readouterr().err

@@ -73,11 +73,12 @@ def test_deck_runs_from_a_folder_to_its_last_slide(visit, site, name):
     page = visited.page
     ready(page)
     total = page.locator("section[data-cell]").count()
+    key = ("Space", "ArrowRight", "PageDown")[CHAPTERS.index(name) % 3]  # PageDown is a clicker's
     seen = [page.evaluate(SHOWN)]
     for _ in range(5 * total):  # fragments take a key of their own
         if page.evaluate("deck.isLastSlide()"):
             break
-        page.keyboard.press("Space")
+        page.keyboard.press(key)
         if page.evaluate(SHOWN) != seen[-1]:
             seen.append(page.evaluate(SHOWN))
             assert page.evaluate("deck.getCurrentSlide().scrollWidth") <= 1280, seen[-1]

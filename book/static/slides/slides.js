@@ -20,6 +20,9 @@
     if (event.key === "Escape" && isFigure(event.target)) event.target.blur();
   }, true);
 
+  // A finger on a slider or on a picture to draw on moves that, and does not turn the slide.
+  for (const figure of document.querySelectorAll(".mn-explorable")) figure.setAttribute("data-prevent-swipe", "");
+
   const deck = new Reveal({
     width: "100%",
     height: "100%",
@@ -27,6 +30,7 @@
     minScale: 1,
     maxScale: 1,
     center: false,
+    navigationMode: "linear", // one key, or a clicker's, goes through all of it
     transition: "none",
     backgroundTransition: "none",
     scrollActivationWidth: null, // a phone gets slides, too

@@ -1,0 +1,77 @@
+"""With the rules that stay of the theme's style sheets, pages look as with all of them."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+import theme
+
+PACKAGES = {
+    "pydata-sphinx-theme.css": "pydata_sphinx_theme/theme/pydata_sphinx_theme",
+    "sphinx-book-theme.css": "sphinx_book_theme/theme/sphinx_book_theme",
+}
+# What a browser works out of all rules for the first element of each kind, and for the box before it, as one number.
+LOOKS = """() => {
+  const sum = (style) => {
+    let hash = 0;
+    for (const name of [...style].sort()) {
+      const value = style.getPropertyValue(name);
+      for (let i = 0; i < value.length; i += 1) hash = (Math.imul(hash, 31) + value.charCodeAt(i)) | 0;
+    }
+    return hash;
+  };
+  const kinds = new Map();
+  for (const element of document.querySelectorAll("body, body *")) {
+    const kind = `${element.tagName} ${element.getAttribute("class")} ${element.parentElement.getAttribute("class")}`;
+    if (!kinds.has(kind)) kinds.set(kind, element);
+  }
+  return [...kinds].map(([kind, element]) =>
+    [kind, ...[null, "::before"].map((part) => sum(getComputedStyle(element, part)))]);
+}"""
+OPEN = {
+    "": "",
+    "search": "document.querySelector('.search-button__button')?.click()",
+    "contents": "document.querySelector('.primary-toggle')?.click()",
+}
+
+
+def whole(name: str) -> str:
+    """Return a style sheet as its package has it, but for Font Awesome."""
+    package, rest = PACKAGES[name].split("/", 1)
+    path = Path(str(files(package))) / rest / "static" / "styles" / name
+    return theme.without_font_awesome(path.read_text(encoding="utf8"))
+
+
+def answering(css: str):
+    """Return what gives a browser this style sheet instead of the site's."""
+    return lambda route: route.fulfill(body=css, content_type="text/css")
+
+
+@pytest.mark.parametrize(
+    ("page", "width", "opened"),
+    [
+        ("index.html", 1280, "search"),
+        ("chapters/07_mobilenet_v2.html", 1280, ""),
+        ("chapters/03_depthwise_separable_convolution.html", 375, "contents"),
+        ("search.html", 375, ""),
+        ("reference/api/subject.html", 1280, ""),
+    ],
+)
+def test_a_page_looks_the_same_with_all_of_the_themes_rules(visit, served, page, width, opened):
+    seen = []
+    for all_rules in (False, True):
+        visited = visit("about:blank", viewport={"width": width, "height": 900}, reduced_motion="reduce")
+        tab = visited.page
+        if all_rules:
+            for name in PACKAGES:
+                tab.route(f"**/{name}*", answering(whole(name)))
+        tab.goto(served + page, wait_until="networkidle")
+        tab.add_style_tag(content="*, ::before, ::after { transition: none !important; animation: none !important; }")
+        if OPEN[opened]:
+            tab.evaluate(OPEN[opened])
+        seen.append(tab.evaluate(LOOKS))
+    fewer, every = seen
+    assert len(fewer) == len(every) > 80
+    assert [one[0] for one, other in zip(fewer, every, strict=True) if one != other] == []
