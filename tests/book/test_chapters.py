@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 from html.parser import HTMLParser
 from pathlib import Path
 
 import nbformat
 import pytest
-from execution import cache_path
-from jupyter_cache import get_cache
-from nbclient import NotebookClient
+from notebooks import executed, read
 
 from mobilenet_lib.course.answers import finished
 
@@ -22,11 +19,6 @@ MAY_DEFINE = {"exercise", "solution", "note"}  # "note" marks the faulty classes
 MAY_BE_LONG = MAY_DEFINE | {"setup"}
 
 pytestmark = pytest.mark.parametrize("path", CHAPTERS, ids=[path.stem for path in CHAPTERS])
-EXECUTED: dict[Path, nbformat.NotebookNode] = {}
-
-
-def read(path: Path) -> nbformat.NotebookNode:
-    return nbformat.read(path, as_version=4)
 
 
 def code_cells(path: Path) -> list[nbformat.NotebookNode]:
@@ -39,24 +31,6 @@ def prose(path: Path) -> str:
 
 def tags(cell: nbformat.NotebookNode) -> set[str]:
     return set(cell.metadata.get("tags", []))
-
-
-def executed(path: Path) -> nbformat.NotebookNode:
-    """Return the chapter with its outputs, from the build's cache where they are there."""
-    if path not in EXECUTED:
-        notebook = read(path)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the database and of the kernel's sockets, when they are closed late
-            cache = get_cache(cache_path(ROOT, ROOT / "_build"))
-            try:
-                _, notebook = cache.merge_match_into_notebook(notebook)
-            except KeyError:
-                print(f"running {path.name}, which the build has not run in this state ...", flush=True)
-                NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(path.parent)}}).execute()
-            finally:
-                cache.db.dispose()  # or Python 3.13 warns of it, some tests later
-        EXECUTED[path] = notebook
-    return EXECUTED[path]
 
 
 def outputs(path: Path) -> list[nbformat.NotebookNode]:

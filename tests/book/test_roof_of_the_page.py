@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_chapters import executed
+from notebooks import executed
 
 PATH = Path(__file__).resolve().parents[2] / "chapters" / "09_fewer_macs_faster.ipynb"
 SAID = {

@@ -1,0 +1,36 @@
+"""The chapters as they lie in the project, and as they ran."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import nbformat
+from execution import cache_path
+from jupyter_cache import get_cache
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).resolve().parents[1]
+EXECUTED: dict[Path, nbformat.NotebookNode] = {}
+
+
+def read(path: Path) -> nbformat.NotebookNode:
+    return nbformat.read(path, as_version=4)
+
+
+def executed(path: Path) -> nbformat.NotebookNode:
+    """Return the chapter with its outputs, from the build's cache where they are there."""
+    if path not in EXECUTED:
+        notebook = read(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the database and of the kernel's sockets, when they are closed late
+            cache = get_cache(cache_path(ROOT, ROOT / "_build"))
+            try:
+                _, notebook = cache.merge_match_into_notebook(notebook)
+            except KeyError:
+                print(f"running {path.name}, which the build has not run in this state ...", flush=True)
+                NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(path.parent)}}).execute()
+            finally:
+                cache.db.dispose()  # or Python 3.13 warns of it, some tests later
+        EXECUTED[path] = notebook
+    return EXECUTED[path]
