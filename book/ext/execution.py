@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
 from pathlib import Path
 
 import nbformat
 from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn
 from myst_nb.core.read import is_myst_markdown_notebook, read_myst_markdown_notebook
 from myst_nb.sphinx_ import NbMetadataCollector
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from repository import LIBRARY
 
 COMPUTES = {".py", ".js", ".css", ".json", ".md", ".npz", ".onnx"}  # files of the library that outputs depend on
@@ -48,6 +54,54 @@ def quiet_kernel(app) -> None:
     profile.mkdir(parents=True, exist_ok=True)
     (profile / "ipython_kernel_config.py").write_text(KERNEL_PROFILE, encoding="utf8")
     os.environ["IPYTHONDIR"] = str(folder)
+
+
+# Two at a time
+
+
+def execute(path: Path, timeout: int) -> tuple[nbformat.NotebookNode, float]:
+    """Run a notebook on one thread, and return it with its outputs and the seconds that it took."""
+    notebook = nbformat.read(path, as_version=4)
+    place = {"metadata": {"path": str(path.parent)}}
+    # Times in the cells' metadata would make another notebook of it, to the cache.
+    client = NotebookClient(notebook, timeout=timeout, resources=place, record_timing=False)
+    begun = time.perf_counter()
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}  # more, and two notebooks wait for each other
+    asyncio.run(client.async_execute(env=environment))
+    return notebook, time.perf_counter() - begun
+
+
+def run_ahead(app, env, docnames) -> list[str]:
+    """Run the notebooks that no cache has, two at a time, into the cache; return which ones.
+
+    myst-nb runs one after the other. It still does so with those that measure times, and with one that fails: it says
+    where.
+    """
+    folder = app.config.nb_execution_cache_path
+    paths = {name: Path(env.doc2path(name)) for name in sorted(docnames) if name not in app.config.notebooks_alone}
+    waiting = {
+        name: path
+        for name, path in paths.items()
+        if path.suffix == ".ipynb" and not is_cached(path.read_text(encoding="utf8"), folder)
+    }
+    if len(waiting) < 2:
+        return []
+    Progress.say(f"running {len(waiting)} notebooks, two at a time ...")
+    ran = []
+    with ThreadPoolExecutor(2) as pool:
+        timeout = app.config.nb_execution_timeout
+        runs = {pool.submit(execute, path, timeout): name for name, path in waiting.items()}
+        for run in as_completed(runs):
+            name = runs[run]
+            try:
+                notebook, seconds = run.result()
+            except (CellExecutionError, CellTimeoutError, DeadKernelError):
+                continue
+            bundle = CacheBundleIn(notebook, str(waiting[name]), data={"execution_seconds": seconds})
+            get_cache(folder).cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+            ran.append(name)
+            Progress.say(f"ran {name} in {seconds:.0f} s")
+    return sorted(ran)
 
 
 # Progress
@@ -106,6 +160,8 @@ def setup(app) -> dict:
     progress = Progress()
     app.connect("config-inited", use_cache)
     app.connect("builder-inited", quiet_kernel)
+    app.add_config_value("notebooks_alone", [], "", list)
+    app.connect("env-before-read-docs", run_ahead)
     app.connect("env-before-read-docs", progress.plan)
     app.connect("source-read", progress.begin)
     app.connect("doctree-read", progress.end)

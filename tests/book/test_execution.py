@@ -84,6 +84,31 @@ def test_the_build_says_which_notebook_runs_and_which_came_from_the_cache(build,
     ]
 
 
+def test_notebooks_run_two_at_a_time_but_those_that_measure_times_and_one_that_fails_is_left_to_the_build(
+    tmp_path, capsys
+):
+    for name, code in {"one": "1 + 1", "two": "2 + 2", "alone": "3 + 3", "faulty": "1 / 0"}.items():
+        book = notebook()
+        book.cells[1].source = code
+        nbformat.write(book, tmp_path / f"{name}.ipynb")
+    (tmp_path / "page.md").write_text("# A page")
+    config = SimpleNamespace(
+        nb_execution_cache_path=str(tmp_path / "cache"), nb_execution_timeout=60, notebooks_alone=["alone"]
+    )
+    names = {path.stem: str(path) for path in tmp_path.glob("*.*")}
+    env = SimpleNamespace(doc2path=names.__getitem__)
+    assert execution.run_ahead(SimpleNamespace(config=config), env, list(names)) == ["one", "two"]
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "running 3 notebooks, two at a time ..."
+    assert sorted(line.split(" in ")[0] for line in said[1:]) == ["ran one", "ran two"]
+    cache = get_cache(config.nb_execution_cache_path)
+    _, ran = cache.merge_match_into_notebook(nbformat.read(tmp_path / "two.ipynb", as_version=4))
+    assert ran.cells[1].outputs[0]["data"]["text/plain"] == "4"
+    for name in ("alone", "faulty"):
+        assert not execution.is_cached((tmp_path / f"{name}.ipynb").read_text(), config.nb_execution_cache_path)
+    assert execution.run_ahead(SimpleNamespace(config=config), env, ["one", "two", "alone"]) == []
+
+
 def test_kernels_start_with_a_profile_of_the_books_own(tmp_path, monkeypatch):
     monkeypatch.setenv("IPYTHONDIR", "of the user")
     execution.quiet_kernel(SimpleNamespace(outdir=tmp_path / "html"))
