@@ -49,8 +49,9 @@ serve: book  ## serve the built site on this machine (PORT=8000)
 publish: book  ## put the built site on the branch gh-pages of origin
 	$(BIN)/python book/tools/publish.py
 
-experiments: $(READY)  ## train the small networks of the training chapter anew (some twenty minutes on two cores)
+experiments: $(READY)  ## train the small networks anew, and experiment on the real one (some forty minutes on two cores)
 	$(BIN)/python -m mobilenet_lib.topics.experiments
+	$(BIN)/python -m mobilenet_lib.topics.trained
 
 page-model: $(READY)  ## write the file that pages fetch to name what they see, and its photographs, anew (two minutes)
 	$(BIN)/python -m mobilenet_lib.topics.page_model

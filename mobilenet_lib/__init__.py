@@ -50,6 +50,7 @@ if TYPE_CHECKING:  # what an editor reads; the table below is what Python reads,
         segmentation,
         shipping,
         surgery,
+        trained,
         training,
         transfer,
     )
@@ -109,6 +110,7 @@ else:
         "surgery": "topics.surgery",
         "tables": "course.tables",
         "timing": "measure.timing",
+        "trained": "topics.trained",
         "training": "topics.training",
         "transfer": "topics.transfer",
     }
@@ -165,6 +167,7 @@ __all__ = [
     "surgery",
     "tables",
     "timing",
+    "trained",
     "training",
     "transfer",
 ]

@@ -184,8 +184,8 @@ InvertedResidual = ConvDepthwiseConv
 class DepthwiseProjection(nn.Module):
     """An inverted residual with nothing to widen (t = 1): depthwise filter, then linear projection.
 
-    The first block of MobileNetV2. Every known implementation leaves the expansion out here rather than spend a
-    1x1 convolution that widens 32 channels to 32.
+    The first block of MobileNetV2. torchvision, timm and TF-slim leave the expansion out here rather than spend a
+    1x1 convolution from 32 channels to 32; some other implementations have it.
 
     Parameters
     ----------

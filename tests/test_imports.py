@@ -44,6 +44,11 @@ MAY_IMPORT = {
     "topics.page_model": SUBJECT
     | {"measure", "topics.pretrained", "topics.photographs", "topics.preparing", "topics.compare", "topics.anatomy"}
     | {"topics.few_bits", "topics.naming", "topics.shipping"},
+    "topics.trained": SUBJECT
+    | {
+        *("measure", "topics.anatomy", "topics.compare", "topics.few_bits", "topics.lite0", "topics.photographs"),
+        *("topics.preparing", "topics.pretrained", "topics.shipping", "topics.surgery"),
+    },
     "course": {"course"},
     "checks": SUBJECT | {"measure", "topics", "checks"},
     # What explorables share stands in modules of their own, beside them; both others load no torch.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .chapter_02 import check_fvcore_total, check_torchinfo_total
     from .chapter_03 import check_block_cost, check_exact_eighth, check_separable
     from .chapter_04 import check_printed_stride, check_v1_blocks, check_width_for_budget
-    from .chapter_05 import check_lost_share, check_step
+    from .chapter_05 import check_lost_share, check_missing_share, check_step
     from .chapter_06 import check_break_even, check_inverted_residual, check_residual_rule
     from .chapter_07 import check_peak, check_table2
     from .chapter_08 import check_decoder, check_hunt, check_stride_walk
@@ -40,6 +40,7 @@ else:
         "check_v1_blocks": "chapter_04",
         "check_printed_stride": "chapter_04",
         "check_lost_share": "chapter_05",
+        "check_missing_share": "chapter_05",
         "check_step": "chapter_05",
         "check_break_even": "chapter_06",
         "check_residual_rule": "chapter_06",
@@ -80,6 +81,7 @@ __all__ = [
     "check_v1_blocks",
     "check_printed_stride",
     "check_lost_share",
+    "check_missing_share",
     "check_step",
     "check_break_even",
     "check_residual_rule",

@@ -61,6 +61,64 @@ def check_lost_share(function: Callable[..., float]) -> None:
     praise("the share of points that ReLU makes unrecoverable, for any n and d.")
 
 
+def _missing(n: int, d: int) -> float:
+    return sum(math.comb(n, i) * (d - i) for i in range(d)) / (d * 2**n)
+
+
+MISSING_SHARE_MISTAKES = [
+    ("Your function is right for d = 2 and does not look at d.", lambda n, d=2: _missing(n, 2)),
+    (
+        "This is the share of points that lack an equation. How many of its d equations does each of them lack?",
+        lambda n, d=2: _upto(n, d),
+    ),
+    ("This is how many equations are missing. Of how many?", lambda n, d=2: d * _missing(n, d)),
+    ("This is the share that is left.", lambda n, d=2: 1 - _missing(n, d)),
+    (
+        "With i active channels, i equations are there. How many of the d are then missing?",
+        lambda n, d=2: sum(math.comb(n, i) * i for i in range(d)) / (d * 2**n),
+    ),
+    (
+        "The case without any active channel is missing; there, all equations are.",
+        lambda n, d=2: _missing(n, d) - 1 / 2**n,
+    ),
+    ("Divide by the number of all patterns of signs.", lambda n, d=2: _missing(n, d) * 2**n),
+    ("These are equations in all patterns of signs together.", lambda n, d=2: _missing(n, d) * d * 2**n),
+    ("More active channels than d help no further: count at most d equations.", lambda n, d=2: 1 - n / (2 * d)),
+    ("Give a share from 0 to 1, not per cent.", lambda n, d=2: 100 * _missing(n, d)),
+]
+
+
+@exercise
+def check_missing_share(function: Callable[..., float]) -> None:
+    """Check a function for the mean share of the d equations of a point that ReLU takes away.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(n, d=2)``: of the d equations that a point needs, the share that is missing on average, when each of
+        n channels is active with probability one half, independently of the others, and each active one gives one.
+
+    Raises
+    ------
+    CheckFailed
+        If it is wrong for some n and d; the message says what to look at again.
+
+    Examples
+    --------
+    >>> check_missing_share(lambda n, d=2: sum(math.comb(n, i) for i in range(d)) / 2**n)
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: This is the share of points that lack an equation. How many of its d equations \
+does each of them lack?
+    """
+    cases = [Case((n,), _missing(n, 2), f"n={n}") for n in (2, 3, 10)]
+    cases += [Case((n, d), _missing(n, d), f"n={n}, d={d}") for n, d in ((5, 2), (5, 1), (5, 3), (3, 4), (12, 4))]
+    compare.expect_function(
+        function, cases, MISSING_SHARE_MISTAKES, "For i active channels: how probable is it, and how many are missing?"
+    )
+    praise("the share of its equations that a point loses on average, for any n and d.")
+
+
 STEP_MISTAKES = [
     ("Count the gaps, not the levels: five fence posts have four gaps between them.", lambda t, b: t / 2**b),
     ("Your function is for 8 bits only.", lambda t, b: t / 255),

@@ -80,7 +80,7 @@ limit for very many channels.
         compare.expect_function(answer, BREAK_EVEN_CASES, [*BREAK_EVEN_MISTAKES, *ROUNDED], BALANCE)
     else:
         _compare_break_even(compare.real("t", answer))
-    praise("above it the block is the dearer one. With a 3x3 kernel, MobileNetV2's 6 always lies above it.")
+    praise("above it the block is the more expensive one. With a 3x3 kernel, MobileNetV2's 6 always lies above it.")
 
 
 def _compare_break_even(number: compare.Number) -> None:
@@ -93,8 +93,8 @@ def _compare_break_even(number: compare.Number) -> None:
             raise CheckFailed(hint)
     if number.value in (math.floor(right), math.ceil(right)):
         raise CheckFailed("Near. But do not round: t need not be a whole number for the two to balance.")
-    dearer = "more" if number.value > right else "less"
-    raise CheckFailed(f"With this t the block costs {dearer} than the standard convolution.")
+    costs = "more" if number.value > right else "less"
+    raise CheckFailed(f"With this t the block costs {costs} than the standard convolution.")
 
 
 def _rule(i: int, o: int, s: int) -> bool:

@@ -24,6 +24,7 @@ Then add the class to the table below. What two explorables share belongs in the
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .break_network import BreakNetwork
     from .counters import Counters
     from .digit_canvas import DigitCanvas
     from .inverted_block import InvertedBlock
@@ -58,10 +59,12 @@ else:
         "SeedPairs": "seed_pairs",
         "RoundedWeights": "rounded_weights",
         "WhatItSees": "what_it_sees",
+        "BreakNetwork": "break_network",
     }
     __getattr__, __dir__ = _lazy.names(__name__, HOMES)
 
 __all__ = [
+    "BreakNetwork",
     "Counters",
     "DigitCanvas",
     "InvertedBlock",

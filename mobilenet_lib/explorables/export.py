@@ -1,4 +1,4 @@
-"""Writes the ONNX files that the built pages fetch, and what two figures carry.
+"""Writes the ONNX files that the built pages fetch, and what three figures carry.
 
 ``python -m mobilenet_lib.explorables.export`` writes them. They are committed, because the same network gives the same
 bytes: a test exports them again and compares.
@@ -69,7 +69,7 @@ def with_equal_weights(model: bytes) -> bytes:
 def files() -> dict[str, bytes]:
     """Return what stands in every file, by its name in the library's data."""
     from ..topics import shipping, training
-    from . import digit_canvas, latency_lab
+    from . import break_network, digit_canvas, latency_lab
     from .rounded_weights import FILE
 
     timed = latency_lab.timed()
@@ -82,6 +82,7 @@ def files() -> dict[str, bytes]:
         found[digit_canvas.file_of(name)] = model
     found[digit_canvas.EXAMPLES.name] = (json.dumps(digits(), indent=1) + "\n").encode()
     found[FILE.name] = (json.dumps(rounded_weights(), indent=1) + "\n").encode()
+    found[break_network.FILE.name] = (json.dumps(break_network.stored()) + "\n").encode()
     return found
 
 

@@ -169,6 +169,45 @@ def clipped(network: nn.Module, images: Tensor) -> list[Clipped]:
     return found
 
 
+def largest(network: nn.Module, images: Tensor) -> dict[str, float]:
+    """Return the largest value that leaves each ReLU6, or the ReLU in its place.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Trained.
+    images : Tensor, shape (N, 3, H, W)
+        Prepared as in the training.
+
+    Returns
+    -------
+    dict of str to float
+        By layer, in their order.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As the network.
+
+    Examples
+    --------
+    >>> largest(nn.Sequential(nn.ReLU6()), torch.tensor([[-1.0, 2.0, 7.0, 8.0]])[:, :, None, None])
+    {'': 6.0}
+    """
+    instance("network", network, nn.Module, "pass a network, not its class")
+    tensor("images", images, "(N, C, H, W)")
+    parts = {name: part for name, part in network.named_modules() if isinstance(part, nn.ReLU6 | nn.ReLU)}
+    found: dict[str, float] = {}
+
+    def compare(name: str, output: Tensor) -> None:
+        layer = name.rpartition(".")[0]
+        found[layer] = max(found.get(layer, 0.0), output.max().item())
+
+    with _watching(parts, compare):
+        scores(network, images)
+    return found
+
+
 @contextmanager
 def _watching(parts: Mapping[str, nn.Module], look: Callable[[str, Tensor], None]) -> Iterator[None]:
     """Have each output of some parts looked at, with the part's name."""
@@ -184,6 +223,55 @@ def _watching(parts: Mapping[str, nn.Module], look: Callable[[str, Tensor], None
     finally:
         for hook in hooks:
             hook.remove()
+
+
+# What an activation leaves
+
+
+def unrecovered(x: Tensor, found: Tensor) -> float:
+    """Return how much of a tensor the best affine decoder cannot get back from another one, place by place.
+
+    Parameters
+    ----------
+    x, found : Tensor, shape (N, C, H, W)
+        What to get back, and what it is to be got back from: two tensors of one network with the same height and width.
+        Their channels may differ. There must be many more places (N·H·W) than channels, or anything can be fitted.
+
+    Returns
+    -------
+    float
+        Norm of the error over the norm of the deviations from each channel's mean: 0 is perfect, 1 is what answering
+        with the mean would give.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are not tensors of one size, or have fewer than four places for each channel.
+
+    Examples
+    --------
+    >>> x = torch.randn(4, 2, 8, 8, generator=torch.Generator().manual_seed(0))
+    >>> round(unrecovered(x, 3 * x + 1), 6), round(unrecovered(x, x.relu()), 1)
+    (0.0, 0.5)
+    """
+    for name, value in (("x", x), ("found", found)):
+        tensor(name, value, "(N, C, H, W)")
+    wanted, given = (each.detach().movedim(1, 0).flatten(1).double() for each in (x, found))
+    if wanted.shape[1] != given.shape[1]:
+        raise ValueError(
+            f"found must have as many places as x, {wanted.shape[1]}, got {given.shape[1]}; take "
+            "both from one block, before its stride"
+        )
+    if given.shape[1] < 4 * len(given):
+        raise ValueError(
+            f"found must have at least four places for each of its {len(given)} channels, got {given.shape[1]}; "
+            "give more pictures"
+        )
+    wanted, given = (each - each.mean(1, keepdim=True) for each in (wanted, given))
+    # Channels that never change say nothing, and would make the problem singular.
+    given = given[given.square().mean(1) > 1e-12]
+    weights = torch.linalg.lstsq(given.T, wanted.T).solution if len(given) else torch.zeros(0, len(wanted)).double()
+    return ((given.T @ weights - wanted.T).norm() / wanted.norm()).item()
 
 
 # Depthwise filters

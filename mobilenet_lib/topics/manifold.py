@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
+from math import comb
 
 import numpy as np
 
@@ -277,36 +278,135 @@ def lost_share(x: np.ndarray, units: np.ndarray) -> np.ndarray:
     return (active(x, units) < 2).mean(-1)
 
 
-def expected_lost_share(n: int) -> Fraction:
-    """Return the probability that fewer than two of n random units are active at a point: (n + 1) / 2ⁿ.
+def expected_lost_share(n: int, d: int = 2) -> Fraction:
+    """Return the probability that fewer than d of n random units are active at a point of d dimensions.
 
     Parameters
     ----------
     n : int
         Number of units.
+    d : int, default=2
+        Dimensions of the point.
 
     Returns
     -------
     Fraction
-        Exact.
+        Exact. For the plane it is (n + 1) / 2ⁿ.
 
     Raises
     ------
     TypeError, ValueError
-        If n is not a positive integer.
+        If n or d is not a positive integer.
 
     Notes
     -----
     At any point but the origin each unit is active with probability 1/2, independently of the others. Of the 2ⁿ equally
-    probable patterns, one has no active unit and n have a single one.
+    probable patterns, one has no active unit, n have a single one, and so on.
 
     Examples
     --------
     >>> [str(expected_lost_share(n)) for n in (2, 3, 5, 10)]
     ['3/4', '1/2', '3/16', '11/1024']
+    >>> float(expected_lost_share(24, 24)) > 0.9999999, round(float(expected_lost_share(48, 24)), 3)
+    (True, 0.443)
     """
-    positive_int(n=n)
-    return Fraction(n + 1, 2**n)
+    positive_int(n=n, d=d)
+    return Fraction(sum(comb(n, i) for i in range(d)), 2**n)
+
+
+def expected_missing_share(n: int, d: int = 2) -> Fraction:
+    """Return which share of the d equations that a point of d dimensions needs is missing after ReLU, on average.
+
+    Parameters
+    ----------
+    n : int
+        Number of units.
+    d : int, default=2
+        Dimensions of the point.
+
+    Returns
+    -------
+    Fraction
+        Exact. A point with 23 of its 24 equations is lost as a whole, and counts here with 1/24.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If n or d is not a positive integer.
+
+    Examples
+    --------
+    >>> [round(float(expected_missing_share(24 * t, 24)), 5) for t in (1, 2, 3)]
+    [0.5, 0.05728, 0.00011]
+    """
+    positive_int(n=n, d=d)
+    return Fraction(sum(comb(n, i) * (d - i) for i in range(d)), d * 2**n)
+
+
+def medians(widths: Iterable[int]) -> dict[str, list[float]]:
+    """Return the median error of each decoder over all draws, for each width.
+
+    Parameters
+    ----------
+    widths : iterable of int
+        Dimensions that the plane is sent into, each 2 or more.
+
+    Returns
+    -------
+    dict of str to list of float
+        For each of `DECODERS`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a width is not an integer of 2 or more.
+
+    Examples
+    --------
+    >>> {name: round(errors[0], 3) for name, errors in medians([15]).items()}
+    {'pseudo-inverse': 0.54, 'rescaled': 0.402, 'affine': 0.006}
+    """
+    found = [draws(n) for n in _widths(widths)]
+    return {name: [float(np.median(each[name])) for each in found] for name in DECODERS}
+
+
+def _widths(widths: Iterable[int]) -> list[int]:
+    listed = list(positive_ints("widths", widths))
+    for n in listed:
+        if n < 2:
+            raise ValueError(f"widths must be 2 or more, got {n}; one number cannot hold a point of the plane")
+    return listed
+
+
+def quartiles(widths: Iterable[int]) -> list[tuple[int | str, ...]]:
+    """Return the median error of each decoder over all draws, with its quartiles: a row for each width.
+
+    Parameters
+    ----------
+    widths : iterable of int
+        Dimensions that the plane is sent into, each 2 or more.
+
+    Returns
+    -------
+    list of tuple
+        The width, and for each of `DECODERS` a text such as "0.443 [0.323, 0.577]".
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a width is not an integer of 2 or more.
+
+    Examples
+    --------
+    >>> quartiles([15])[0][1].split()[0]
+    '0.540'
+    """
+    rows = []
+    for n in _widths(widths):
+        found = draws(n)
+        parts = [np.quantile(found[name], (0.5, 0.25, 0.75)) for name in DECODERS]
+        rows.append((n, *(f"{middle:.3f} [{low:.3f}, {high:.3f}]" for middle, low, high in parts)))
+    return rows
 
 
 def draws(n: int, seeds: Iterable[int] = SEEDS) -> dict[str, np.ndarray]:

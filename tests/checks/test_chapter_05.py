@@ -10,7 +10,13 @@ def lost_share(n, d=2):
     return sum(math.comb(n, i) for i in range(d)) / 2**n
 
 
+def missing_share(n, d=2):
+    return sum(math.comb(n, i) * (d - i) for i in range(d)) / (d * 2**n)
+
+
 RIGHT = [
+    ("check_missing_share", (missing_share,)),
+    ("check_missing_share", (lambda n, d=2: 1 - sum(math.comb(n, i) * min(i, d) for i in range(n + 1)) / d / 2**n,)),
     ("check_lost_share", (lost_share,)),
     ("check_lost_share", (lambda n, d=2: Fraction(sum(math.comb(n, i) for i in range(d)), 2**n),)),
     ("check_step", (lambda top, bits: top / (2**bits - 1),)),
@@ -27,6 +33,20 @@ WRONG = {
         ((lambda n, d=2: 100 * lost_share(n, d),), "per cent"),
         ((lambda n, d=2: lost_share(n, d) - 0.5**n,), "without any active channel is missing"),
         ((lambda n, d=2: 1 / n,), "Count the patterns of signs"),
+        ((lambda n: 0.5,), "stops for n=5, d=2 with TypeError"),
+    ],
+    "check_missing_share": [
+        ((lambda n, d=2: missing_share(n),), "does not look at d"),
+        ((lost_share,), "each of them lack"),
+        ((lambda n, d=2: d * missing_share(n, d),), "Of how many"),
+        ((lambda n, d=2: 1 - missing_share(n, d),), "that is left"),
+        ((lambda n, d=2: sum(math.comb(n, i) * i for i in range(d)) / d / 2**n,), "i equations are there"),
+        ((lambda n, d=2: missing_share(n, d) - 0.5**n,), "without any active channel"),
+        ((lambda n, d=2: missing_share(n, d) * 2**n,), "all patterns of signs"),
+        ((lambda n, d=2: missing_share(n, d) * d * 2**n,), "patterns of signs together"),
+        ((lambda n, d=2: 1 - n / (2 * d),), "at most d equations"),
+        ((lambda n, d=2: 100 * missing_share(n, d),), "per cent"),
+        ((lambda n, d=2: 1 / n,), "For i active channels"),
         ((lambda n: 0.5,), "stops for n=5, d=2 with TypeError"),
     ],
     "check_step": [

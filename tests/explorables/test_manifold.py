@@ -314,3 +314,22 @@ def test_the_static_form_carries_the_numbers_of_its_state(state):
     assert f" {shown.n} units" in text
     assert percent(float(manifold.expected_lost_share(shown.n))) in text
     assert drawn(shown).html.count("mn-piece") == 2 * PIECES
+
+
+def test_missing_equations_are_those_that_coins_leave_out():
+    rng = np.random.default_rng(0)
+    for n, d in ((2, 2), (5, 3), (3, 4), (48, 24)):
+        heads = rng.integers(0, 2, (40_000, n)).sum(1)
+        assert float(manifold.expected_lost_share(n, d)) == pytest.approx((heads < d).mean(), abs=0.01)
+        left_out = np.maximum(d - heads, 0).mean() / d
+        assert float(manifold.expected_missing_share(n, d)) == pytest.approx(left_out, abs=0.01)
+
+
+def test_the_table_and_the_curves_are_of_the_same_draws():
+    medians, rows = manifold.medians([3, 10]), manifold.quartiles([3, 10])
+    for i, (n, *texts) in enumerate(rows):
+        for name, text in zip(manifold.DECODERS, texts, strict=True):
+            middle, low, high = map(float, re.findall(r"[\d.]+", text))
+            assert middle == pytest.approx(medians[name][i], abs=0.0005)
+            errors = manifold.draws(n)[name]
+            assert [low, high] == pytest.approx(np.quantile(errors, [0.25, 0.75]), abs=0.0005)

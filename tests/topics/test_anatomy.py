@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 import torchvision
@@ -131,3 +132,41 @@ BAD = [
 def test_bad_arguments_are_refused_by_name_and_value(network, x, call, message):
     with pytest.raises(ValueError, match=message):
         call(network, x)
+
+
+def test_what_an_affine_decoder_cannot_bring_back_is_what_a_regression_leaves():
+    from sklearn.linear_model import LinearRegression
+
+    draw = torch.Generator().manual_seed(0)
+    x = torch.randn(3, 4, 16, 16, generator=draw)
+    found = torch.einsum("nchw,cd->ndhw", x, torch.randn(4, 9, generator=draw)).relu()
+    wanted, given = (each.movedim(1, 3).flatten(0, 2).numpy() for each in (x, found))
+    left = wanted - LinearRegression().fit(given, wanted).predict(given)
+    expected = np.linalg.norm(left) / np.linalg.norm(wanted - wanted.mean(0))
+    assert anatomy.unrecovered(x, found) == pytest.approx(expected, rel=1e-4)
+    with_a_dead_channel = torch.cat([found, torch.zeros(3, 1, 16, 16)], dim=1)
+    assert anatomy.unrecovered(x, with_a_dead_channel) == pytest.approx(expected, rel=1e-4)
+    assert anatomy.unrecovered(x, torch.ones(3, 2, 16, 16)) == pytest.approx(1)
+
+
+def test_unrecovered_wants_two_maps_of_one_size_and_many_places():
+    x = torch.randn(1, 2, 8, 8)
+    with pytest.raises(ValueError, match="found must have as many places as x, 64, got 16"):
+        anatomy.unrecovered(x, x[:, :, ::2, ::2])
+    with pytest.raises(ValueError, match="at least four places for each of its 20 channels, got 64"):
+        anatomy.unrecovered(x, torch.randn(1, 20, 8, 8))
+    with pytest.raises(ValueError, match=r"x must have shape \(N, C, H, W\), got \(2, 8, 8\)"):
+        anatomy.unrecovered(x[0], x)
+
+
+def test_the_largest_value_behind_each_activation_is_what_hooks_see():
+    torch.manual_seed(0)
+    network = MobileNetV2(10, width_mult=0.35).eval()
+    images, seen = torch.randn(2, 3, 64, 64), []
+    for part in network.modules():
+        if isinstance(part, torch.nn.ReLU6):
+            part.register_forward_hook(lambda *about: seen.append(about[2].max().item()))
+    network(images)
+    found = anatomy.largest(network, images)
+    assert len(found) == 35 and list(found.values()) == pytest.approx(seen[:35])
+    assert list(found)[:2] == ["stem", "blocks.0.depthwise"]
