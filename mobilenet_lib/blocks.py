@@ -87,7 +87,14 @@ class DepthwiseSeparableConv(nn.Module):
     ):
         super().__init__()
         self.depthwise = ConvBNReLU(
-            in_channels, in_channels, kernel_size, stride, padding, dilation, groups=in_channels, bias=bias
+            in_channels,
+            in_channels,
+            kernel_size,
+            stride,
+            padding,
+            dilation,
+            groups=in_channels,
+            bias=bias,
         )
         self.pointwise = ConvBNReLU(in_channels, out_channels, kernel_size=1, bias=bias)
 

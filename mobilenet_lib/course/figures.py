@@ -610,7 +610,7 @@ def filters(kernels: Mapping[str, Any], shown: int = 16, ax: Axes | None = None)
             for j, kernel in enumerate(row):
                 extent = (j, j + 0.86, i + 0.86, i)
                 ax.imshow(kernel, cmap="gray", vmin=-1.1, vmax=1.1, extent=extent, interpolation="nearest")
-        ax.set(xlim=(-0.05, shown), ylim=(len(rows) - 0.05, -0.05), xticks=[], aspect="equal")
+        ax.set(xlim=(-0.05, shown), ylim=(len(rows) - 0.05, -0.05), xticks=[], aspect="equal", ylabel="layer")
         ax.set_yticks([i + 0.43 for i in range(len(rows))], list(kernels))
         ax.spines[["left", "bottom"]].set_visible(False)
         ax.tick_params(axis="y", length=0)

@@ -7,15 +7,11 @@ bytes: a test exports them again and compares.
 from __future__ import annotations
 
 import base64
-import itertools
 import json
 import math
-from typing import TYPE_CHECKING
+from typing import cast
 
 from .runtime import DATA
-
-if TYPE_CHECKING:
-    from torch import nn
 
 
 def with_equal_weights(model: bytes) -> bytes:
@@ -123,49 +119,32 @@ def digits() -> dict:
 
 
 def rounded_weights() -> dict:
-    """Return what the figure about few bits shows: weights, and the accuracy with all layers in so many bits."""
-    from ..topics import shipping, training
-    from .rounded_weights import BITS, SCALES
+    """Return what the figure about few bits shows: weights of the trained MobileNetV2, and how equalizing scales them.
 
-    images, labels = training.digits("test")
-    network = shipping.fold(training.trained("inverted"))
-
-    def accuracy(bits: int, scales: str) -> float:
-        rounded = shipping.with_rounded_weights(network, bits, per_channel=scales == "channel")
-        return training.accuracy(rounded, images, labels)
-
-    return {
-        "images": len(labels),
-        "unrounded": training.accuracy(network, images, labels),
-        "accuracy": {scales: {str(bits): accuracy(bits, scales) for bits in BITS} for scales in SCALES},
-        "layers": weights_of(network),
-    }
-
-
-def weights_of(network: nn.Module) -> dict:
-    """Return the weights of some layers of a folded network, each a share of the largest of its tensor.
-
-    Examples
-    --------
-    >>> from mobilenet_lib import shipping, training
-    >>> weights_of(shipping.fold(training.trained("inverted")))["depthwise"]["10"]["channels"]
-    96
+    Each weight is a share of the largest of its channel. Equalizing multiplies the output channels by factors, or the
+    input channels: ``axis`` says which.
     """
     import torch
 
-    from .rounded_weights import BLOCKS, FINE, PARTS
+    from ..models import MobileNetV2
+    from ..topics import few_bits, pretrained, shipping
+    from .rounded_weights import FINE, LAYERS
 
-    layers = {kind: {} for kind in PARTS}
-    for kind, block in itertools.product(PARTS, BLOCKS):
-        weight = network.get_parameter(f"blocks.{block}.{PARTS[kind]}.0.weight").detach()
-        largest = weight.abs().max()
+    network = cast(MobileNetV2, shipping.fold(pretrained.from_torchvision(weights="IMAGENET1K_V1")))
+    equal, found = few_bits.equalize(network), {}
+    for name in LAYERS:
+        weight, after = (each.get_parameter(f"{name}.0.weight").detach().flatten(1) for each in (network, equal))
+        largest = weight.abs().amax(1, keepdim=True)
         shares = (FINE * weight / largest).round().to(torch.int16).numpy().astype("<i2")
-        layers[kind][str(block)] = {
-            "channels": len(weight),
-            "largest": float(f"{largest.item():.6g}"),
+        axis = None if torch.equal(weight, after) else 0 if name.endswith("depthwise") else 1
+        factors = [] if axis is None else (after.norm(dim=1 - axis) / weight.norm(dim=1 - axis)).tolist()
+        found[name] = {
+            "largest": [float(f"{value:.6g}") for value in largest.flatten().tolist()],
             "weights": base64.b64encode(shares.tobytes()).decode(),
+            "axis": axis,
+            "factors": [float(f"{factor:.6g}") for factor in factors],
         }
-    return layers
+    return found
 
 
 def main() -> None:
