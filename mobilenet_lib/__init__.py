@@ -53,6 +53,7 @@ if TYPE_CHECKING:  # what an editor reads; the table below is what Python reads,
         trained,
         training,
         transfer,
+        transfer_results,
     )
 else:
     from . import _lazy
@@ -113,6 +114,7 @@ else:
         "trained": "topics.trained",
         "training": "topics.training",
         "transfer": "topics.transfer",
+        "transfer_results": "topics.transfer_results",
     }
     __getattr__, __dir__ = _lazy.names(__name__, HOMES, MODULES)
 
@@ -170,4 +172,5 @@ __all__ = [
     "trained",
     "training",
     "transfer",
+    "transfer_results",
 ]

@@ -38,7 +38,9 @@ MAY_IMPORT = {
     "topics.anatomy": SUBJECT | {"measure", "topics.compare"},
     "topics.surgery": SUBJECT | {"topics.anatomy", "topics.compare"},
     "topics.few_bits": SUBJECT | {"measure", "topics.anatomy", "topics.compare", "topics.shipping", "topics.surgery"},
-    "topics.transfer": SUBJECT | {"measure", "topics.datasets", "topics.preparing"},
+    "topics.transfer": SUBJECT | {"measure", "topics.datasets", "topics.photographs", "topics.preparing"},
+    "topics.transfer_results": SUBJECT
+    | {f"topics.{name}" for name in ("datasets", "photographs", "pretrained", "training", "transfer")},
     "topics.lite0": SUBJECT | {"topics.downloads"},
     "topics.naming": {"topics.compare", "topics.preparing"},
     "topics.page_model": SUBJECT

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .chapter_10 import check_half_width, check_seeds
     from .chapter_11 import check_hard_sigmoid, check_padding, check_receptive_field, check_squeeze_excite
     from .chapter_12 import check_fold, check_rounding
+    from .chapter_13 import check_changed, check_freeze, check_groups, check_script
 else:
     from .. import _lazy
 
@@ -60,6 +61,10 @@ else:
         "check_squeeze_excite": "chapter_11",
         "check_fold": "chapter_12",
         "check_rounding": "chapter_12",
+        "check_groups": "chapter_13",
+        "check_freeze": "chapter_13",
+        "check_script": "chapter_13",
+        "check_changed": "chapter_13",
     }
     __getattr__, _ = _lazy.names(__name__, HOMES)
 
@@ -101,6 +106,10 @@ __all__ = [
     "check_squeeze_excite",
     "check_fold",
     "check_rounding",
+    "check_groups",
+    "check_freeze",
+    "check_script",
+    "check_changed",
 ]
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .break_network import BreakNetwork
     from .counters import Counters
     from .digit_canvas import DigitCanvas
+    from .few_pictures import FewPictures
     from .inverted_block import InvertedBlock
     from .kernel_scope import KernelScope
     from .latency_lab import LatencyLab
@@ -60,6 +61,7 @@ else:
         "RoundedWeights": "rounded_weights",
         "WhatItSees": "what_it_sees",
         "BreakNetwork": "break_network",
+        "FewPictures": "few_pictures",
     }
     __getattr__, __dir__ = _lazy.names(__name__, HOMES)
 
@@ -67,6 +69,7 @@ __all__ = [
     "BreakNetwork",
     "Counters",
     "DigitCanvas",
+    "FewPictures",
     "InvertedBlock",
     "KernelScope",
     "LatencyLab",
