@@ -605,12 +605,12 @@ def filters(kernels: Mapping[str, Any], shown: int = 16, ax: Axes | None = None)
         rows.append(array[at] * np.where(total[at] < 0, -1, 1)[:, None, None] / largest)
         said.append(f"{name}: {100 * (balance > 0.9).mean():.0f} % blurs, {100 * (balance < 0.2).mean():.0f} % edges")
     with mpl.rc_context(STYLE):
-        ax = ax or _axes(height=0.2 + 0.73 * WIDTH * len(rows) / shown)
+        ax = ax or _axes(height=0.2 + 0.73 * WIDTH * len(rows) / shown, w_pad=0.15)  # the page's letters may be wider
         for i, row in enumerate(rows):
             for j, kernel in enumerate(row):
                 extent = (j, j + 0.86, i + 0.86, i)
                 ax.imshow(kernel, cmap="gray", vmin=-1.1, vmax=1.1, extent=extent, interpolation="nearest")
-        ax.set(xlim=(-0.05, shown), ylim=(len(rows) - 0.05, -0.05), xticks=[], aspect="equal", ylabel="layer")
+        ax.set(xlim=(-0.05, shown), ylim=(len(rows) - 0.05, -0.05), xticks=[], aspect="equal")
         ax.set_yticks([i + 0.43 for i in range(len(rows))], list(kernels))
         ax.spines[["left", "bottom"]].set_visible(False)
         ax.tick_params(axis="y", length=0)
@@ -741,9 +741,11 @@ class _Units(EngFormatter):
         return f"{x:g}".replace("-", "\N{MINUS SIGN}") if abs(x) < 1000 else super().__call__(x, pos)
 
 
-def _axes(height: float) -> Axes:
+def _axes(height: float, **margins: float) -> Axes:
     # Not pyplot's: the notebook would then show the figure a second time.
-    return Figure(figsize=(WIDTH, height), layout="constrained").subplots()
+    figure = Figure(figsize=(WIDTH, height))
+    figure.set_layout_engine("constrained", **margins)
+    return figure.subplots()
 
 
 def _legend_above(ax: Axes) -> Legend:
