@@ -35,6 +35,18 @@ MET = {
         ["Two multipliers", "Set both multipliers"],
         ["A misprint, found by its shapes", "Table 4: with and without depthwise layers"],
     ],
+    "05_linear_bottleneck": [
+        ["Numbers on a phone come in steps", "Loud channels"],
+        ["What does ReLU6 cut off?", "Then what is the 6 for?"],
+        ["A curve through a thin layer", "Why one half?"],
+        ["When is a point lost?", "What it says about the block", "The same on the trained network"],
+    ],
+    "06_inverted_residual": [
+        ["Two shapes", "Build the block"],
+        ["When does the residual exist?", "Three faults of the minimal version"],
+        ["What does it cost?", "Take it in your hands", "Exercises"],
+        ["Take the trained network apart", "Break it yourself"],
+    ],
     "07_mobilenet_v2": [
         ["Table 2: seven rows", "Exercises"],
         ["The network at work", "What a wrong preparation does"],
