@@ -45,7 +45,7 @@ MAY_IMPORT = {
     "topics.naming": {"topics.compare", "topics.preparing"},
     "topics.page_model": SUBJECT
     | {"measure", "topics.pretrained", "topics.photographs", "topics.preparing", "topics.compare", "topics.anatomy"}
-    | {"topics.few_bits", "topics.naming", "topics.shipping"},
+    | {"topics.few_bits", "topics.naming", "topics.shipping", "topics.trained"},
     "topics.trained": SUBJECT
     | {
         *("measure", "topics.anatomy", "topics.compare", "topics.few_bits", "topics.lite0", "topics.photographs"),

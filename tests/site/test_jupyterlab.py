@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import socket
 import subprocess
@@ -16,7 +17,7 @@ import nbformat
 import pytest
 from playwright.sync_api import Locator
 
-from mobilenet_lib import cost, explorables
+from mobilenet_lib import cost, explorables, photographs
 
 TOKEN = "for-this-test-only"
 NAMES = ["InvertedBlock", *(name for name in explorables.__all__ if name != "InvertedBlock")]
@@ -137,6 +138,24 @@ def test_the_kernel_reads_digits(figures):
     figure.get_by_role("button", name="Example 4", exact=True).click()
     for answer, shares in zip(figure.locator(".mn-said").all(), example["shares"].values(), strict=True):
         answer.get_by_text(str(shares.index(max(shares)))).wait_for(timeout=ANSWER * 1000)
+
+
+def test_the_kernel_names_what_it_sees_in_a_photograph_and_in_the_readers_own(figures, released):
+    released("mobilenet_v2")
+    figure = figures.nth(NAMES.index("WhatItSees"))
+    figure.scroll_into_view_if_needed()
+    figure.locator(".mn-see-stage > img[src^='data:image/jpeg']").wait_for(timeout=ANSWER * 1000)  # the kernel has it
+    if figure.get_by_role("button", name="Start the network").is_visible():
+        figure.get_by_role("button", name="Start the network").click()
+    figure.get_by_text("Ready: PyTorch").wait_for(timeout=ANSWER * 1000)
+    figure.get_by_text("for a picture on this device").wait_for(timeout=ANSWER * 1000)
+    assert figure.locator(".mn-see-first label").first.inner_text().startswith("palace")
+    own = io.BytesIO()
+    photographs.picture("coffee").save(own, "PNG")
+    chosen = {"name": "mine.png", "mimeType": "image/png", "buffer": own.getvalue()}
+    figure.locator("input[type=file]").set_input_files(chosen)
+    figure.locator(".mn-see-first").get_by_text("espresso").wait_for(timeout=ANSWER * 1000)
+    assert "Your picture, as the network gets it." in figure.inner_text()
 
 
 @pytest.mark.parametrize("name", NAMES)

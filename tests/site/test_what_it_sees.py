@@ -16,7 +16,7 @@ from opened import AXE, Visit, too_wide, violations
 from PIL import Image
 from playwright.sync_api import Locator, Page
 
-from mobilenet_lib import anatomy, compare, page_model, photographs, preparing, pretrained, shipping
+from mobilenet_lib import anatomy, compare, page_model, photographs, preparing, pretrained, shipping, trained
 from mobilenet_lib.explorables.what_it_sees import FILE, NAMES, STORED, WhatItSees
 
 POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' data:"
@@ -153,7 +153,7 @@ def test_scores_and_maps_equal_pytorchs_on_the_same_input(visit, address, releas
 def test_pieces_of_photographs_agree_with_float32(visit, address, released):
     """Decoded, prepared and run in the page: 95 of 100, as the file itself."""
     released("mobilenet_v2")
-    pieces = compare.crops(page_model._twelve(), EACH, seed=1)
+    pieces = compare.crops(trained.to_compare(), EACH, seed=1)
     said = compare.scores(shipping.fold(pretrained.from_torchvision()), preparing.prepared(pieces.pictures))
     questions = list(OPEN)
     for piece in pieces.pictures:

@@ -24,6 +24,7 @@ from mobilenet_lib import (
     preparing,
     pretrained,
     shipping,
+    trained,
 )
 
 STORED = json.loads((page_model.DATA / page_model.ANSWERS).read_text("utf8"))
@@ -82,7 +83,7 @@ def test_two_makings_give_the_same_bytes():
 
 def test_the_committed_file_is_what_the_command_makes_today(exact):
     """If this fails: make page-model. Integers and halves to the bit; a bias may differ with the processor."""
-    measured = preparing.prepared(compare.crops(page_model._twelve(), *page_model.MEASURED_ON).pictures)
+    measured = preparing.prepared(compare.crops(trained.to_compare(), *page_model.MEASURED_ON).pictures)
     made = onnx.load_from_string(page_model.to_file(page_model.rounded(exact, measured), naming.categories()))
     here = onnx.load_from_string(page_model.stored())
     assert made.graph.node == here.graph.node
@@ -96,7 +97,7 @@ def test_the_committed_file_is_what_the_command_makes_today(exact):
 
 def test_pieces_of_photographs_get_the_class_that_float32_gives_them(exact):
     """At least 95 of 100 do, and as many as the figure says; in the camera's size as many as it says of that."""
-    pieces, groups = compare.crops(page_model._twelve(), *page_model.COMPARED_ON)
+    pieces, groups = compare.crops(trained.to_compare(), *page_model.COMPARED_ON)
     said, few = compare.scores(exact, preparing.prepared(pieces)), read_back(page_model.stored())
     for side in (page_model.SIDE, page_model.SMALL):
         images = torch.stack([page_model._at_size(piece, side) for piece in pieces])
