@@ -215,7 +215,7 @@ right order.
             raise CheckFailed(hint)
     missing = [line for line in FAULTY if line not in given]
     if len(missing) == len(FAULTY):
-        raise CheckFailed("The list is empty. Begin with the loss that does not fall.")
+        raise CheckFailed("The list is empty. Begin with what PyTorch says: who still learns?")
     if missing:
         raise CheckFailed(SCRIPT_MISSING[missing[0]])
     praise("frozen after the new head, trained in the wrong mode, tested on other pictures.")
