@@ -60,6 +60,7 @@ page-model: $(READY)  ## write the file that pages fetch to name what they see, 
 bench: book  ## measure networks and pages: latency, weight, sliders, loading, live counts (some minutes)
 	$(BIN)/python benchmarks/in_the_page.py
 	$(BIN)/python benchmarks/what_it_sees.py
+	$(BIN)/python benchmarks/eight_bits.py
 	$(BIN)/python benchmarks/models.py; models=$$?; $(BIN)/python benchmarks/pages.py && exit $$models
 
 bench-build: $(READY)  ## measure how long the book takes to build, cold and warm
