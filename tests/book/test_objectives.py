@@ -86,6 +86,13 @@ MET = {
         ["Squeeze-and-excitation: weigh the channels", "h-swish: a curve without an exponential"],
         ["Heads that give each pixel a class", "Watch a mask improve"],
     ],
+    "13_transfer_learning": [
+        ["Frozen features", "A linear head", "How few are enough?", "Train the rest as well"],
+        ["How few are enough?", "Which block's features?"],
+        ["Train the rest as well"],
+        ["Where it goes wrong", "Exercises"],
+        ["Your own pictures"],
+    ],
 }
 COMMON = {"about", "after", "before", "between", "chapter", "every", "explain", "first", "least", "numbers", "other"}
 COMMON |= {"predict", "their", "there", "these", "where", "which", "without", "would", "yourself"}
