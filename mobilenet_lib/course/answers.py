@@ -94,16 +94,15 @@ def reveal(key: str, next_cell: bool = False) -> Answer | None:
 
     Examples
     --------
-    >>> reveal("ch6.rule")
-    def has_residual(in_channels, out_channels, stride):
-        return stride == 1 and in_channels == out_channels
-    <BLANKLINE>
-    <BLANKLINE>
-    checks.check_residual_rule(has_residual)
-    >>> reveal("ch6.rules")
+    >>> reveal("ch6.afford-code")
+    size = 56
+    standard = cost.conv(144, 144, 3, size).macs
+    depthwise = cost.conv(144, 144, 3, size, groups=144).macs
+    standard, depthwise, standard / depthwise
+    >>> reveal("ch6.aford-code")
     Traceback (most recent call last):
         ...
-    ValueError: key must be the name of a blank, got 'ch6.rules'; did you mean 'ch6.rule'?
+    ValueError: key must be the name of a blank, got 'ch6.aford-code'; did you mean 'ch6.afford-code'?
     """
     string(key=key)
     flag(next_cell=next_cell)

@@ -116,17 +116,17 @@ def test_an_answer_goes_into_the_next_cell(monkeypatch):
         set_next_input = put.append
 
     monkeypatch.setattr(IPython, "get_ipython", Shell)
-    assert reveal("ch6.rule", next_cell=True) is None
-    assert put == [str(reveal("ch6.rule"))] and type(put[0]) is str
+    assert reveal("ch6.break-even", next_cell=True) is None
+    assert put == [str(reveal("ch6.break-even"))] and type(put[0]) is str
 
 
 def test_the_next_cell_wants_a_notebook():
     with pytest.raises(RuntimeError, match="wants a notebook"):
-        reveal("ch6.rule", next_cell=True)
+        reveal("ch6.break-even", next_cell=True)
 
 
 def test_an_unknown_blank_names_those_of_the_chapter():
-    with pytest.raises(ValueError, match="'ch6.zzz'; there are .*ch6.rule") as error:
+    with pytest.raises(ValueError, match="'ch6.zzz'; there are .*ch6.break-even") as error:
         reveal("ch6.zzz")
     assert "ch3." not in str(error.value)
 
@@ -136,5 +136,5 @@ def test_without_a_checkout_and_without_answers_there_is_a_remedy(monkeypatch, t
     monkeypatch.setattr(answers, "CHAPTERS", tmp_path)
     answers._all.cache_clear()
     with pytest.raises(FileNotFoundError, match="which bring them along"):
-        reveal("ch6.rule")
+        reveal("ch6.break-even")
     answers._all.cache_clear()
