@@ -1,7 +1,7 @@
 """Each chapter says what its reader will be able to do, and each of these has a section where it is done.
 
-A section does something if it has code or an exercise. For the chapters of the table below, each objective is set
-against its sections by name. For every other chapter, an objective's own words must come up in one or two sections.
+A section does something if it has code or an exercise. The table below sets each objective against its sections by
+name. For a chapter that it does not know yet, an objective's own words must come up in one or two sections.
 """
 
 from __future__ import annotations
@@ -29,6 +29,13 @@ MET = {
         ["fvcore", "torchinfo", "PyTorch's own counter"],
         ["All of them at once", "Exercises"],
     ],
+    "03_depthwise_separable_convolution": [
+        ["What does `groups` do?"],
+        ["Derive the saving", "Measure it"],
+        ["Why is the 1×1 convolution fast?"],
+        ["What is lost?"],
+        ["What does a real network learn?"],
+    ],
     "04_mobilenet_v1": [
         ["Build it"],
         ["Table 2: where the work is"],
@@ -53,6 +60,26 @@ MET = {
         ["Which places speak for the answer?", "Four times as many places, from the same weights"],
         ["Table 4: what it costs, what it reaches", "Table 3: memory"],
         ["How much memory at once?"],
+        ["Where does the saving come from?"],
+    ],
+    "05_linear_bottleneck": [
+        ["Numbers on a phone come in steps", "Loud channels"],
+        ["What does ReLU6 cut off?"],
+        ["A curve through a thin layer"],
+        ["When is a point lost?", "The same on the trained network"],
+    ],
+    "06_inverted_residual": [
+        ["Two shapes"],
+        ["When does the residual exist?", "Three faults of the minimal version"],
+        ["What does it cost?"],
+        ["Take the trained network apart"],
+    ],
+    "07_mobilenet_v2": [
+        ["Table 2: seven rows"],
+        ["The network at work", "What a wrong preparation does"],
+        ["Which places speak for the answer?"],
+        ["Table 4: what it costs, what it reaches", "Table 3: memory"],
+        ["Table 3: memory", "How much memory at once?"],
         ["Where does the saving come from?"],
     ],
     "08_reading_timm": [
@@ -85,6 +112,13 @@ MET = {
         ["How far does one output value see?", "What it sees, and what it uses"],
         ["Squeeze-and-excitation: weigh the channels", "h-swish: a curve without an exponential"],
         ["Heads that give each pixel a class", "Watch a mask improve"],
+    ],
+    "12_shipping": [
+        ["BatchNorm disappears", "A trap in timm"],
+        ["Out of Python", "One file for many machines"],
+        ["Eight bits", "Does the network still agree with itself?"],
+        ["Equal ranges, for free", "Biases that take an error back", "Channel by channel"],
+        ["The table"],
     ],
     "13_transfer_learning": [
         ["Frozen features", "A linear head", "How few are enough?", "Train the rest as well"],
