@@ -11,9 +11,8 @@ import pytest
 
 from mobilenet_lib.course.answers import finished
 
-MEANT = ("01", "02", "04", "09", "10", "11")
 ROOT = Path(__file__).resolve().parents[2]
-CHAPTERS = [path for path in sorted((ROOT / "chapters").glob("*.ipynb")) if path.stem[:2] in MEANT]
+CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
 COLUMNS, LINES, CELLS = 72, 10, 5
 
 
@@ -55,7 +54,7 @@ def test_live_code_is_short_and_narrow(path):
 def test_live_code_builds_and_does_not_unpack_for_display(path):
     for name, code in typed(path):
         assert tables_of_comprehensions(code) == [], name
-        assert re.findall(r"load_state_dict\(\{|\.momentum\b|__\w+__", code) == [], name
+        assert re.findall(r"load_state_dict\(\{|\.momentum\b", code) == [], name
 
 
 def test_a_table_of_a_comprehension_is_found():

@@ -62,26 +62,6 @@ MET = {
         ["How much memory at once?"],
         ["Where does the saving come from?"],
     ],
-    "05_linear_bottleneck": [
-        ["Numbers on a phone come in steps", "Loud channels"],
-        ["What does ReLU6 cut off?"],
-        ["A curve through a thin layer"],
-        ["When is a point lost?", "The same on the trained network"],
-    ],
-    "06_inverted_residual": [
-        ["Two shapes"],
-        ["When does the residual exist?", "Three faults of the minimal version"],
-        ["What does it cost?"],
-        ["Take the trained network apart"],
-    ],
-    "07_mobilenet_v2": [
-        ["Table 2: seven rows"],
-        ["The network at work", "What a wrong preparation does"],
-        ["Which places speak for the answer?"],
-        ["Table 4: what it costs, what it reaches", "Table 3: memory"],
-        ["Table 3: memory", "How much memory at once?"],
-        ["Where does the saving come from?"],
-    ],
     "08_reading_timm": [
         ["The block", "Many arguments"],
         ["The network as strings", "Exercises"],
