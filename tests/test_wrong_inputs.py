@@ -307,6 +307,7 @@ RIGHT = {
     "anatomy.part": NETWORK.stem, "pretrained.name": "mobilenetv2_035", "segmentation.size": 64,
     "segmentation.resize.size": (8, 8), "training.name": "separable", "quiz.name": "counting",
     "published.name": "table1_body_architecture",
+    "transfer_results.name": "pieces", "transfer_results.images": DIGITS[0],
     "datasets.size": 24, "datasets.count": 2, "transfer.size": 96, "training.images": DIGITS[0],
     "training.labels": DIGITS[1], "surgery.change": None, "surgery.channel_scores": None,
     "anatomy.found": IMAGES, "widths": [2, 3], "trained.block": 0,
