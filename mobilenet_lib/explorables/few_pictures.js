@@ -177,7 +177,11 @@ function render({ model, el, signal }) {
   view.choice("task", { label: "Task", labels: { pieces: "pieces", faces: "faces", digits: "digits" } }).element.classList.add("mn-across");
   view.slider("count", { label: "Pictures of each class" }).element.classList.add("mn-across");
   view.slider("block", { label: "Features behind block" }).element.classList.add("mn-across");
-  view.details.append(bars.element, tiles.element, html("p", { class: "mn-small" }, "Means over ten draws; the band is one standard"
+  const again = html("p", { class: "mn-live-line", hidden: true });
+  const onAgain = () => view.redraw();
+  model.on("change:again", onAgain);
+  view.signal.addEventListener("abort", () => model.off("change:again", onAgain));
+  view.details.append(again, bars.element, tiles.element, html("p", { class: "mn-small" }, "Means over ten draws; the band is one standard"
     + " deviation either way. Pixels and untrained features have the best of three strengths, trained features always the same."), html("p", { class: "mn-small" }, PHOTOGRAPHS));
 
   view.table({
@@ -204,6 +208,9 @@ function render({ model, el, signal }) {
       whole(100 / experiment.classes[state.task])}.`);
     bars.describe(`Accuracy by block: ${blocks.map((block) =>
       `${block}, ${whole(experiment.few[state.task][block - 1][state.count][0])}`).join("; ")}. Block ${state.block} is chosen.`);
+    const computed = model.get("again") ?? {};
+    again.hidden = Object.entries(state).some(([name, value]) => computed[name] !== value);
+    if (!again.hidden) write(again, `computed in this notebook: ${computed.mean.toFixed(1)}\u00a0% over ${computed.draws} draws`);
     view.say(fewSentence(state, experiment, blocks));
   });
 }

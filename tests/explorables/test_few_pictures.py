@@ -79,6 +79,16 @@ def test_what_the_chapter_tells_of_the_figure_is_so(experiment):
     assert FewPictures(task="digits", count=8, block=12).rates()["trained"][0] > digits["pixels"][0] + 5
 
 
+def test_a_notebook_computes_a_state_anew_and_the_figure_says_so():
+    shown = FewPictures(task="faces", count=8, block=3)
+    mean, deviation = FewPictures(task="faces", count=8, block=3).rates()["trained"]
+    assert shown.compute(draws=2) == pytest.approx(mean, abs=3 * deviation + 0.5)
+    line = f"computed in this notebook: {shown.again['mean']:.1f}\N{NO-BREAK SPACE}% over 2 draws"
+    assert line in words(shown)
+    shown.count = 16  # what was computed is of another state now
+    assert "computed in this notebook" not in words(shown)
+
+
 def test_a_piece_is_drawn_pixel_by_pixel(experiment):
     text = experiment["shown"]["chelsea"]
     pairs = base64.b64decode(text)
