@@ -10,7 +10,7 @@ import pytest
 import static_widgets
 from node import esm
 
-from mobilenet_lib import explorables
+from mobilenet_lib import explorables, specs
 from mobilenet_lib.explorables.kernel_scope import KernelScope, settle
 
 # The figures whose settings rule each other out, and those settings.
@@ -18,6 +18,7 @@ SETTLING = {
     "KernelScope": ["mode", "kernel_size", "groups", "in_channels", "out_channels"],
     "ReceptiveField": ["network", "output_stride", "lost", "layer"],
     "Rosetta": ["block", "part"],
+    "WhatItSees": ["block", "channel"],
 }
 
 
@@ -37,7 +38,13 @@ def test_all_figures_that_settle_their_state_are_known_here():
 
 
 @pytest.mark.parametrize(
-    ("name", "states"), [("KernelScope", 279), ("ReceptiveField", 2 * 3 * 2 * 14), ("Rosetta", 3)]
+    ("name", "states"),
+    [
+        ("KernelScope", 279),
+        ("ReceptiveField", 2 * 3 * 2 * 14),
+        ("Rosetta", 3),
+        ("WhatItSees", sum(block.out_channels for block in specs.v2_blocks())),
+    ],
 )
 def test_no_key_does_nothing_in_any_state_that_can_be_reached(name, states):
     found = pressed(name)
