@@ -58,7 +58,7 @@ def check_groups(function: Callable[[nn.Module, float, float], list[dict[str, An
 
 def _look_at_groups(network: nn.Module, answer: Any, head_lr: float, trunk_lr: float) -> None:
     names = {id(weight): name for name, weight in network.named_parameters()}
-    rate_of: dict[str, float] = {}
+    rate_of: dict[str, compare.Number] = {}
     groups = _groups_of(answer)
     for weights, rate in groups:
         for weight in weights:
@@ -80,13 +80,14 @@ def _look_at_groups(network: nn.Module, answer: Any, head_lr: float, trunk_lr: f
         raise CheckFailed(hint)
     for name, rate in rate_of.items():
         ours = name.startswith("classifier.")
-        if rate == (head_lr if ours else trunk_lr):
+        if compare.same(rate, head_lr if ours else trunk_lr):
             continue
-        if rate not in (head_lr, trunk_lr):
+        if not any(compare.same(rate, given) for given in (head_lr, trunk_lr)):
             raise CheckFailed(
-                f"{name} gets the learning rate {rate}, which is neither of those that it was called with."
+                f"{name} gets the learning rate {shown(rate.value)}, which is neither of those that it was called with."
             )
-        if all(other == (trunk_lr if each.startswith("classifier.") else head_lr) for each, other in rate_of.items()):
+        swapped = {each: trunk_lr if each.startswith("classifier.") else head_lr for each in rate_of}
+        if all(compare.same(other, swapped[each]) for each, other in rate_of.items()):
             raise CheckFailed("The two rates are swapped: the classifier is the head.")
         if name.startswith("head."):
             raise CheckFailed(
@@ -95,7 +96,7 @@ def _look_at_groups(network: nn.Module, answer: Any, head_lr: float, trunk_lr: f
         raise CheckFailed(f"{name} is in the wrong group. Which layer has random weights?")
 
 
-def _groups_of(answer: Any) -> list[tuple[list[Any], Any]]:
+def _groups_of(answer: Any) -> list[tuple[list[Any], compare.Number]]:
     if isinstance(answer, Mapping):
         raise CheckFailed("This is a single mapping. An optimiser takes a list of them.")
     if not compare.is_listed(answer):
@@ -106,7 +107,8 @@ def _groups_of(answer: Any) -> list[tuple[list[Any], Any]]:
         if not isinstance(group, Mapping) or not {"params", "lr"} <= set(group):
             raise CheckFailed(f'Each group is a mapping with "params" and "lr", and one is {shown(kind(group))}.')
         weights = group["params"]
-        found.append(([weights] if isinstance(weights, Tensor) else compare.listed(weights), group["lr"]))
+        rate = compare.real("A learning rate", group["lr"])
+        found.append(([weights] if isinstance(weights, Tensor) else compare.listed(weights), rate))
     return found
 
 
@@ -273,7 +275,7 @@ def _look_at_names(given: set[str], right: set[str], after: nn.Module) -> None:
         return
     unknown = given - set(after.state_dict())
     if unknown:
-        raise CheckFailed(f"{sorted(unknown)[0]} is no tensor of the network. Use its names as they are.")
+        raise CheckFailed(f"{shown(sorted(unknown)[0])} is no tensor of the network. Use its names as they are.")
     if not given & right:
         if given:
             raise CheckFailed("The names are those of the tensors that are the same. The others are asked for.")
