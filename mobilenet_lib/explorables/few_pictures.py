@@ -43,7 +43,7 @@ class FewPictures(Explorable):
     -----
     The accuracies are the committed results that :func:`mobilenet_lib.topics.transfer_results.results` reads: means
     over ten draws, and their standard deviations. A page trains nothing, and no MACs are counted. In a notebook
-    :meth:`compute` computes the chosen state anew.
+    ``compute()`` computes the chosen state anew.
 
     References
     ----------

@@ -173,7 +173,7 @@ def placed(timed: Sequence[Timed], roof: Roofline) -> list[dict[str, object]]:
     ----------
     timed : sequence of Timed
         What :func:`time_layers` found.
-    roof : Roofline
+    roof : mobilenet_lib.measure.roof.Roofline
         The limits of the machine.
 
     Returns
@@ -234,7 +234,7 @@ def factors(fast: Timed, slow: Timed, roof: Roofline) -> dict[str, float]:
     ----------
     fast, slow : Timed
         Two layers. Speeds are MACs a second: the first one's in its better format, the second one's when contiguous.
-    roof : Roofline
+    roof : mobilenet_lib.measure.roof.Roofline
         The limits of the machine.
 
     Returns
@@ -266,7 +266,7 @@ def by_kind(timed: Sequence[Timed], roof: Roofline) -> list[dict[str, object]]:
     ----------
     timed : sequence of Timed
         What :func:`time_layers` found for the layers of a network.
-    roof : Roofline
+    roof : mobilenet_lib.measure.roof.Roofline
         The limits of the machine.
 
     Returns

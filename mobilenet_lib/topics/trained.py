@@ -206,7 +206,7 @@ def losses(*kinds: str) -> dict[str, dict[str, tuple[float, float, float]]]:
     Parameters
     ----------
     kinds : str
-        Of :data:`~mobilenet_lib.topics.surgery.KINDS`.
+        Of ``surgery.KINDS``.
 
     Returns
     -------
