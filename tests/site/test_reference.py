@@ -18,8 +18,10 @@ PAGES = {path.stem: path for path in sorted((ROOT / "reference" / "api").glob("*
 PAGE_OF = {"measure": "measure", "topics": "topics", "checks": "checks", "explorables": "explorables"}
 PAGE_OF |= {"course": "course", "cost": "cost"}
 PAGE_OF |= dict.fromkeys(("topics.datasets", "topics.training", "topics.experiments"), "training")
-TRAINED = ("downloads", "photographs", "preparing", "compare", "anatomy", "surgery", "few_bits", "transfer", "lite0")
+TRAINED = ("downloads", "photographs", "preparing", "naming", "compare", "anatomy", "lite0")
 PAGE_OF |= dict.fromkeys((f"topics.{name}" for name in TRAINED), "trained")
+CHANGED = ("surgery", "trained", "few_bits", "page_model", "transfer")
+PAGE_OF |= dict.fromkeys((f"topics.{name}" for name in CHANGED), "changed")
 # What the names of a table of contents lead to, by how they are called in full.
 NAMES = {f"mobilenet_lib.{home}.{name}" for name, home in mobilenet_lib.HOMES.items()}
 for room in (measure, checks, explorables):

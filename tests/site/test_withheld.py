@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Frame, Page
 
 CHAPTER = "chapters/06_inverted_residual.html"
-PLAIN = "reference/instructors.html"  # no formulas: a sandboxed frame may load no font
+PLAIN = "reference/api.html"  # no formulas: a sandboxed frame may load no font
 NO_STORAGE = """for (const name of ["localStorage", "sessionStorage"])
   Object.defineProperty(window, name, { get() { throw new DOMException("Access is denied", "SecurityError"); } });"""
 NONE = "for (const name of ['localStorage', 'sessionStorage']) Object.defineProperty(window, name, { value: null });"
