@@ -92,6 +92,23 @@
     apply();
   }
 
+  // Below these, figures would be drawn wrong or not at all. tests/site/floor.py knows the same versions.
+  const FLOOR = "Safari 16.4, Firefox 121, Chrome or Edge 117";
+  const isTooOld = (() => {
+    try {
+      new RegExp("(?<=a)b"); // from Safari 16.4 on
+      return !CSS.supports("selector(:has(a))") || !CSS.supports("grid-template-columns", "subgrid");
+    } catch {
+      return true;
+    }
+  })();
+  const standStill = (root) => {
+    const words = document.createElement("p");
+    words.className = "mn-too-old";
+    words.textContent = `This figure has controls. They need a browser that is not older than ${FLOOR}; what you see is the state they start from.`;
+    root.querySelector(".mn-static").append(words);
+  };
+
   async function mount(root, render) {
     root.classList.add("mn-live");
     const el = document.createElement("div");
@@ -121,7 +138,8 @@
       const render = renders.get(root.dataset.explorable.replace(/-\d+$/, ""));
       if (!render || begun.has(root) || !arrived(root)) continue;
       begun.add(root);
-      mount(root, render);
+      if (isTooOld) standStill(root);
+      else mount(root, render);
     }
   };
   if (document.readyState === "loading") {

@@ -40,7 +40,7 @@
     hash: false, // the address belongs to the figures' settings; the slide stands in the query
     respondToHashChanges: false,
     keyboardCondition: (event) => !ownsKey(event),
-    plugins: [RevealNotes],
+    plugins: globalThis.RevealNotes ? [RevealNotes] : [], // it needs Safari 16.4; the slides do without
   });
 
   const slideOf = (element) => {
