@@ -42,6 +42,8 @@ MAY_IMPORT = {
     "topics.transfer_results": SUBJECT
     | {f"topics.{name}" for name in ("datasets", "photographs", "pretrained", "training", "transfer")},
     "topics.lite0": SUBJECT | {"topics.downloads"},
+    # Families after V2: a string is read, and what it says is arithmetic; blocks and networks need torch.
+    "topics.families.grammar": set(),
     "topics.naming": {"topics.compare", "topics.preparing"},
     "topics.page_model": SUBJECT
     | {"measure", "topics.pretrained", "topics.photographs", "topics.preparing", "topics.compare", "topics.anatomy"}
@@ -61,7 +63,7 @@ MAY_IMPORT = {
 }
 MAY_IMPORT_WHEN_LIVE = MAY_IMPORT["explorables"] | SUBJECT | {"measure", "topics"}
 # These find their names when they are used.
-LAZY = {"__init__", "measure.__init__", "explorables.__init__"}
+LAZY = {"__init__", "measure.__init__", "explorables.__init__", "topics.families.__init__"}
 FREE = {"_validation", "_lazy", "_composed"}
 
 # What turns notebooks into pages needs colours, answers, and the library's table of public names.
@@ -69,7 +71,7 @@ BOOK_MAY_IMPORT = {"course.answers", "course.palette", ""}
 
 LIGHT = (
     *("cost", "specs", "measure", "measure.roof", "checks", "explorables"),
-    *("topics", "topics.manifold", "topics.photographs"),
+    *("topics", "topics.manifold", "topics.photographs", "topics.families", "topics.families.grammar"),
     *("course", "course.answers", "course.numbers", "course.palette", "course.published", "course.quiz"),
     "course.tables",
 )

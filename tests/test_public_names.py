@@ -13,6 +13,7 @@ import mobilenet_lib
 MODULES = [  # explorables have tests of their own
     *(home for name, home in mobilenet_lib.MODULES.items() if name != "explorables"),
     "measure.counts",
+    *sorted({f"topics.families.{home}" for home in mobilenet_lib.families.HOMES.values()}),
 ]
 
 
@@ -78,7 +79,7 @@ def test_a_public_name_is_the_thing_its_module_defines():
             assert getattr(import_module(thing.__module__), name) is thing
 
 
-@pytest.mark.parametrize("package", ["", ".measure", ".explorables"])
+@pytest.mark.parametrize("package", ["", ".measure", ".explorables", ".topics.families"])
 def test_an_editor_reads_the_names_that_python_finds(package):
     """Each name is imported under `if TYPE_CHECKING:` from the module that the table names."""
     lazy = import_module(f"mobilenet_lib{package}")

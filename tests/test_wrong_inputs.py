@@ -179,6 +179,7 @@ VOCABULARY = {
     "naming.network": MODULE,
     "categories": [3, ["cat", "dog"], *NOTHING],
     "photograph": PICTURE,
+    "string": [3, "", "ir", "xx_r1_k3_s1_c8", "ir_r1_k4_s1_e6_c8", ["ir"], *NOTHING],
 }
 # Parameters that anything goes into, with the reason.
 FREE = {
@@ -236,6 +237,7 @@ RECORDS = {
     "Answer",
     "PublishedTable",
     "Unread",
+    "Misread",
     "main",
     "Checked",
     "first_convolution",
@@ -326,7 +328,7 @@ RIGHT |= {  # the two loaders read the names of another library
 RIGHT |= {
     "naming.network": MobileNetV2(1000, 0.35).eval(), "naming.scores": torch.rand(1000), "page_model.model": b"model",
     "page_model.network": shipping.fold(NETWORK), "categories": list("abcdefghij"), "page_model.features": IMAGES[0],
-    "photograph": Image.new("RGB", (300, 300)),
+    "photograph": Image.new("RGB", (300, 300)), "string": "ir_r2_k3_s2_e6_c24",
 }  # fmt: skip
 RIGHT["surgery.change"] = surgery.Change("contribution", share=50)
 RIGHT["surgery.channel_scores"] = surgery.by_weights(NETWORK)
