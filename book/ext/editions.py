@@ -1,4 +1,4 @@
-"""Write each chapter as notebooks that run anywhere: they carry the library, and their text is plain Markdown.
+"""Write each chapter as notebooks that run anywhere: they bring the library, and their text is plain Markdown.
 
 Four editions of one source, under the site:
 
@@ -14,8 +14,10 @@ gives the same bytes.
 from __future__ import annotations
 
 import ast
+import builtins
 import json
 import re
+import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,23 +25,26 @@ from typing import Any
 import nbformat
 from docutils import nodes
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from packing import FOR_THE_BOOK, library_archive, needs, setup_cell
+from packing import FOR_THE_BOOK, FORM, WHEELS, Library, library, library_archive, needs, setup_alone, setup_with_wheel
 from plain_markdown import PlainMarkdown, details
 from repository import site_address
 from sphinx.errors import ExtensionError
 
-from mobilenet_lib.course.answers import LABEL, answers, blank_key, blanked, finished, parts, source
+from mobilenet_lib.course.answers import BEGIN, END, LABEL, answers, blank_key, blanked, finished, parts, source
 
 EDITIONS = ("colab", "student", "live", "solutions")
 WITH_BLANKS = ("student", "live")
-FORM = {"cellView": "form", "jupyter": {"source_hidden": True}}  # folded away in Colab, and in JupyterLab
 READ_ONLY = {"editable": False, "deletable": False}
+UNFOLD = "What you should see"
+NOTICED = "**What you should have noticed"
+NEW_SUBJECT = re.compile(r"^(?:#{1,6} |:::|```\{)", re.MULTILINE)  # a heading, or a box
 MINUTES = re.compile(r"\*(\d+) min\.\*\s*")
 
 ABOUT = {
-    "colab": "This notebook brings the book's library along. Run the first cell, then go on from top to bottom.",
-    "student": "**Student edition.** Run the first cell. Then put your own code in place of each `...`, and run the "
-    "check below it. Where there is nothing yet, a check says so and lets you go on.",
+    "colab": "This notebook brings the book's library along. Run the next cell, then go on from top to bottom.",
+    "student": "**Student edition.** Run the next cell. Then put your own code in place of each `...`, and run the "
+    "check below it. Where there is nothing yet, a check says so and lets you go on. What would give an answer away is "
+    "folded: open it when you have yours.",
     "live": "**Live edition**, for the person in front of the class{minutes}. It has speaker notes where "
     "something is to be said, and blanks where something is to be typed.",
     "solutions": "**Solutions edition.** Every blank is filled in.",
@@ -52,24 +57,36 @@ def write_editions(app, exception) -> None:
         return
     site = site_address(Path(app.srcdir))
     chapters = {name: read(app, name) for name in notebooks(app)}
-    carried = {}
+    carried: dict[str, dict[str, str]] = {}
     for name, notebook in chapters.items():
         carried.update(solutions(name, notebook, PlainMarkdown(app.env, name, glued(app, name), site)))
-    written = set()
+    brought = library(Path(app.srcdir), carried)
+    written = {Path(app.outdir, WHEELS, brought.name)}
+    for path in written:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(brought.wheel)
+    questions = asked(Path(app.srcdir))
     for name, notebook in chapters.items():
-        archive = library_archive(Path(app.srcdir), carried, notebook)
-        setup = setup_cell(archive, needs(Path(app.srcdir), notebook))
+        setup = setup_of(Path(app.srcdir), brought, notebook, site)
         for kind in EDITIONS if chapter_number(name) else EDITIONS[:1]:
             plain = PlainMarkdown(app.env, name, glued(app, name), site)
             path = Path(app.outdir, edition_path(kind, name))
             path.parent.mkdir(parents=True, exist_ok=True)
-            edition = Edition(kind, name, notebook, plain).build(setup)
+            edition = Edition(kind, name, notebook, plain, questions).build(setup)
             nbformat.write(edition, path)
             written.add(path)
-    for kind in EDITIONS:
-        for path in Path(app.outdir, kind).glob("*.ipynb"):
+    for kind in (*EDITIONS, WHEELS):
+        for path in Path(app.outdir, kind).iterdir():
             if path not in written:
                 path.unlink()
+
+
+def setup_of(root: Path, brought: Library, notebook: Mapping, site: str) -> str:
+    """Return a notebook's first code cell: where the site has no address, it carries the library."""
+    packages = needs(root, notebook)
+    if site:
+        return setup_with_wheel(brought, packages, site)
+    return setup_alone(brought, packages, library_archive(root, brought.files, notebook))
 
 
 def notebooks(app) -> list[str]:
@@ -128,36 +145,53 @@ def solutions(name: str, notebook: Mapping, plain: PlainMarkdown) -> dict[str, d
     return found
 
 
+def asked(root: Path) -> dict[str, str]:
+    """Return by an exercise's label what the page for instructors asks somebody who is stuck there."""
+    page = (root / "reference" / "instructors.md").read_text(encoding="utf8")
+    rows = re.findall(r"^\| \[[^\]]*\]\(page:[^)#]*#(ex-[\w-]+)\).*?\bAsk: ([^|]*\?)[^|?]* \|$", page, re.MULTILINE)
+    questions = {label: re.sub(r"\[([^\]]*)\]\(page:[^)]*\)", r"\1", question) for label, question in rows}
+    return {label: question[0].upper() + question[1:] for label, question in questions.items()}
+
+
 # The editions
 
 
 class Edition:
     """One edition of one chapter."""
 
-    def __init__(self, kind: str, name: str, notebook: Mapping, plain: PlainMarkdown):
+    def __init__(
+        self, kind: str, name: str, notebook: Mapping, plain: PlainMarkdown, questions: Mapping[str, str] | None = None
+    ):
         self.kind, self.name, self.notebook, self.plain = kind, name, notebook, plain
+        self.questions = questions or {}
         self.chapter = chapter_number(name)
         self.parts = list(parts(notebook["cells"]))
         self.answers = answers(notebook, self.chapter)
         self.tried = {part.exercise for part in self.parts if "exercise" in tags(part.cell) and not part.solves}
+        self.missing = {part.cell["id"]: marked(source(part.cell)) for part in self.parts if "live" in tags(part.cell)}
         self.filled: set[str] = set()
         self.minute = 0
+        self.answered = False  # whether the text that comes now tells what a blank asks for
+        self.solution: list[str] = []
+        self.solved = "", ""  # the id of a solution's first cell, and the exercise
 
     def build(self, setup: str) -> nbformat.NotebookNode:
-        """Return the notebook."""
-        cells = [code_cell("setup", setup, tags=["setup"], **FORM)]
+        """Return the notebook: its title, what it is, the cell that brings the library, and the rest."""
+        cells = []
         for part in self.parts:
-            self.plain.where = f"{self.name}, cell {part.cell['id']}"
-            make = self.text if part.cell["cell_type"] == "markdown" else self.code
-            cells += make(part.cell, part.exercise, part.solves)
-        cells.insert(2, markdown_cell("edition", self.about()))
+            cells += self.convert(*part)
+        cells += self.folded_solution(False)
+        folded = FORM if "LIBRARY = " in setup else {}  # a short one is there to be read
+        cells[1:1] = [markdown_cell("edition", self.about()), code_cell("setup", setup, tags=["setup"], **folded)]
         cells += self.end()
-        metadata = {
-            "colab": {"name": f"{self.name.rpartition('/')[2]}.ipynb", "provenance": [], "toc_visible": True},
-            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-            "language_info": {"name": "python"},
-        }
-        return new_notebook(cells=cells, metadata=metadata)
+        return notebook_of(cells, self.name.rpartition("/")[2])
+
+    def convert(self, cell: Mapping, exercise: str, solves: bool) -> Iterator[nbformat.NotebookNode]:
+        """Yield what becomes of a cell."""
+        self.plain.where = f"{self.name}, cell {cell['id']}"
+        yield from self.folded_solution(solves)
+        make = self.text if cell["cell_type"] == "markdown" else self.code
+        yield from make(cell, exercise, solves)
 
     def about(self) -> str:
         where = ""
@@ -173,23 +207,48 @@ class Edition:
             return
         if FOR_THE_BOOK & tags(cell) or (solves and self.kind in WITH_BLANKS):
             return
-        words = self.plain.convert(source(cell))
+        if solves and self.kind == "colab":
+            if not self.solution:
+                self.solved = cell["id"], exercise
+            self.solution.append(self.plain.convert(source(cell)))
+            return
+        before, after = self.given_away(source(cell))
+        words = self.plain.convert(after)
+        if before := self.plain.convert(before):
+            words = f"{details(UNFOLD, before)}\n\n{words}".rstrip()
         if solves and words:
-            title = self.plain.solution_title(exercise)
-            words = details(title, words) if self.kind == "colab" else f"**{title}**\n\n{words}"
+            words = f"**{self.plain.solution_title(exercise)}**\n\n{words}"
         if words:
             yield markdown_cell(cell["id"], words, **kept(cell))
         if self.kind in WITH_BLANKS and LABEL.search(source(cell)) and exercise not in self.tried:
             yield from self.blank(f"{cell['id']}-try", "...  # your turn", exercise, ["exercise"])
 
+    def given_away(self, words: str) -> tuple[str, str]:
+        """Take off the beginning of a text what a class should find out first; a heading or a box begins anew."""
+        if self.kind not in WITH_BLANKS:
+            return "", words
+        told = self.answered or words.startswith(NOTICED)
+        new = NEW_SUBJECT.search(words)
+        if new:
+            self.answered = False
+        at = new.start() if new else len(words)
+        return (words[:at], words[at:]) if told else ("", words)
+
+    def folded_solution(self, solves: bool) -> Iterator[nbformat.NotebookNode]:
+        """Yield the solution that has ended, as text: so nothing of it runs together with all other cells."""
+        if self.solution and not solves:
+            words = "\n\n".join(filter(None, self.solution))
+            yield markdown_cell(self.solved[0], details(self.plain.solution_title(self.solved[1]), words))
+            self.solution = []
+
     def code(self, cell: Mapping, exercise: str, solves: bool) -> Iterator[nbformat.NotebookNode]:
         marks, program = tags(cell), source(cell)
         if marks & FOR_THE_BOOK:
             return
+        self.answered = False
         if solves:
             if self.kind == "colab":
-                title = f"# @title {self.plain.solution_title(exercise)}"
-                yield code_cell(cell["id"], f"{title}\n{program}", **kept(cell), **FORM)
+                self.solution.append(f"```python\n{program}\n```")
             elif self.kind == "solutions" and exercise not in self.tried:
                 yield code_cell(cell["id"], program, **kept(cell))
         elif "live" in marks:
@@ -223,7 +282,10 @@ class Edition:
             yield code_cell(name, stub, tags=marks)
             return
         yield code_cell(name, stub, tags=marks, mobilenet={"answer": key})
-        yield markdown_cell(f"{name}-hint", details("Stuck?", hint(key, self.answers[key])), tags=["hint"])
+        question = self.plain.convert(self.questions.get(answer, ""))
+        words = hint(key, self.missing.get(answer, self.answers[key]), question)
+        yield markdown_cell(f"{name}-hint", details("Stuck?", words), tags=["hint"])
+        self.answered = True
 
     def try_blanked(self, program: str) -> str:
         try:
@@ -239,8 +301,7 @@ class Edition:
             raise ExtensionError(f"{self.plain.where}: a speaker's note begins with its length, as in `*5 min.*`")
         begin, self.minute = self.minute, self.minute + int(match[1])
         words = self.plain.convert(words[match.end() :])
-        lines = f"**Speaker, minute {begin} to {self.minute}**\n\n{words}".split("\n")
-        return markdown_cell(cell["id"], "\n".join(f"> {line}".rstrip() for line in lines), **kept(cell))
+        return markdown_cell(cell["id"], details(f"Speaker, minute {begin} to {self.minute}", words), **kept(cell))
 
     def end(self) -> Iterator[nbformat.NotebookNode]:
         """Yield what the chapter cites, and the words of the glossary that it uses."""
@@ -250,23 +311,57 @@ class Edition:
             yield markdown_cell("references", f"## References\n\n{self.plain.references()}")
 
 
-def hint(key: str, answer: str) -> str:
-    """Return what a stuck reader sees first: how long the finished code is and what it uses, but not the code.
+def hint(key: str, missing: str, question: str = "") -> str:
+    """Return what a stuck reader sees first: what to think of, but not the code.
 
-    >>> print(hint("ch1.macs", "a = cost.conv(3, 8, 3, 10)").split(chr(10))[0])
-    The finished cell has one line and uses `cost.conv`.
+    >>> print(hint("ch1.macs", "a = cost.conv(3, 8, 3, size)", "How large is the map?").partition("To see")[0].strip())
+    How large is the map?
+    <BLANKLINE>
+    You need `cost.conv` and `size`.
     """
-    tree = ast.parse(answer)
-    tree.body = [part for part in tree.body if not is_check(part) and not isinstance(part, ast.Assert)]
-    lines = len({node.lineno for node in ast.walk(tree) if hasattr(node, "lineno")})
-    called = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    used = [f"`{name}`" for name in sorted(called) if re.fullmatch(r"(?!self\.)[a-z]\w*(\.\w+)+", name)]
-    uses = f" and uses {', '.join(used[:5])}" if used else ""
-    return (
-        f"The finished cell has {'one line' if lines == 1 else f'{lines} lines'}{uses}.\n\n"
+    found = [f"`{name}`" for name in made_of(missing)[:6]]
+    need = f"You need {' and '.join(filter(None, [', '.join(found[:-1]), found[-1]]))}." if found else ""
+    see = (
         f'To see it, run `reveal("{key}")` in a cell of its own. '
         f'`reveal("{key}", next_cell=True)` puts it into a new cell, ready to run.'
     )
+    return "\n\n".join(filter(None, [question, need, see]))
+
+
+def marked(program: str) -> str:
+    """Return only what is missing where a cell has blanks.
+
+    >>> marked("for i in range(3):" + chr(10) + "    # --- solution" + chr(10) + "    print(i)")
+    'print(i)'
+    """
+    found, inside = [], False
+    for line in program.split("\n"):
+        if BEGIN.match(line) or END.match(line):
+            inside = bool(BEGIN.match(line))
+            found.append([])
+        elif inside:
+            found[-1].append(line)
+    return "\n".join(textwrap.dedent("\n".join(lines)) for lines in found if lines)
+
+
+def made_of(code: str) -> list[str]:
+    """Return the names that code takes from elsewhere, in their order.
+
+    >>> made_of("y = nn.Conv2d(3, 8, 3)(x)" + chr(10) + "y.shape, sum(y)")
+    ['nn.Conv2d', 'x']
+    """
+    tree = ast.parse(code)
+    tree.body = [part for part in tree.body if not is_check(part) and not isinstance(part, ast.Assert)]
+    nodes = list(ast.walk(tree))
+    own = {node.id for node in nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
+    own |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+    own |= {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    own |= {*dir(builtins), "self"}
+    loaded = [node for node in nodes if isinstance(node, ast.Attribute | ast.Name) and isinstance(node.ctx, ast.Load)]
+    names = [ast.unparse(node) for node in sorted(loaded, key=lambda node: (node.lineno, node.col_offset))]
+    names = [name for name in names if re.fullmatch(r"\w+(\.\w+)*", name) and name.partition(".")[0] not in own]
+    whole = {name for name in names if not any(other.startswith(f"{name}.") for other in names)}
+    return list(dict.fromkeys(name for name in names if name in whole))
 
 
 def without_check(program: str) -> tuple[str, str]:
@@ -294,6 +389,15 @@ def kept(cell: Mapping) -> dict[str, Any]:
     """Return the metadata that a cell takes along: its tags, but for what they say to the book, and its slide."""
     taken = {"tags": sorted(tags(cell) - FOR_THE_BOOK), "slideshow": cell["metadata"].get("slideshow")}
     return {key: value for key, value in taken.items() if value}
+
+
+def notebook_of(cells: list[nbformat.NotebookNode], name: str) -> nbformat.NotebookNode:
+    metadata = {
+        "colab": {"name": f"{name}.ipynb", "provenance": [], "toc_visible": True},
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+    return new_notebook(cells=cells, metadata=metadata)
 
 
 def markdown_cell(name: str, words: str, **metadata: Any) -> nbformat.NotebookNode:

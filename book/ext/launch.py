@@ -8,6 +8,7 @@ The page for instructors has links for a JupyterHub, for Binder, and to the slid
 from __future__ import annotations
 
 import json
+import re
 from html import unescape
 from pathlib import Path
 from urllib.parse import quote, urlencode, urlsplit
@@ -22,6 +23,10 @@ ENTRIES = {
     "student": ("Student edition", "With blanks and checks, without solutions"),
     "live": ("Live edition", "With blanks and speaker notes, for a class"),
     "solutions": ("Solutions edition", "With every blank filled in"),
+}
+IN_COLAB = {
+    "colab": ("Open in Colab", "Run the chapter on Google's machines"),
+    "student": ("Student edition in Colab", "Blanks and checks, on Google's machines"),
 }
 OF_THE_SOURCE = {"download-notebook-button", "download-source-button"}
 BINDER = "https://mybinder.org/v2"
@@ -41,8 +46,11 @@ def add_menu(app, pagename, templatename, context, doctree) -> None:
         text, tooltip = ENTRIES[kind]
         url = context["pathto"](edition_path(kind, pagename), 1)
         entries.append(link(text, tooltip, url, "fas fa-download", f"edition-{kind}"))
-    if url := colab_url(repository_url(Path(app.srcdir)), pagename):
-        entries.insert(1, link("Open in Colab", "Run the chapter on Google's machines", url, "fas fa-play", "colab"))
+    for kind in reversed([kind for kind in IN_COLAB if kind in kinds]):
+        if url := colab_url(repository_url(Path(app.srcdir)), pagename, kind):
+            text, tooltip = IN_COLAB[kind]
+            at = [entry["label"] for entry in entries].index(f"edition-{kind}") + 1
+            entries.insert(at, link(text, tooltip, url, "fas fa-play", f"colab-{kind}"))
     for group in context["header_buttons"]:
         if group.get("label") == "download-buttons":
             group["buttons"] = [button for button in group["buttons"] if button["label"] not in OF_THE_SOURCE]
@@ -54,8 +62,8 @@ def link(text: str, tooltip: str, url: str, icon: str, label: str) -> dict[str, 
     return {"type": "link", "text": text, "tooltip": tooltip, "url": url, "icon": icon, "label": label}
 
 
-def colab_url(repository: str, pagename: str) -> str:
-    """Return where Colab finds a chapter's notebook, or "" where the repository is not known or not on GitHub.
+def colab_url(repository: str, pagename: str, kind: str = "colab") -> str:
+    """Return where Colab finds an edition of a chapter, or "" where the repository is not known or not on GitHub.
 
     >>> colab_url("https://github.com/someone/book", "chapters/03_blocks")
     'https://colab.research.google.com/github/someone/book/blob/gh-pages/colab/03_blocks.ipynb'
@@ -65,7 +73,7 @@ def colab_url(repository: str, pagename: str) -> str:
     host = "https://github.com/"
     if not repository.startswith(host):
         return ""
-    path = f"{repository.removeprefix(host)}/blob/{PUBLISHED}/{edition_path('colab', pagename)}"
+    path = f"{repository.removeprefix(host)}/blob/{PUBLISHED}/{edition_path(kind, pagename)}"
     return f"https://colab.research.google.com/github/{quote(path)}"
 
 
@@ -98,8 +106,8 @@ def chapters(source: Path) -> dict[str, str]:
     """Return the title of each chapter by the name of its notebook."""
     found = {}
     for path in sorted((source / "chapters").glob("*.ipynb")):
-        first = "".join(json.loads(path.read_text(encoding="utf8"))["cells"][0]["source"])
-        found[path.name] = first.splitlines()[0].removeprefix("# ")
+        texts = ["".join(cell["source"]) for cell in json.loads(path.read_text(encoding="utf8"))["cells"]]
+        found[path.name] = re.search(r"^# (.*)", "\n".join(texts), re.MULTILINE)[1]
     return found
 
 

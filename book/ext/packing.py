@@ -1,7 +1,9 @@
-"""What each notebook carries in its first cell: the library, as far as the chapter uses it, and what it needs.
+"""What each notebook brings in its first code cell: the library, and the names of what it needs.
 
-All of the library's programs travel with every notebook; of its data, files that hardly compress only with the chapters
-whose modules name them. The same files give the same bytes.
+Where the site has an address, the cell installs a wheel from there, or from beside the notebook. Where it has none, and
+in the bundle for a room without the internet, the notebook carries the library itself, as far as its chapter uses it:
+all programs, and of the data, files that hardly compress only with the chapters whose modules name them. The same files
+give the same bytes.
 """
 
 from __future__ import annotations
@@ -17,9 +19,12 @@ import re
 import sys
 import tarfile
 import textwrap
+import zipfile
+import zlib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from packaging.requirements import Requirement
 from repository import LIBRARY
@@ -30,6 +35,9 @@ from mobilenet_lib.course.answers import source
 
 FOR_THE_BOOK = {"book-only", "remove-cell", "setup"}  # tags of cells that no edition has
 SETUP = Path(__file__).with_name("setup_cell.py")
+ANSWERS = f"{LIBRARY}/data/answers.json"
+WHEELS = "wheels"  # the folder of the site
+FORM = {"cellView": "form", "jupyter": {"source_hidden": True}}  # folded away in Colab, and in JupyterLab
 PACKAGE = "mobilenet-lib"
 # What a notebook's own environment decides, and what nothing here may replace.
 GIVEN = {"torch", "torchvision", "ipywidgets", "traitlets", "IPython", "numpy", LIBRARY}
@@ -42,31 +50,101 @@ DENSE = {".npz", ".pt"}
 OF_THE_PAGE = {".onnx", ".gz", ".webp"}
 
 
-# The first cell
+# The first code cell
 
 
-def setup_cell(archive: bytes, packages: Mapping[str, str]) -> str:
-    """Return the first cell: the template with the archive in it."""
+class Library(NamedTuple):
+    """The library of one build: its version, the name of its wheel, the wheel, and its files by name."""
+
+    version: str
+    name: str
+    wheel: bytes
+    files: Mapping[str, bytes]
+
+
+def library(root: Path, carried: Mapping[str, Mapping]) -> Library:
+    """Return the library with its answers; the version tells its contents, so that two builds differ in it."""
+    files = {path.relative_to(root).as_posix(): path.read_bytes() for path in library_files(root)}
+    files[ANSWERS] = json.dumps({key: sealed(**entry) for key, entry in carried.items()}, indent=1).encode()
+    digest = hashlib.sha256(b"\0".join(part for name in sorted(files) for part in (name.encode(), files[name])))
+    version = f"{importlib.metadata.version(PACKAGE)}+{digest.hexdigest()[:12]}"
+    name = f"{LIBRARY}-{version}-py3-none-any.whl"
+    return Library(version, name, wheel(files, version), files)
+
+
+def read_library(path: Path) -> Library:
+    """Return the library of a wheel."""
+    with zipfile.ZipFile(path) as archive:
+        names = [name for name in archive.namelist() if name.startswith(f"{LIBRARY}/")]
+        files = {name: archive.read(name) for name in names}
+    return Library(path.name.split("-")[1], path.name, path.read_bytes(), files)
+
+
+def sealed(code: str, words: str) -> str:
+    """Return an answer as `mobilenet_lib.course.answers` reads it, and as nobody reads it by accident."""
+    return base64.b64encode(zlib.compress(json.dumps([code, words]).encode(), 9)).decode()
+
+
+def wheel(files: Mapping[str, bytes], version: str) -> bytes:
+    """Return a wheel of the files (PEP 427), in which times are fixed and names are sorted."""
+    about = f"{LIBRARY}-{version}.dist-info"
+    metadata = importlib.metadata.distribution(PACKAGE).read_text("METADATA")
+    parts = {
+        **files,
+        f"{about}/METADATA": re.sub(r"(?m)^Version: .*$", f"Version: {version}", metadata, count=1).encode(),
+        f"{about}/WHEEL": b"Wheel-Version: 1.0\nGenerator: mobilenet-book\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = [f"{name},sha256={digest_of(content)},{len(content)}" for name, content in sorted(parts.items())]
+    parts[f"{about}/RECORD"] = "\n".join([*record, f"{about}/RECORD,,", ""]).encode()
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name in sorted(parts):
+            entry = zipfile.ZipInfo(name)  # its time is 1980, the zip format's first day
+            entry.external_attr = 0o644 << 16
+            entry.create_system = 3  # or the system that packs would be in it
+            archive.writestr(entry, parts[name], zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def digest_of(content: bytes) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip("=")
+
+
+def setup_with_wheel(brought: Library, packages: Mapping[str, str], site: str) -> str:
+    """Return the cell that installs the wheel from the site."""
+    text = filled(brought.version, hashlib.sha256(brought.wheel).hexdigest(), packages, without="alone")
+    return replaced(text, 'WHEEL = ""', f'WHEEL = "{site}{WHEELS}/{brought.name}"')
+
+
+def setup_alone(brought: Library, packages: Mapping[str, str], archive: bytes) -> str:
+    """Return the cell that carries the library."""
+    text = filled(brought.version, hashlib.sha256(archive).hexdigest(), packages, without="address")
+    # Few long lines: wherever the cell is not folded away, it is no taller than a screen.
+    coded = "\n".join(textwrap.wrap(base64.b64encode(archive).decode(), 20_000))
+    return replaced(text, 'LIBRARY = """\n"""', f'LIBRARY = """\n{coded}\n"""')
+
+
+def filled(version: str, digest: str, packages: Mapping[str, str], without: str) -> str:
+    """Return the template, with what each notebook has in it and without what this one does not need."""
     text = SETUP.read_text(encoding="utf8").rstrip()
-    coded = "\n".join(textwrap.wrap(base64.b64encode(archive).decode(), 120))
-    for old, new in (
-        ('SHA256 = ""', f'SHA256 = "{hashlib.sha256(archive).hexdigest()}"'),
-        ("NEEDS = {}", f"NEEDS = {json.dumps(dict(sorted(packages.items())))}"),
-        ('LIBRARY = """\n"""', f'LIBRARY = """\n{coded}\n"""'),
-    ):
-        if old not in text:
-            raise ExtensionError(f"{SETUP.name} no longer contains {old!r}, which {Path(__file__).name} fills in")
-        text = text.replace(old, new)
-    return text
+    text = re.sub(rf"(?ms)^ *# <{without}>\n.*?^ *# </{without}>\n", "", text)
+    text = re.sub(r"(?m)^ *# </?\w+>\n", "", text)
+    text = replaced(text, 'VERSION = ""', f'VERSION = "{version}"')
+    text = replaced(text, 'SHA256 = ""', f'SHA256 = "{digest}"')
+    return replaced(text, "NEEDS = {}", f"NEEDS = {json.dumps(dict(sorted(packages.items())))}")
 
 
-def library_archive(root: Path, carried: Mapping[str, Mapping], notebook: Mapping) -> bytes:
-    """Return the library, and the answers, as a compressed archive; the same files give the same bytes."""
+def replaced(text: str, old: str, new: str) -> str:
+    if old not in text:
+        raise ExtensionError(f"{SETUP.name} no longer contains {old!r}, which {Path(__file__).name} fills in")
+    return text.replace(old, new)
+
+
+def library_archive(root: Path, files: Mapping[str, bytes], notebook: Mapping) -> bytes:
+    """Return the library as a compressed archive; the same files give the same bytes."""
     programs = "\n".join([*used(root, notebook), *explorables(root, notebook)])
-    paths = [path for path in library_files(root) if path.suffix not in DENSE or stem(path) in programs]
-    files = {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
-    files[f"{LIBRARY}/data/answers.json"] = json.dumps(carried, indent=1, ensure_ascii=False).encode()
-    return packed(tuple(sorted(files.items())))
+    names = [name for name in files if Path(name).suffix not in DENSE or stem(Path(name)) in programs]
+    return packed(tuple((name, files[name]) for name in sorted(names)))
 
 
 @cache
@@ -136,7 +214,7 @@ def of_library(program: str, package: str = "") -> set[str]:
     >>> sorted(of_library("from mobilenet_lib import cost, shipping"))
     ['cost', 'topics.shipping']
     >>> sorted(of_library("from . import training; from ..layers import ConvBN", "topics"))
-    ['layers', 'layers.ConvBN', 'topics.training']
+    ['layers', 'layers.ConvBN', 'topics', 'topics.training']
     """
     found = set()
     for node in ast.walk(ast.parse(program)):

@@ -1,18 +1,26 @@
 """Pack the book for a room without the internet: `make bundle`.
 
 One zip has the site (with the slides and the notebooks in every edition) and a list of the exact packages that the
-notebooks were run with. The same site and the same packages give the same bytes.
+notebooks were run with. Notebooks that would get the library from the site's address carry it here. The same site and
+the same packages give the same bytes.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import zipfile
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
+import nbformat
+
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "book" / "ext"))
+
+import packing  # noqa: E402
+
 SITE = ROOT / "_build" / "html"
 NAME = "mobilenet-book"
 PACKAGE = "mobilenet-lib"  # with its extras: they are what the chapters use
@@ -57,7 +65,7 @@ def write_bundle(site: Path, path: Path) -> Path:
     contents = {name: text.encode() for name, text in texts.items()}
     for file in site.rglob("*"):
         if file.is_file() and file.name not in LEFT_OUT:
-            contents[f"site/{file.relative_to(site).as_posix()}"] = file.read_bytes()
+            contents[f"site/{file.relative_to(site).as_posix()}"] = standing_alone(file, site)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as bundle:
         for name in sorted(contents):
             entry = zipfile.ZipInfo(f"{NAME}/{name}")  # its time is 1980, the zip format's first day
@@ -65,6 +73,20 @@ def write_bundle(site: Path, path: Path) -> Path:
             entry.create_system = 3  # or the system that packs would be in it
             bundle.writestr(entry, contents[name], zipfile.ZIP_DEFLATED)
     return path
+
+
+def standing_alone(file: Path, site: Path) -> bytes:
+    """Return what a file contains; a notebook that would fetch the library carries it."""
+    if file.suffix != ".ipynb" or "WHEEL = " not in file.read_text(encoding="utf8"):
+        return file.read_bytes()
+    notebook = nbformat.read(file, as_version=4)
+    setup = next(cell for cell in notebook.cells if cell.id == "setup")
+    brought = packing.read_library(next((site / packing.WHEELS).glob("*.whl")))
+    needs = json.loads(re.search(r"^NEEDS = (.*?)  #", setup.source, re.MULTILINE)[1])
+    archive = packing.library_archive(ROOT, brought.files, notebook)
+    setup.source = packing.setup_alone(brought, needs, archive)
+    setup.metadata.update(packing.FORM)
+    return (nbformat.writes(notebook) + "\n").encode()
 
 
 def wheels() -> list[str]:

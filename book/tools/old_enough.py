@@ -11,7 +11,7 @@ def range_of(text):
     """Return the first minor version of Python 3 that works, and the first after it that does not."""
     found = re.search(r'^requires-python = ">=3\.(\d+),<3\.(\d+)"$', text, re.MULTILINE)
     if not found:
-        raise ValueError("pyproject.toml must have a line requires-python = \">=3.A,<3.B\"")
+        raise ValueError('pyproject.toml must have a line requires-python = ">=3.A,<3.B"')
     return int(found.group(1)), int(found.group(2))
 
 

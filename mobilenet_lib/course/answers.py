@@ -10,15 +10,17 @@ whose answer stands between two lines::
     # --- end
 
 An edition shows ``...  # the MACs of the 3x3 convolution`` instead. The last marker may be left out at the cell's end.
-Answers are read from the chapters of a checkout, or from ``data/answers.json``, which the notebooks that carry this
-library bring with them.
+Answers are read from the chapters of a checkout, or from ``data/answers.json``, which the notebooks that bring this
+library along have in it, packed, so that nobody reads one by accident.
 """
 
 from __future__ import annotations
 
+import base64
 import difflib
 import json
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -355,7 +357,7 @@ def source(cell: Mapping) -> str:
 def _all() -> dict[str, Answer]:
     if CARRIED.is_file():
         carried = json.loads(CARRIED.read_text(encoding="utf-8"))
-        return {key: Answer(entry["code"], entry["words"]) for key, entry in carried.items()}
+        return {key: Answer(*json.loads(zlib.decompress(base64.b64decode(text)))) for key, text in carried.items()}
     found: dict[str, Answer] = {}
     for path in sorted(CHAPTERS.glob("[0-9]*_*.ipynb")):
         notebook = json.loads(path.read_text(encoding="utf-8"))

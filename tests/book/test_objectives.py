@@ -113,10 +113,10 @@ COMMON |= {"predict", "their", "there", "these", "where", "which", "without", "w
 
 
 def objectives(path: Path) -> list[str]:
-    """Return the bullets of the box in the first cell."""
-    first = nbformat.read(path, as_version=4).cells[0].source
+    """Return the bullets of the box in the cell with the title."""
+    first = next(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.source.startswith("# "))
     box = re.search(r"What you will be able to do\n:class: tip\n(.*?)\n\n", first, re.DOTALL)
-    assert box, "the first cell says what the reader will be able to do"
+    assert box, "the cell with the title says what the reader will be able to do"
     return re.findall(r"^- (.*)$", box[1], re.MULTILINE)
 
 
@@ -124,7 +124,7 @@ def sections(path: Path) -> dict[str, tuple[str, bool]]:
     """Return what stands below each heading: its words and code, and whether it does something."""
     found: dict[str, tuple[str, bool]] = {}
     heading = ""
-    for cell in nbformat.read(path, as_version=4).cells[1:]:
+    for cell in nbformat.read(path, as_version=4).cells:
         if HIDDEN & set(cell.metadata.get("tags", [])) - {"remove-cell"} or "speaker" in cell.metadata.get("tags", []):
             continue
         parts = re.split(r"^#{2,3} (.+)$", cell.source, flags=re.MULTILINE) if cell.cell_type == "markdown" else []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -54,7 +56,8 @@ def test_what_the_library_needs_for_a_chapter_is_asked_for_too(small_library):
     ],
 )
 def test_large_files_travel_with_the_chapters_that_use_them(small_library, text, dense):
-    packed = packing.library_archive(small_library, {}, program(text))
+    files = packing.library(small_library, {}).files
+    packed = packing.library_archive(small_library, files, program(text))
     with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
         names = [Path(name).name for name in archive.getnames()]
     assert [name for name in names if Path(name).suffix in {*packing.DENSE, *packing.OF_THE_PAGE}] == dense
@@ -68,7 +71,9 @@ def test_a_package_may_have_another_name_than_its_module():
 
 def test_the_archive_depends_on_the_files_alone(small_library):
     def archive():
-        return packing.library_archive(small_library, {}, program("from mobilenet_lib import d"))
+        return packing.library_archive(
+            small_library, packing.library(small_library, {}).files, program("from mobilenet_lib import d")
+        )
 
     library, before = small_library / "mobilenet_lib", archive()
     os.utime(library / "a.py", (0, 0))
@@ -77,3 +82,22 @@ def test_the_archive_depends_on_the_files_alone(small_library):
     assert archive() == before
     (library / "d.py").write_text("another")
     assert archive() != before
+
+
+def test_a_wheel_depends_on_the_files_alone_and_its_version_tells_them_apart(small_library):
+    before = packing.library(small_library, {"ch1.a": {"code": "1", "words": ""}})
+    os.utime(small_library / "mobilenet_lib" / "a.py", (0, 0))
+    assert packing.library(small_library, {"ch1.a": {"code": "1", "words": ""}}) == before
+    other = packing.library(small_library, {"ch1.a": {"code": "2", "words": ""}})
+    assert other.version != before.version and other.name != before.name
+
+
+def test_a_wheel_is_what_pip_makes_of_one(small_library, tmp_path):
+    made = packing.library(small_library, {})
+    path = tmp_path / made.name
+    path.write_bytes(made.wheel)
+    assert packing.read_library(path) == made
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target"]
+    subprocess.run([*command, tmp_path / "there", path], check=True)
+    assert (tmp_path / "there" / "mobilenet_lib" / "a.py").read_bytes() == made.files["mobilenet_lib/a.py"]
+    assert (tmp_path / "there" / f"mobilenet_lib-{made.version}.dist-info").is_dir()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import IPython
+import packing
 import pytest
 
 from mobilenet_lib import answers, reveal
@@ -98,7 +99,8 @@ def test_keys_are_those_of_a_chapter():
 
 def test_a_notebook_shows_an_answer_with_its_words(monkeypatch, tmp_path):
     path = tmp_path / "answers.json"
-    path.write_text(json.dumps({"ch3.sum": {"code": "1 + 2", "words": "Count."}}))
+    path.write_text(json.dumps({"ch3.sum": packing.sealed("1 + 2", "Count.")}))
+    assert "1 + 2" not in path.read_text()
     monkeypatch.setattr(answers, "CARRIED", path)
     answers._all.cache_clear()
     try:

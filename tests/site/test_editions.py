@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import builtins
 import functools
+import importlib.util
 import json
 import os
 import re
@@ -24,7 +25,7 @@ import pytest
 import yaml
 from markdown_it import MarkdownIt
 
-from mobilenet_lib.course.answers import answers, finished, keys
+from mobilenet_lib.course.answers import answers, finished, keys, reveal
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "_build" / "html"
@@ -64,8 +65,8 @@ def tags(cell: nbformat.NotebookNode) -> set[str]:
 
 
 def programs(notebook: nbformat.NotebookNode) -> dict[str, str]:
-    """Return the code of a notebook's cells, but for the library that it carries."""
-    return {cell.id: cell.source for cell in notebook.cells[1:] if cell.cell_type == "code"}
+    """Return the code of a notebook's cells, but for the one that brings the library."""
+    return {cell.id: cell.source for cell in notebook.cells if cell.cell_type == "code" and cell.id != "setup"}
 
 
 def blanks(notebook: nbformat.NotebookNode) -> dict[str, str]:
@@ -107,7 +108,7 @@ def test_ids_are_those_of_the_chapter(kind, page):
 @every_edition
 def test_cells_for_the_book_alone_are_left_out(kind, page):
     notebook = read(kind, page)
-    assert not [cell.id for cell in notebook.cells[1:] if tags(cell) & {"book-only", "remove-cell", "setup"}]
+    assert not [cell.id for cell in notebook.cells if tags(cell) & {"book-only", "remove-cell"}]
     assert "glue" not in " ".join(programs(notebook).values())
 
 
@@ -241,7 +242,7 @@ def test_an_edition_with_blanks_gives_no_answer_away(kind, page):
     written = "\n".join(programs(notebook).values())
     for key, code in answers(source_of(page), editions.chapter_number(page)).items():
         assert code not in written, key
-    assert "Solution to" not in "\n".join(cell.source for cell in notebook.cells[1:])
+    assert "Solution to" not in "\n".join(cell.source for cell in notebook.cells)
 
 
 @built
@@ -284,12 +285,15 @@ def test_the_solutions_edition_is_the_student_edition_filled_in(page):
 @pytest.mark.parametrize("page", LESSONS)
 def test_speaker_notes_tell_the_time(page):
     notes = [cell.source for cell in read("live", page).cells if "speaker" in tags(cell)]
-    times = [tuple(map(int, re.match(r"> \*\*Speaker, minute (\d+) to (\d+)\*\*", note).groups())) for note in notes]
+    times = [
+        tuple(map(int, re.search(r"<summary>Speaker, minute (\d+) to (\d+)</summary>", note).groups()))
+        for note in notes
+    ]
     assert times[0][0] == 0
     assert all(before[1] == after[0] for before, after in pairwise(times))
-    assert f"{times[-1][1]} minutes" in read("live", page).cells[2].source
+    assert f"{times[-1][1]} minutes" in read("live", page).cells[1].source
     for kind in ("colab", "student", "solutions"):
-        assert "Speaker" not in "".join(cell.source for cell in read(kind, page).cells[1:])
+        assert "Speaker" not in "".join(cell.source for cell in read(kind, page).cells)
 
 
 @built
@@ -326,21 +330,26 @@ def test_an_edition_uses_no_name_that_only_a_cell_for_the_book_or_a_blank_would_
     assert unknown_names(programs(read(kind, page)).values()) == []
 
 
-# The first cell
+# The cell that brings the library
 
 
 @every_edition
-def test_the_first_cell_is_a_folded_form(kind, page):
-    first = read(kind, page).cells[0]
+def test_title_comes_first_and_what_it_is_and_then_the_cell_that_brings_the_library(kind, page):
+    title, about, first = read(kind, page).cells[:3]
+    assert title.source.startswith("# ") and about.id == "edition" and first.id == "setup"
     assert first.source.startswith("# @title ")
-    assert first.metadata.cellView == "form" and first.metadata.jupyter.source_hidden
+    if "LIBRARY = " in first.source:  # it is long, and so folded
+        assert first.metadata.cellView == "form" and first.metadata.jupyter.source_hidden
+        assert len(first.source.splitlines()) < 120
 
 
 @pytest.fixture
 def unpack(monkeypatch, tmp_path):
-    """Return a function that runs a first cell in an empty folder, where nothing may be fetched."""
+    """Return a function that runs a first cell in an empty folder, where no library is and nothing may be fetched."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "mobilenet_lib" else find(name))
 
     def refuse(*arguments, **options):
         raise AssertionError(f"something was to be fetched: {arguments}")
@@ -348,45 +357,66 @@ def unpack(monkeypatch, tmp_path):
     def run(program: str) -> Path:
         monkeypatch.setattr(subprocess, "run", refuse)
         exec(compile(program, "first cell", "exec"), {"__name__": "__main__"})
-        return tmp_path / "mobilenet_book"
+        return tmp_path / "mobilenet_book" / re.search('VERSION = "(.*)"', program)[1]
 
     return run
 
 
-@built
-@pytest.mark.parametrize("kind", editions.EDITIONS)
-def test_the_first_cell_writes_the_library_and_fetches_nothing_that_is_there(unpack, kind):
-    folder = unpack(read(kind, CHAPTERS[-1]).cells[0].source)
+@pytest.fixture(scope="module")
+def brought():
+    return packing.library(ROOT, {key: {"code": str(reveal(key)), "words": ""} for key in keys()})
+
+
+def alone(brought: packing.Library, page: str) -> str:
+    """Return the first cell of a notebook that carries the library."""
+    source = source_of(page)
+    archive = packing.library_archive(ROOT, brought.files, source)
+    return packing.setup_alone(brought, packing.needs(ROOT, source), archive)
+
+
+@pytest.mark.site  # it packs all of the library
+def test_a_notebook_without_an_address_brings_the_library_and_fetches_nothing_that_is_there(unpack, brought):
+    folder = unpack(alone(brought, CHAPTERS[-1]))
     for path in packing.library_files(ROOT):
         if path.suffix not in packing.DENSE:
             assert (folder / path.relative_to(ROOT)).read_bytes() == path.read_bytes()
     assert sys.path[0] == str(folder)
     carried = json.loads((folder / "mobilenet_lib/data/answers.json").read_text(encoding="utf8"))
     assert list(carried) == keys()
-    assert carried["ch3.eighth"]["words"] == "$1/N = 1/8 - 1/9 = 1/72$, so $N = 72$."
+    assert not [key for key, text in carried.items() if str(reveal(key)) in text]
 
 
-@built
-def test_a_readers_changes_to_the_library_stay(unpack):
-    program = read("colab", CHAPTERS[0]).cells[0].source
+@pytest.mark.site
+def test_a_readers_changes_to_the_library_stay(unpack, brought, capsys):
+    program = alone(brought, CHAPTERS[0])
     path = unpack(program) / "mobilenet_lib" / "cost.py"
     path.write_text("mine")
     unpack(program)
+    unpack(alone(brought, CHAPTERS[9]))  # it brings more data along
     assert path.read_text() == "mine"
+    assert capsys.readouterr().out == ""
+    newer = program.replace(brought.version, "9.9.9+newer")
+    assert unpack(newer) != path.parents[1] and path.read_text() == "mine"
+    assert f"Changes of yours in {brought.version}, if any, do not count here." in capsys.readouterr().out
 
 
-@built
-def test_a_damaged_library_is_refused(unpack):
-    program = read("colab", CHAPTERS[0]).cells[0].source
+@pytest.mark.site
+def test_a_damaged_library_is_refused(unpack, brought):
+    program = alone(brought, CHAPTERS[0])
     at = program.index('LIBRARY = """\n') + 2000
     with pytest.raises(ValueError, match="damaged"):
         unpack(program[:at] + ("A" if program[at] != "A" else "B") + program[at + 1 :])
 
 
-@built
-def test_what_is_missing_is_installed_and_the_rest_is_held_fast(unpack, monkeypatch, tmp_path):
-    program = read("colab", CHAPTERS[0]).cells[0].source
-    program = re.sub(r"^NEEDS = \{", 'NEEDS = {"no_such_module": "no-such-package", ', program, flags=re.MULTILINE)
+def test_a_library_that_is_installed_is_used_and_the_reader_is_told_which(brought, monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    exec(packing.setup_with_wheel(brought, {}, "https://book.example/"), {})
+    assert str(ROOT / "mobilenet_lib") in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_missing_is_installed_and_the_rest_is_held_fast(brought, monkeypatch, tmp_path):
+    program = packing.setup_with_wheel(brought, {"no_such_module": "no-such-package"}, "https://book.example/")
     asked = []
 
     class Failed:
@@ -403,6 +433,58 @@ def test_what_is_missing_is_installed_and_the_rest_is_held_fast(unpack, monkeypa
     assert asked[0][-1] == "no-such-package" and not {"torch", "ipywidgets"} & set(asked[0])
     held = Path(asked[0][asked[0].index("--constraint") + 1]).read_text()
     assert re.search(r"^torch==\d", held, re.MULTILINE) and re.search(r"^ipywidgets==\d", held, re.MULTILINE)
+
+
+# With an address
+
+
+FRESH = """
+import importlib.util, sys
+sys.meta_path.insert(0, type("Hidden", (), {{"find_spec": staticmethod(lambda name, path=None, target=None: None)}}))
+sys.path[:] = [path for path in sys.path if path != {root!r}]
+sys.meta_path[:] = [finder for finder in sys.meta_path if "editable" not in str(finder).lower()]
+exec(open("cell.py").read())
+import mobilenet_lib
+print(mobilenet_lib.__file__)
+print(reveal("ch1.loop").count("macs"))
+"""
+
+
+@pytest.mark.site  # it packs all of the library, and pip installs it
+@pytest.mark.parametrize("place", ["from the site", "from beside the notebook"])
+def test_the_wheel_is_installed_from_the_site_or_from_beside_and_its_bytes_are_checked(
+    brought, serving, tmp_path, place
+):
+    (tmp_path / "wheels").mkdir()
+    (tmp_path / "wheels" / brought.name).write_bytes(brought.wheel)
+    folder = tmp_path / "colab" if place == "from beside the notebook" else tmp_path / "alone" / "content"
+    folder.mkdir(parents=True)
+
+    def run(program: str) -> subprocess.CompletedProcess:
+        (folder / "cell.py").write_text(program)
+        command = [sys.executable, "-c", FRESH.format(root=str(ROOT))]
+        return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+
+    with serving(tmp_path) as address:
+        program = packing.setup_with_wheel(brought, {}, address)
+        assert len(program) < 4000
+        other = run(re.sub('SHA256 = ".', 'SHA256 = "g', program).replace('"g', '"0' if '"0' not in program else '"1'))
+        assert other.returncode and "could not be installed" in other.stderr
+        done = run(program)
+    assert done.returncode == 0, done.stderr
+    where, found = done.stdout.split("\n")[-3:-1]
+    assert where == str(folder / "mobilenet_book" / brought.version / "mobilenet_lib" / "__init__.py")
+    assert int(found) >= 2
+    path = Path(where).with_name("cost.py")
+    path.write_text(path.read_text() + "\nmine = 1\n")
+    assert run(program).returncode == 0 and path.read_text().endswith("mine = 1\n")
+
+
+@every_edition
+def test_a_notebook_is_small_where_the_site_has_an_address(kind, page):
+    """All but the first cell are the same there."""
+    cells = [cell for cell in read(kind, page).cells if cell.id != "setup"]
+    assert len(nbformat.writes(editions.notebook_of(cells, page))) < 96_000
 
 
 @built
