@@ -263,8 +263,15 @@ def tiny(**options):
     return MobileNetV2(10, 0.35, **options).eval()
 
 
+def under_names(network, names):
+    """Return a network's weights under the names of another library."""
+    state = network.state_dict()
+    return {theirs: state[ours] for ours, theirs in names(network).items()}
+
+
 NETWORK, IMAGES = tiny(), torch.rand(4, 3, 64, 64)
-MODEL = shipping.to_onnx(NETWORK, (1, 3, 64, 64))
+# A file of the library's: to export a network takes ten seconds, and each process that runs tests would do it.
+MODEL = (Path(mobilenet_lib.__file__).parent / "data" / "onnx" / "digit-standard.onnx").read_bytes()
 DIGITS = (torch.rand(8, 1, 8, 8), torch.arange(8))
 TIMED = measure.time_layers(cost.mobilenet_v2_layers()[-3:-1], seconds=0.01)
 ROOF = roofline.Roofline(1e9, 1e9)
@@ -280,6 +287,7 @@ RIGHT = {
     "pretrained": False, "progress": False, "input_shape": (1, 3, 64, 64), "blocks": list(specs.v2_blocks()),
     "layers": cost.mobilenet_v2_layers(), "layer": cost.mobilenet_v2_layers()[0], "network": NETWORK,
     "rounded": NETWORK, "model": NETWORK, "shipping.model": MODEL, "module": NETWORK,
+    "shipping.to_int8.images": torch.rand(4, 1, 28, 28),
     "images": IMAGES, "image": IMAGES[0], "x": IMAGES,
     "masks": torch.zeros(4, dtype=torch.long), "predicted": torch.zeros(4, dtype=torch.long),
     "found": torch.rand(4, 8), "scores": torch.rand(4, 10), "reference": torch.rand(4, 10),
@@ -318,13 +326,10 @@ RIGHT = {
 }  # fmt: skip
 RIGHT["transfer.head"] = transfer.linear_head(RIGHT["found"], RIGHT["labels"])
 RIGHT["lite0.network"] = lite0.EfficientNetLite0(10)
-RIGHT["lite0.source"] = {
-    theirs: RIGHT["lite0.network"].state_dict()[ours] for ours, theirs in lite0._names(RIGHT["lite0.network"]).items()
-}
-RIGHT |= {  # the two loaders read the names of another library
-    f"pretrained.{loader}.source": {theirs: NETWORK.state_dict()[ours] for ours, theirs in names(NETWORK).items()}
-    for loader, names in (("load_timm", pretrained.timm_names), ("load_torchvision", pretrained.torchvision_names))
-}
+RIGHT["lite0.source"] = under_names(RIGHT["lite0.network"], lite0._names)
+# The two loaders read the names of another library.
+RIGHT["pretrained.load_timm.source"] = under_names(NETWORK, pretrained.timm_names)
+RIGHT["pretrained.load_torchvision.source"] = under_names(NETWORK, pretrained.torchvision_names)
 RIGHT |= {
     "naming.network": MobileNetV2(1000, 0.35).eval(), "naming.scores": torch.rand(1000), "page_model.model": b"model",
     "page_model.network": shipping.fold(NETWORK), "categories": list("abcdefghij"), "page_model.features": IMAGES[0],
