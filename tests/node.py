@@ -37,3 +37,20 @@ def javascript(source: str, function: str, cases: list) -> list:
 
 def esm(explorable: type) -> str:
     return str(explorable._esm).rstrip()
+
+
+def answers(name: str, cases: list) -> list:
+    """Run a function of the pages' own script about predictions and answers in node, once per case."""
+    source = (Path(__file__).parents[1] / "book" / "static" / "answers_more.js").read_text(encoding="utf8")
+    script = f"""
+        globalThis.document = {{ querySelectorAll: () => [], querySelector: () => null }};
+        globalThis.bookAnswers = {{ page: "p", store: {{}} }};
+        new Function({json.dumps(source)})();
+        let input = "";
+        process.stdin.on("data", (chunk) => (input += chunk));
+        process.stdin.on("end", () =>
+          console.log(JSON.stringify(JSON.parse(input).map((args) => bookAnswers[{json.dumps(name)}](...args)))));
+    """
+    done = run(node(), "--input-type=commonjs", "--eval", script, input=json.dumps(cases))
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)

@@ -40,6 +40,8 @@ NOTICED = "**What you should have noticed"
 NEW_SUBJECT = re.compile(r"^(?:#{1,6} |:::|```\{)", re.MULTILINE)  # a heading, or a box
 MINUTES = re.compile(r"\*(\d+) min\.\*\s*")
 
+BY_HAND = "> Vote by hand, letter by letter, and leave the numbers on the board until the result is there."
+
 ABOUT = {
     "colab": "This notebook brings the book's library along. Run the next cell, then go on from top to bottom.",
     "student": "**Student edition.** Run the next cell. Then put your own code in place of each `...`, and run the "
@@ -220,6 +222,8 @@ class Edition:
             words = f"**{self.plain.solution_title(exercise)}**\n\n{words}"
         if words:
             yield markdown_cell(cell["id"], words, **kept(cell))
+        if self.kind == "live" and "{predict}" in source(cell):
+            yield markdown_cell(f"{cell['id']}-vote", BY_HAND)
         if self.kind in WITH_BLANKS and LABEL.search(source(cell)) and exercise not in self.tried:
             yield from self.blank(f"{cell['id']}-try", "...  # your turn", exercise, ["exercise"])
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import predict
 from docutils import nodes
 from glossary import definitions
 from markdown_it.renderer import RendererHTML
@@ -40,6 +41,7 @@ DIRECTIVES = {  # and their options
     "admonition": {"class"},
     "note": set(),
     "exercise": {"label"},
+    "predict": predict.Predict.option_spec.keys(),
     "literalinclude": {"dedent", "end-at", "language", "lines", "pyobject", "start-at"},
     "solution-start": {"class"},
     "solution-end": set(),
@@ -150,6 +152,8 @@ class PlainMarkdown:
             return self.included(argument, options)
         if name == "exercise":
             return self.quote(self.exercise_title(options.get("label", "")), body)
+        if name == "predict":
+            return self.quote(predict.TITLE, f"{body}\n\n{predict.to_write(options)}")
         if name in ("admonition", "note"):
             return self.quote(self.inline(argument) if name == "admonition" else "Note", body)
         return ""  # a solution's ends

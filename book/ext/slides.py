@@ -18,6 +18,7 @@ from pathlib import Path
 
 from docutils import nodes
 from markdown_it import MarkdownIt
+from predict import is_result, prediction
 from sphinx.util import logging
 
 LOGGER = logging.getLogger(__name__)
@@ -87,6 +88,8 @@ def columns(document: nodes.document, notebook: list[dict]) -> list[list[Slide]]
                 slide.shown.append((node, kind == "fragment"))
             else:
                 slide.notes.append(node)
+        for box in (box for node in found for box in node.findall(prediction)):
+            slide.notes.append(nodes.paragraph("", box["vote"]))
         slide.notes += said_after(index, notebook)
     return deck
 
@@ -105,7 +108,7 @@ def sorted_out(found: list[nodes.Node]):
     """Tell for each node of a cell whether a slide has room for it."""
     leading = True
     for node in found:
-        if isinstance(node, nodes.comment | nodes.target):
+        if isinstance(node, nodes.comment | nodes.target) or is_result(node):
             continue
         yield node, leading or not isinstance(node, nodes.paragraph)
         leading = isinstance(node, nodes.title)
@@ -178,7 +181,7 @@ class Draw:
 
 def page_html(title: str, pagename: str, body: str) -> str:
     names = sorted(set(re.findall(r'data-explorable="([a-z-]+?)(?:-\d+)?"', body)))
-    sheets = ["reveal/reveal.css", "pygments.css", "palette.css", "book.css"]
+    sheets = ["reveal/reveal.css", "pygments.css", "palette.css", "book.css", "answers.css"]
     sheets += ["katex/katex.min.css"] * ('class="katex' in body)
     sheets += [f"explorables/{name}.css" for name in ("kit", *names)] if names else []
     sheets += ["slides/slides.css"]
