@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # what an editor reads; the table below is what Python reads,
         InvertedResidualSE,
     )
     from .cost import Cost
-    from .course import answers, figures, palette, published, quiz, tables
+    from .course import answers, diagrams, figures, palette, published, quiz, tables
     from .course.answers import reveal
     from .course.tables import Table
     from .layers import ConvBN, ConvBNHardswish, ConvBNReLU, SqueezeExcite
@@ -87,6 +87,7 @@ else:
         "compare": "topics.compare",
         "cost": "cost",
         "datasets": "topics.datasets",
+        "diagrams": "course.diagrams",
         "downloads": "topics.downloads",
         "experiments": "topics.experiments",
         "explorables": "explorables",
@@ -144,6 +145,7 @@ __all__ = [
     "compare",
     "cost",
     "datasets",
+    "diagrams",
     "downloads",
     "experiments",
     "explorables",

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .chapter_01 import check_macs_function, check_stem
-    from .chapter_02 import check_fvcore_total, check_torchinfo_total
+    from .chapter_02 import check_fvcore_total, check_tool_behind, check_torchinfo_total
     from .chapter_03 import check_block_cost, check_exact_eighth, check_separable
     from .chapter_04 import check_printed_stride, check_v1_blocks, check_width_for_budget
-    from .chapter_05 import check_lost_share, check_missing_share, check_step
+    from .chapter_05 import check_bits_needed, check_lost_share, check_missing_share, check_step
     from .chapter_06 import check_break_even, check_inverted_residual, check_residual_rule
     from .chapter_07 import check_peak, check_table2
     from .chapter_08 import check_decoder, check_hunt, check_stride_walk
@@ -33,6 +33,7 @@ else:
         "check_stem": "chapter_01",
         "check_macs_function": "chapter_01",
         "check_fvcore_total": "chapter_02",
+        "check_tool_behind": "chapter_02",
         "check_torchinfo_total": "chapter_02",
         "check_block_cost": "chapter_03",
         "check_exact_eighth": "chapter_03",
@@ -43,6 +44,7 @@ else:
         "check_lost_share": "chapter_05",
         "check_missing_share": "chapter_05",
         "check_step": "chapter_05",
+        "check_bits_needed": "chapter_05",
         "check_break_even": "chapter_06",
         "check_residual_rule": "chapter_06",
         "check_inverted_residual": "chapter_06",
@@ -79,6 +81,7 @@ __all__ = [
     "check_macs_function",
     "check_fvcore_total",
     "check_torchinfo_total",
+    "check_tool_behind",
     "check_block_cost",
     "check_exact_eighth",
     "check_separable",
@@ -88,6 +91,7 @@ __all__ = [
     "check_lost_share",
     "check_missing_share",
     "check_step",
+    "check_bits_needed",
     "check_break_even",
     "check_residual_rule",
     "check_inverted_residual",

@@ -7,9 +7,9 @@ from functools import cache
 
 from .. import cost
 from ..cost import Layer
-from . import compare
+from . import CheckFailed, compare
 from .compare import PAIR, Case
-from .verdicts import exercise, praise
+from .verdicts import exercise, praise, shown
 
 
 @cache
@@ -179,3 +179,68 @@ def check_torchinfo_total(function: Callable[[list[Layer]], int]) -> None:
         function, cases, TORCHINFO_MISTAKES, "Take the parts one by one: MACs, BatchNorm, the classifier's bias."
     )
     praise("MACs, plus the parameters of BatchNorm and the classifier's bias, each counted once.")
+
+
+TOOLS: dict[str, Callable[[list[Layer]], int]] = {
+    "closed form": total_macs,
+    "torchinfo": _torchinfo,
+    "fvcore": lambda L: total_macs(L) + 2 * _normed(L) + _pooled(L),
+    "ptflops": lambda L: (
+        total_macs(L) + 2 * _normed(L) + 2 * _pooled(L) + L[-1].out_channels
+        + sum(x.activations for x in L if x.norm and x.role != "projection")
+    ),
+    "PyTorch": lambda L: 2 * total_macs(L),
+}
+UNKNOWN = "none of them"
+TOOL_HINTS = {
+    "closed form": "The closed form is the MACs and nothing else.",
+    "torchinfo": "torchinfo adds parameters: those of each BatchNorm and the classifier's biases.",
+    "fvcore": "fvcore adds what passes the BatchNorms and what goes into the global average.",
+    "ptflops": "ptflops adds the BatchNorms, the activations, the pooling and the biases. Which layers have no ReLU6?",
+    "PyTorch": "PyTorch's own counter takes a multiplication and an addition for two.",
+    UNKNOWN: 'A number that no tool prints needs an answer, too: "none of them".',
+}
+
+
+def _article(tool: str) -> str:
+    return f"the {tool}" if tool == "closed form" else tool
+
+
+@exercise
+def check_tool_behind(function: Callable[[int, list[Layer]], str]) -> None:
+    """Check a function that says which tool printed a number for a MobileNet.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(printed, layers)`` returns "closed form", "torchinfo", "fvcore", "ptflops", "PyTorch" or "none of
+        them". ``layers`` is a list of :class:`~mobilenet_lib.cost.Layer`, as
+        :func:`~mobilenet_lib.cost.mobilenet_v1_layers` gives it.
+
+    Raises
+    ------
+    CheckFailed
+        If it names the wrong tool; the message says what to look at again.
+
+    Examples
+    --------
+    >>> check_tool_behind(lambda printed, layers: "PyTorch")
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: For what the closed form counts for MobileNetV1 your function says \
+'PyTorch'. The closed form is the MACs and nothing else.
+    """
+    compare.is_function(function)
+    cases: list[Case] = []
+    for name, layers in _networks():
+        printed = {tool: count(layers) for tool, count in TOOLS.items()}
+        for tool, number in printed.items():
+            cases.append(Case((number, layers), tool, f"what {_article(tool)} counts for {name}"))
+        cases.append(Case((printed["fvcore"] + 1, layers), UNKNOWN, f"a number that no tool prints for {name}"))
+    for case, answer in zip(cases, compare.results_of(function, cases), strict=True):
+        if not isinstance(answer, str):
+            raise CheckFailed(f"The result must be the name of a tool, in quotes; your function says {shown(answer)}.")
+        if answer.strip().lower() != case.right.lower():
+            hint = TOOL_HINTS[case.right]
+            raise CheckFailed(f"For {case.shown} your function says {shown(answer)}. {hint}")
+    praise("you know all five by their numbers, at any width, and one that is from nobody.")

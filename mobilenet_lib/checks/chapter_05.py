@@ -161,3 +161,54 @@ def check_step(function: Callable[[float, int], float]) -> None:
     ]
     compare.expect_function(function, cases, STEP_MISTAKES, "Draw the levels for 1 and for 2 bits.")
     praise("the range, divided by the number of gaps.")
+
+
+def _bits(top: float, error: float) -> int:
+    """Return the fewest bits whose half step is at most the error, by counting: a logarithm may be off."""
+    bits = 1
+    while top / (2**bits - 1) / 2 > error:
+        bits += 1
+    return bits
+
+
+BITS_MISTAKES = [
+    ("Rounding is off by half a step at most. You take the whole step for the error.", lambda t, e: _bits(t, e / 2)),
+    ("This is for a range up to 6 only.", lambda t, e: _bits(6.0, e)),
+    ("One bit too few: with it the error is larger than asked for.", lambda t, e: _bits(t, e) - 1),
+    ("One bit too many: fewer are enough.", lambda t, e: _bits(t, e) + 1),
+    ("This is a number of levels. How many bits can tell so many apart?", lambda t, e: math.ceil(t / (2 * e)) + 1),
+    ("This is a number of gaps. How many bits do its levels need?", lambda t, e: math.ceil(t / (2 * e))),
+    ("Bits come whole. Round up, or the error is larger than asked for.", lambda t, e: math.log2(t / (2 * e) + 1)),
+]
+
+
+@exercise
+def check_bits_needed(function: Callable[[float, float], int]) -> None:
+    """Check a function for the fewest bits that keep every value of a range within an error.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(top, error)``: the smallest number of bits such that each value from 0 to ``top`` is at most
+        ``error`` away from the nearest of 2 ** bits equally spaced levels, of which the first is 0 and the last is
+        ``top``.
+
+    Raises
+    ------
+    CheckFailed
+        If it is wrong for some range; the message says what to look at again.
+
+    Examples
+    --------
+    >>> check_bits_needed(lambda top, error: math.ceil(top / (2 * error)))
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: This is a number of gaps. How many bits do its levels need?
+    """
+    cases = [
+        Case((top, error), _bits(top, error), f"top={top}, error={error}")
+        # the third is met exactly: 3 bits have 7 gaps of 2
+        for top, error in ((6.0, 0.01), (64.0, 0.01), (14.0, 1.0), (1.0, 0.6), (1.2, 0.5))
+    ]
+    compare.expect_function(function, cases, BITS_MISTAKES, "How wide may a step be, and how many steps is that?")
+    praise("each bit halves the step, and a range ten times as long takes three or four bits more.")

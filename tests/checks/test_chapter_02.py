@@ -23,8 +23,26 @@ def total(layers):
     return cost.total(layers).macs
 
 
+def by_tool(layers):
+    clipped = sum(layer.activations for layer in layers if layer.norm and layer.role != "projection")
+    ptflops = fvcore_total(layers) + layers[-2].activations + clipped + layers[-1].out_channels
+    prints = {"closed form": total(layers), "torchinfo": torchinfo_total(layers), "fvcore": fvcore_total(layers)}
+    return {**prints, "ptflops": ptflops, "PyTorch": 2 * total(layers)}
+
+
+def tool_behind(printed, layers):
+    return next((tool for tool, number in by_tool(layers).items() if number == printed), "none of them")
+
+
+def never(tool):
+    """Return a function that knows all tools but one."""
+    return lambda printed, layers: tool_behind(printed, layers).replace(tool, "timm")
+
+
 RIGHT = [
     ("check_fvcore_total", (fvcore_total,)),
+    ("check_tool_behind", (tool_behind,)),
+    ("check_tool_behind", (lambda printed, layers: tool_behind(printed, layers).upper(),)),
     ("check_torchinfo_total", (torchinfo_total,)),
 ]
 HALF_WRITTEN = []
@@ -60,6 +78,16 @@ WRONG = {
         ((lambda layers: 2 * torchinfo_total(layers),), "twice too much"),
         ((lambda layers: layers.macs,), "AttributeError"),
     ],
+    "check_tool_behind": [
+        ((never("closed form"),), "MACs and nothing else"),
+        ((never("torchinfo"),), "those of each BatchNorm"),
+        ((never("fvcore"),), "what passes the BatchNorms"),
+        ((never("ptflops"),), "no ReLU6"),
+        ((never("PyTorch"),), "for two"),
+        ((never("none of them"),), "needs an answer, too"),
+        ((lambda printed, layers: printed,), "in quotes"),
+        ((lambda printed, layers: {total(layers): "closed form"}.get(printed),), "returns nothing for what torchinfo"),
+    ],
 }
 # No hint prints these numbers.
 NUMBERS = {
@@ -75,3 +103,4 @@ def test_what_the_checks_call_right_is_what_the_counters_say():
     shape = (1, 3, 96, 96)
     assert sum(measure.macs_by_operator(model, shape).values()) == fvcore_total(layers)
     assert measure.summary(model, shape).total_mult_adds == torchinfo_total(layers)
+    assert tool_behind(torchinfo_total(layers), layers) == "torchinfo"

@@ -14,12 +14,18 @@ def missing_share(n, d=2):
     return sum(math.comb(n, i) * (d - i) for i in range(d)) / (d * 2**n)
 
 
+def bits_needed(top, error):
+    return next(bits for bits in range(1, 64) if top / (2**bits - 1) <= 2 * error)
+
+
 RIGHT = [
     ("check_missing_share", (missing_share,)),
     ("check_missing_share", (lambda n, d=2: 1 - sum(math.comb(n, i) * min(i, d) for i in range(n + 1)) / d / 2**n,)),
     ("check_lost_share", (lost_share,)),
     ("check_lost_share", (lambda n, d=2: Fraction(sum(math.comb(n, i) for i in range(d)), 2**n),)),
     ("check_step", (lambda top, bits: top / (2**bits - 1),)),
+    ("check_bits_needed", (bits_needed,)),
+    ("check_bits_needed", (lambda top, error: math.ceil(math.log2(top / error / 2 + 1)),)),
 ]
 HALF_WRITTEN = []
 WRONG = {
@@ -59,6 +65,17 @@ WRONG = {
         ((lambda top, bits: top / 2 ** (bits - 1),), "for a sign"),
         ((lambda top, bits: 1.0,), "the same answer for different inputs"),
         ((lambda top, bits: top,), "Draw the levels"),
+    ],
+    "check_bits_needed": [
+        ((lambda top, error: bits_needed(top, error / 2),), "the whole step"),
+        ((lambda top, error: bits_needed(6.0, error),), "up to 6 only"),
+        ((lambda top, error: bits_needed(top, error) - 1,), "too few"),
+        ((lambda top, error: bits_needed(top, error) + 1,), "too many"),
+        ((lambda top, error: math.ceil(top / (2 * error)),), "number of gaps"),
+        ((lambda top, error: math.ceil(top / (2 * error)) + 1,), "number of levels"),
+        ((lambda top, error: math.log2(top / (2 * error) + 1),), "come whole"),
+        ((lambda top, error: 8,), "the same answer for different inputs"),
+        ((lambda top, error: top + error,), "How wide may a step be"),
     ],
 }
 # No hint prints these numbers.
