@@ -58,7 +58,7 @@ MAY_IMPORT = {
     # What explorables share stands in modules of their own, beside them; both others load no torch.
     "explorables": {
         *("explorables", "cost", "specs", "course.palette", "course.published"),
-        *("measure.roof", "topics.manifold"),
+        *("measure.roof", "topics.manifold", "topics.families.grammar"),
     },
 }
 MAY_IMPORT_WHEN_LIVE = MAY_IMPORT["explorables"] | SUBJECT | {"measure", "topics"}

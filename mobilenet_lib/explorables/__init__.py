@@ -34,11 +34,13 @@ if TYPE_CHECKING:
     from .layer_cost import LayerCost
     from .manifold import Manifold
     from .network import Network
+    from .read_the_string import ReadTheString
     from .receptive_field import ReceptiveField
     from .roofline import Roofline
     from .rosetta import Rosetta
     from .rounded_weights import RoundedWeights
     from .seed_pairs import SeedPairs
+    from .universal_block import UniversalBlock
     from .what_it_sees import WhatItSees
     from .width_resolution import WidthResolution
 else:
@@ -62,6 +64,8 @@ else:
         "WhatItSees": "what_it_sees",
         "BreakNetwork": "break_network",
         "FewPictures": "few_pictures",
+        "UniversalBlock": "universal_block",
+        "ReadTheString": "read_the_string",
     }
     __getattr__, __dir__ = _lazy.names(__name__, HOMES)
 
@@ -76,11 +80,13 @@ __all__ = [
     "LayerCost",
     "Manifold",
     "Network",
+    "ReadTheString",
     "ReceptiveField",
     "Roofline",
     "Rosetta",
     "RoundedWeights",
     "SeedPairs",
+    "UniversalBlock",
     "WhatItSees",
     "WidthResolution",
 ]

@@ -53,6 +53,7 @@ const scaleOf = (range) => {
 
 // The allowed value nearest to a wished one, which may come from the page's address and be anything.
 const nearestAllowed = (range, wish, fallback) => {
+  if (range.letters) return typeof wish === "string" && wish.length <= range.letters ? wish : fallback;
   if (range.values) {
     if (range.values.includes(wish)) return wish;
     if (typeof wish !== "number" || typeof fallback !== "number" || !Number.isFinite(wish)) return fallback;
@@ -803,6 +804,7 @@ const explorable = ({ model, el, signal, title, settle = (state) => state }) => 
     parent.append(offered.element);
     offered.choose("");
     resets.push(() => offered.choose(""));
+    return { element: offered.element, show: lights.show }; // show: after a part's elements have changed places
   };
 
   // --- start and stop

@@ -110,13 +110,41 @@ class Choice(Setting):
         return {"values": self.values, "ticks": self.ticks, "counts": self.counts}
 
 
+class Words(Setting):
+    """A text of at most `letters` letters, which the reader types.
+
+    Examples
+    --------
+    >>> class Page(traitlets.HasTraits):
+    ...     title = Words("", 8, help="what stands above")
+    >>> Page(title="MobileNets")
+    Traceback (most recent call last):
+        ...
+    traitlets.traitlets.TraitError: title must be a string of at most 8 letters, got 'MobileNets'
+    """
+
+    def __init__(self, default: str, letters: int, *, help: str, counts: bool = True):
+        super().__init__(default, help, counts=counts)
+        self.letters = letters
+
+    def validate(self, obj: object, value: object) -> str:
+        """Return the text, or say how long one may be."""
+        if isinstance(value, str) and len(value) <= self.letters:
+            return value
+        raise traitlets.TraitError(f"{self.name} must be a string of at most {self.letters} letters, got {value!r}")
+
+    def range(self) -> dict:
+        """Describe the allowed values for the page."""
+        return {"letters": self.letters, "ticks": self.ticks, "counts": self.counts}
+
+
 class Explorable(anywidget.AnyWidget):
     """A figure with sliders; subclasses say what it shows.
 
-    A subclass in NAME.py has its picture in NAME.js, its sliders as :class:`Steps` and :class:`Choice` attributes, and
-    the methods :meth:`layers` and :meth:`measure_state`; where a table of the layers does not say what it shows, also
-    :meth:`numbers`. One about something that has no MACs defines :meth:`numbers` alone, and the page then has no line
-    about fvcore.
+    A subclass in NAME.py has its picture in NAME.js, its sliders as :class:`Steps` and :class:`Choice` attributes (and
+    a text that the reader types as :class:`Words`), and the methods :meth:`layers` and :meth:`measure_state`; where a
+    table of the layers does not say what it shows, also :meth:`numbers`. One about something that has no MACs defines
+    :meth:`numbers` alone, and the page then has no line about fvcore.
 
     Attributes
     ----------
