@@ -39,6 +39,10 @@ class Setting(traitlets.TraitType[Any, Any]):
         raise NotImplementedError
 
 
+class WrongSetting(traitlets.TraitError, ValueError):
+    """A value that a slider does not have: an error of traits, and a ValueError as anywhere else in the library."""
+
+
 class Steps(Setting):
     """A number from `low` to `high` in equal steps; `ticks` are the values worth a mark on the slider.
 
@@ -49,7 +53,7 @@ class Steps(Setting):
     >>> Dial(channels=20)
     Traceback (most recent call last):
         ...
-    traitlets.traitlets.TraitError: channels must be from 8 to 320 in steps of 8, got 20
+    mobilenet_lib.explorables.kit.WrongSetting: channels must be from 8 to 320 in steps of 8, got 20
     """
 
     def __init__(
@@ -73,7 +77,7 @@ class Steps(Setting):
             if abs(steps - round(steps)) < 1e-6 and self.low <= float(value) <= self.high:
                 # 0.25 + 2 * 0.05 is 0.35000000000000003: rounding gives the page and Python the same number.
                 return type(self.low)(round(self.low + round(steps) * self.step, 10))
-        raise traitlets.TraitError(
+        raise WrongSetting(
             f"{self.name} must be from {self.low} to {self.high} in steps of {self.step}, got {value!r}"
         )
 
@@ -92,7 +96,7 @@ class Choice(Setting):
     >>> Dial(stride=4)
     Traceback (most recent call last):
         ...
-    traitlets.traitlets.TraitError: stride must be one of 1, 2, got 4
+    mobilenet_lib.explorables.kit.WrongSetting: stride must be one of 1, 2, got 4
     """
 
     def __init__(self, default: object, values: Iterable[object], *, help: str, counts: bool = True):
@@ -101,9 +105,10 @@ class Choice(Setting):
 
     def validate(self, obj: object, value: object) -> object:
         """Return the value, or say which values there are."""
-        if not isinstance(value, bool) and value in self.values:
+        # An array compared with a word is no yes or no.
+        if isinstance(value, Real | str) and not isinstance(value, bool) and value in self.values:
             return self.values[self.values.index(value)]  # 2.0 from JavaScript becomes 2
-        raise traitlets.TraitError(f"{self.name} must be one of {', '.join(map(str, self.values))}, got {value!r}")
+        raise WrongSetting(f"{self.name} must be one of {', '.join(map(str, self.values))}, got {value!r}")
 
     def range(self) -> dict:
         """Describe the allowed values for the slider in the page."""
@@ -180,7 +185,10 @@ class Explorable(anywidget.AnyWidget):
                 f"{type(self).__name__} has no setting {unknown[0]!r}; it has {', '.join(self._setting_traits())}"
             )
         ranges = {name: trait.range() for name, trait in self._setting_traits().items()}
-        super().__init__(**{"settings": list(ranges), "ranges": ranges, **values})
+        try:
+            super().__init__(**{"settings": list(ranges), "ranges": ranges, **values})
+        except traitlets.TraitError as error:
+            raise WrongSetting(str(error)) from None
         self._counted: tuple | None = None
         if type(self).measure_state is not Explorable.measure_state:
             self.observe(self._measure, names=list(ranges))

@@ -8,7 +8,7 @@ import traitlets
 
 from .. import cost
 from ..measure import roof as limits
-from .kit import Choice, Explorable
+from .kit import Choice, Explorable, WrongSetting
 
 CHANNELS = [8, 16, 32, 64, 128, 256, 512, 1024]
 
@@ -62,7 +62,7 @@ class Roofline(Explorable):
     def _positive(self, proposal: dict) -> float:
         value = proposal["value"]
         if not math.isfinite(value) or value <= 0:
-            raise traitlets.TraitError(
+            raise WrongSetting(
                 f"{proposal['trait'].name} must be a finite number above 0, got {value}; measure.roofline() has both"
             )
         return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import random
 import re
 import sys
@@ -178,6 +179,23 @@ def test_a_value_that_no_slider_has_is_refused_with_its_name_and_the_remedy(sett
     with pytest.raises(traitlets.TraitError):
         setattr(block, setting, value)
     assert block.measured["key"] == block.key() == InvertedBlock().key()
+
+
+NONSENSE = [None, True, -7.5, math.nan, "nonsense", [3], {}, np.zeros(2), torch.zeros(2), object()]
+
+
+@pytest.mark.parametrize("name", explorables.__all__)
+def test_a_wrong_value_is_refused_by_name_in_every_figure_and_for_every_setting(name):
+    figure = getattr(explorables, name)
+    for setting, trait in figure._setting_traits().items():
+        for wrong in NONSENSE:
+            with pytest.raises(ValueError, match=rf"^{setting} must be ") as refused:
+                trait.validate(None, wrong)
+            assert f"got {wrong!r}" in str(refused.value)
+        with pytest.raises(ValueError, match=rf"^{setting} must be "):
+            figure(**{setting: "nonsense"})
+    with pytest.raises(ValueError, match="'ranges' trait"):
+        figure(ranges=3)
 
 
 def test_an_unknown_setting_is_refused():
