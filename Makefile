@@ -10,7 +10,7 @@ PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-re
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help book check test test-colab test-matrix lab live serve slides bundle experiments page-model publish bench bench-build lint clean
+.PHONY: help book check test test-browsers test-colab test-matrix lab live serve slides bundle experiments page-model publish bench bench-build lint clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,6 +23,9 @@ check: lint  ## lint, and the tests that need no built site and no browser (a mi
 
 test: book  ## bring the book up to date, then run all tests
 	$(PYTEST)
+
+test-browsers: book  ## walk through the whole site in Firefox and WebKit (half an hour)
+	BOOK_ENGINES=firefox,webkit $(BIN)/python -m pytest -m engines tests/engines
 
 test-colab: book  ## run every edition as Colab would (the first time: 5 GB of packages, some minutes)
 	$(PYTEST) -m colab tests/colab

@@ -101,6 +101,11 @@ EDITS = {
             r"""\s*<script src="[^"]*'(?:_static/searchtools|_static/language_data|searchindex)\.js'[^"]*"></script>""",
             "",
         ),
+        # So that the column beside the text is kept free before it is read, at the end of the page: book.css.
+        (
+            r'(?<=<div class="bd-content)(?=">)',
+            "{% if not remove_sidebar_secondary %} has-contents{% endif %}",
+        ),
     ],
     "../macros/buttons.html": [
         # A notebook is a file to keep, not a page to look at.
