@@ -1,9 +1,13 @@
 # Each target is one or two lines; what needs thought is in book/ext/.
 PYTHON ?= python3
 PORT ?= 8000
+# TORCH=cpu takes PyTorch's small build without CUDA, on Linux a tenth of the size; uv knows where it is.
+TORCH ?=
 WORKERS ?= 2
 BIN := .venv/bin
 READY := .venv/.ready
+UV = $(BIN)/python -m pip install --disable-pip-version-check uv && $(BIN)/uv pip install --python $(BIN)/python
+INSTALL = $(if $(TORCH),$(UV) --torch-backend=$(TORCH),$(BIN)/python -m pip install --disable-pip-version-check)
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # Some containers forbid it, and then each of the many processes compiles the library and its tests anew.
@@ -33,12 +37,11 @@ test-colab: book  ## run every edition as Colab would (the first time: 5 GB of p
 test-matrix: $(READY)  ## run the tests on old and new Pythons and packages (an hour or more, tens of GB for a while)
 	$(BIN)/python tests/matrix.py --write
 
-lab: $(READY)  ## open the chapters in JupyterLab
-	$(BIN)/jupyter lab chapters
+lab: book  ## open copies of the chapters in JupyterLab; what you change in notebooks/ stays
+	$(BIN)/python book/tools/lab.py
 
 live: book  ## open the live edition in JupyterLab, a new copy for each lesson; older ones stay in live/
-	mkdir -p live && cp -R _build/html/live live/$$(date +%F_%H-%M-%S)
-	$(BIN)/jupyter lab live
+	$(BIN)/python book/tools/lab.py live
 
 slides: book  ## make the decks of slides, and say where they are
 	@ls _build/html/slides/*.html
@@ -80,5 +83,5 @@ clean:  ## remove what was built (not .venv)
 $(READY): requirements.txt pyproject.toml setup.py
 	@if test -x $(BIN)/python; then $(BIN)/python book/tools/old_enough.py; else $(PYTHON) book/tools/old_enough.py; fi
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt -e .
+	$(INSTALL) -r requirements.txt -e .
 	touch $@

@@ -17,6 +17,7 @@ import ast
 import builtins
 import json
 import re
+import shutil
 import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -67,6 +68,7 @@ def write_editions(app, exception) -> None:
     for path in written:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(brought.wheel)
+    shutil.copytree(Path(app.srcdir, ".binder"), Path(app.outdir, ".binder"), dirs_exist_ok=True)
     questions = asked(Path(app.srcdir))
     for name, notebook in chapters.items():
         setup = setup_of(Path(app.srcdir), brought, notebook, site)

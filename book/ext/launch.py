@@ -83,8 +83,8 @@ def colab_url(repository: str, pagename: str, kind: str = "colab") -> str:
 def binder_link(repository: str, branch: str, path: str) -> str:
     """Return the address at which Binder opens a file of a repository.
 
-    >>> binder_link("https://github.com/someone/book", "main", "chapters/01.ipynb")
-    'https://mybinder.org/v2/gh/someone/book/main?urlpath=lab%2Ftree%2Fchapters%2F01.ipynb'
+    >>> binder_link("https://github.com/someone/book", "gh-pages", "colab/01.ipynb")
+    'https://mybinder.org/v2/gh/someone/book/gh-pages?urlpath=lab%2Ftree%2Fcolab%2F01.ipynb'
     """
     address = urlsplit(repository)
     if kind := BINDER_KNOWS.get(address.netloc):
@@ -111,7 +111,7 @@ def chapters(source: Path) -> dict[str, str]:
     return found
 
 
-def hub_text(repository: str, branch: str, names: dict[str, str]) -> str:
+def hub_text(repository: str, names: dict[str, str]) -> str:
     """Say where the chapters can be started: links where the repository is known, and else how to get them."""
     if not repository:
         return (
@@ -121,7 +121,7 @@ def hub_text(repository: str, branch: str, names: dict[str, str]) -> str:
         )
     first = f"student/{next(iter(names))}"
     binder = ", ".join(
-        f"[{title}]({binder_link(repository, branch, f'chapters/{name}')})" for name, title in names.items()
+        f"[{title}]({binder_link(repository, PUBLISHED, f'colab/{name}')})" for name, title in names.items()
     )
     return (
         f"For your JupyterHub, put its own address in place of `{HUB}` (nbgitpuller must be installed there). This "
@@ -137,7 +137,7 @@ class HubLinks(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         options = self.config.html_theme_options
         names = chapters(Path(self.env.srcdir))
-        text = hub_text(options.get("repository_url", ""), options.get("repository_branch", ""), names)
+        text = hub_text(options.get("repository_url", ""), names)
         return self.parse_text_to_nodes(text)
 
 

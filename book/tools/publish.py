@@ -52,11 +52,23 @@ def commit_of(root: Path, site: Path, source: str, last: str) -> str:
         for who in ("AUTHOR", "COMMITTER"):
             environment |= {f"GIT_{who}_NAME": name, f"GIT_{who}_EMAIL": mail, f"GIT_{who}_DATE": date}
         git(root, "--work-tree", str(site), "add", "--all", "--force", ".", cwd=site, **environment)
+        keep_wheels(root, site, last, environment)
         tree = git(root, "write-tree", **environment)
         if last and git(root, "rev-parse", f"{last}^{{tree}}") == tree:
             return last
         parent = ["-p", last] if last else []
         return git(root, "commit-tree", tree, *parent, "-m", f"The site of {source}", **environment)
+
+
+def keep_wheels(root: Path, site: Path, last: str, environment: dict[str, str]) -> None:
+    """Keep the libraries that were published before: a notebook from last month asks for last month's."""
+    if not last:
+        return
+    for line in git(root, "ls-tree", "-r", last, "wheels/").splitlines():
+        about, name = line.split("\t")
+        mode, _, blob = about.split()
+        if not (site / name).exists():
+            git(root, "update-index", "--add", "--cacheinfo", f"{mode},{blob},{name}", **environment)
 
 
 def git(root: Path, *arguments: str, cwd: Path | None = None, **environment: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,18 @@ from dockerfile_parse import DockerfileParser
 from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "requirements.txt").read_text(encoding="utf8")
 INSTRUCTIONS = {"FROM", "RUN", "WORKDIR", "COPY", "USER", "EXPOSE", "CMD", "COMMENT"}
 
 
 @pytest.fixture(scope="module")
 def recipe() -> list[dict]:
     return DockerfileParser(fileobj=io.BytesIO((ROOT / "Dockerfile").read_bytes())).structure
+
+
+def names(text: str) -> set[str]:
+    lines = (line.partition("#")[0].strip() for line in text.splitlines())
+    return {re.match(r"[\w-]+", line)[0] for line in lines if line and not line.startswith("[")}
 
 
 def values(recipe: list[dict], instruction: str) -> list[str]:
@@ -40,17 +47,39 @@ def test_dockerfile_copies_what_is_there_and_runs_as_a_plain_user(recipe):
 
 
 def test_dockerfile_starts_what_it_installs(recipe):
-    assert 'CMD [".venv/bin/jupyter", "lab"' in (ROOT / "Dockerfile").read_text(encoding="utf8")
-    assert any("-r requirements.txt -e ." in command for command in values(recipe, "RUN"))
-    assert "\njupyterlab>=" in (ROOT / "requirements.txt").read_text(encoding="utf8")
+    assert 'CMD [".venv/bin/python", "book/tools/lab.py"' in (ROOT / "Dockerfile").read_text(encoding="utf8")
+    install, build = values(recipe, "RUN")[-2:]
+    assert "-r needed.txt -e ." in install and build == ".venv/bin/python book/tools/build.py"
+    assert "--torch-backend=cpu" in install
+    taken = TEXT[: TEXT.index(re.search(r"sed '/\^(.*?)/,\$d' requirements.txt > needed.txt", install)[1])]
+    assert {"jupyterlab", "jupyter-book", "torch", "timm"} <= names(taken)
+    assert not {"pytest", "playwright", "ruff", "pyright"} & names(taken)
 
 
 def test_binder_installs_what_the_book_needs():
     """repo2docker installs .binder/requirements.txt, and then runs postBuild in the checkout."""
-    lines = (ROOT / ".binder" / "requirements.txt").read_text(encoding="utf8").splitlines()
-    files = [line.removeprefix("-r ") for line in lines]
-    assert [(ROOT / ".binder" / name).resolve() for name in files] == [ROOT / "requirements.txt"]
+    assert names((ROOT / ".binder" / "requirements.txt").read_text(encoding="utf8")) == {"uv"}
     assert os.access(ROOT / ".binder" / "postBuild", os.X_OK)
+    extras = re.search(r"\[([\w,]+)\]\"$", (ROOT / ".binder" / "postBuild").read_text(encoding="utf8").strip())[1]
+    parts = [TEXT.partition(f"# [{part}]")[2].partition("\n\n")[0] for part in ("library", *extras.split(","))]
+    installed = set().union(*map(names, parts))
+    assert {"torch", "jupyterlab", "timm", "torchvision", "onnxruntime"} <= installed
+    assert not installed & {"pytest", "playwright", "jupyter-book", "ruff"}
+
+
+@pytest.mark.parametrize("wheels", [[], ["mobilenet_lib-0.1.0+abc-py3-none-any.whl"]])
+def test_binder_takes_the_wheel_of_the_published_branch_or_the_checkout(tmp_path, wheels):
+    (tmp_path / "wheels").mkdir()
+    for name in wheels:
+        (tmp_path / "wheels" / name).touch()
+    uv = tmp_path / "uv"
+    uv.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    uv.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    command = [ROOT / ".binder" / "postBuild"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    what = f"wheels/{wheels[0]}" if wheels else "."
+    assert done.stdout.splitlines()[-1] == f"{what}[notebooks,shipping,training]"
 
 
 def test_binder_and_docker_take_a_python_that_the_library_supports(recipe):

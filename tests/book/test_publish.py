@@ -85,6 +85,23 @@ def test_a_class_that_works_on_what_was_published_gets_what_is_new_and_keeps_its
         assert (student / "colab" / "02_b.ipynb").read_text() == f"{turn} correction"
 
 
+def test_a_notebook_of_last_month_finds_the_library_of_last_month(book):
+    site = book / "_build" / "html"
+    for version in ("one", "two", "three"):
+        (site / "wheels").mkdir(exist_ok=True)
+        for old in (site / "wheels").iterdir():
+            old.unlink()
+        (site / "wheels" / f"mobilenet_lib-{version}.whl").write_text(version)
+        publish.main(book, site)
+    files = git(book.parent / "remote.git", "ls-tree", "-r", "--name-only", repository.PUBLISHED, "wheels/").split("\n")
+    assert files == [f"wheels/mobilenet_lib-{version}.whl" for version in ("one", "three", "two")]
+    shown = git(book.parent / "remote.git", "show", f"{repository.PUBLISHED}:wheels/mobilenet_lib-one.whl")
+    assert shown == "one"
+    last = branch(book)
+    publish.main(book, site)
+    assert branch(book) == last
+
+
 def test_without_a_site_or_with_uncommitted_changes_nothing_is_published(book, capsys):
     assert publish.main(book, book / "_build" / "nowhere") == 1
     assert "make book" in capsys.readouterr().err

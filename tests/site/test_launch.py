@@ -68,8 +68,11 @@ def test_pages_without_a_lesson_have_no_such_menu(visit, served, other):
 @pytest.mark.parametrize(
     ("remote", "texts"),
     [
-        ("git@github.com:a/b.git", ["Download notebook", "Open in Colab", "Student edition"]),
-        ("/srv/git/b.git", ["Download notebook", "Student edition", "Live edition"]),
+        (
+            "git@github.com:a/b.git",
+            ["Download notebook", "Open in Colab", "Student edition", "Student edition in Colab"],
+        ),
+        ("/srv/git/b.git", ["Download notebook", "Student edition", "Live edition", "Solutions edition"]),
     ],
 )
 def test_the_menu_follows_the_git_remote(monkeypatch, tmp_path, remote, texts):
@@ -82,7 +85,7 @@ def test_the_menu_follows_the_git_remote(monkeypatch, tmp_path, remote, texts):
     context = {"header_buttons": [theirs], "pathto": lambda path, resource: f"../{path}"}
     launch.add_menu(SimpleNamespace(env=env, srcdir=tmp_path), CHAPTER, "page.html", context, object())
     menu, theirs = context["header_buttons"]
-    assert [entry["text"] for entry in menu["buttons"]][:3] == texts
+    assert [entry["text"] for entry in menu["buttons"]][:4] == texts
     assert menu["buttons"][0]["url"] == f"../colab/{CHAPTER.rpartition('/')[2]}.ipynb"
     assert theirs["buttons"] == [{"label": "pdf"}]
 
@@ -108,11 +111,11 @@ def test_no_link_to_colab_where_it_could_not_follow(url):
 
 def test_links_to_hubs_are_built_from_the_repository_and_nothing_is_invented():
     names = {"01_a.ipynb": "A", "02_b.ipynb": "B"}
-    text = launch.hub_text("https://gitlab.com/group/part/book", "main", names)
-    assert "https://mybinder.org/v2/gl/group%2Fpart%2Fbook/main?urlpath=lab%2Ftree%2Fchapters%2F02_b.ipynb" in text
+    text = launch.hub_text("https://gitlab.com/group/part/book", names)
+    assert "https://mybinder.org/v2/gl/group%2Fpart%2Fbook/gh-pages?urlpath=lab%2Ftree%2Fcolab%2F02_b.ipynb" in text
     assert "repo=https%3A%2F%2Fgitlab.com%2Fgroup%2Fpart%2Fbook&branch=gh-pages" in text
     assert "urlpath=lab%2Ftree%2Fbook%2Fstudent%2F01_a.ipynb" in text
-    without = launch.hub_text("", "main", names)
+    without = launch.hub_text("", names)
     assert "http" not in without and "BOOK_REPO_URL" in without
 
 
