@@ -66,8 +66,9 @@ MAY_IMPORT_WHEN_LIVE = MAY_IMPORT["explorables"] | SUBJECT | {"measure", "topics
 LAZY = {"__init__", "measure.__init__", "explorables.__init__", "topics.families.__init__"}
 FREE = {"_validation", "_lazy", "_composed"}
 
-# What turns notebooks into pages needs colours, answers, and the library's table of public names.
+# What turns notebooks into pages needs colours, answers, the checks' hints, and the library's table of public names.
 BOOK_MAY_IMPORT = {"course.answers", "course.palette", ""}
+BOOK_MAY_IMPORT |= {"checks", *(f"checks.chapter_{number:02d}" for number in (1, 3, 4, 6, 7, 8, 13))}
 
 LIGHT = (
     *("cost", "specs", "measure", "measure.roof", "checks", "explorables"),

@@ -241,7 +241,7 @@ class Predict(SphinxDirective):
                 raise ValueError(f"choices must be two or more, with ' / ' between them, got {given[kind]!r}")
             values = [number for choice in choices if (number := number_in(choice)) is not None]
             values = values if len(values) == len(choices) else []
-            unit = unit or "%" * all("%" in choice for choice in choices)
+            unit = unit or "%" * any("%" in choice for choice in choices)
         elif kind == "axis":
             values, unit = axis(given[kind])
         elif kind == "number":

@@ -187,7 +187,7 @@
     }).join("");
   };
   const readField = ({ kind, step }, text) => {
-    if (kind === "text") return text.trim().replace(/^["'`]|["'`]$/g, "").toLowerCase();
+    if (kind === "text") return text.split("=")[0].replace(/[\s"'`()]/g, "").toLowerCase();
     if (kind === "list") {
       const items = text.replace(/[[\](){}]/g, "").split(/[\s,;]+/).filter(Boolean).map(Number);
       return items.length && items.every(Number.isInteger) ? [...new Set(items)].sort((a, b) => a - b) : null;
@@ -221,14 +221,14 @@
       return { state: "wrong", words: hint(answer) ?? field.look };
     }
     if (open.length) return { state: "open", words: `Not yet: ${open.length === 1 ? "one answer is" : `${open.length} answers are`} missing.` };
-    return { state: "right", words: hidden(exercise.praise, answers.join(" ")) };
+    return { state: "right", words: hidden(exercise.praise, answers.map((answer, i) => (exercise.fields[i].step ? "~" : answer)).join(" ")) };
   };
   const check = (box) => {
     const exercise = JSON.parse(box.dataset.exercise);
     const { state, words } = judge(exercise, [...box.querySelectorAll("input")].map(({ value }) => value));
     const said = box.querySelector(".pr-said");
     said.dataset.state = state;
-    said.textContent = { right: "✓ Right: ", wrong: "✗ Look again: ", open: "" }[state] + words;
+    said.textContent = { right: "✓ Right: ", wrong: "✗ Look again: ", open: "" }[state] + words.replace(/\*\*|`/g, "");
     if (state !== "right") return;
     part("solved")[exercise.name] = 1;
     book.save();

@@ -132,28 +132,12 @@ def check_v1_blocks(blocks: Callable[[], Iterable] | Iterable) -> None:
     praise("13 blocks, each reading what the one before it wrote.")
 
 
-@exercise
-def check_printed_stride(macs: int) -> None:
-    """Check the MACs that MobileNetV1 would have if its last depthwise layer had stride 2, as table 1 prints.
+PRINTED_LOOK = "only the last depthwise layer and the pointwise layer behind it change. On which maps do they work?"
 
-    Parameters
-    ----------
-    macs : int
-        Of the whole network at 224x224 and width 1. The padding stays "same", so the last depthwise layer takes the 7x7
-        map to 4x4, and the last pointwise layer works on that.
 
-    Raises
-    ------
-    CheckFailed
-        If it is another number; the message says what to look at again.
-
-    Examples
-    --------
-    >>> check_printed_stride(cost.mobilenet_v1().macs)
-    Traceback (most recent call last):
-        ...
-    mobilenet_lib.checks.CheckFailed: MACs: this is the network with stride 1 in that place. What does stride 2 change?
-    """
+@cache
+def _printed() -> tuple[int, int, list[tuple[str, float]]]:
+    """Return the MACs with stride 1 in that place, those with stride 2, and what the typical mistakes give."""
     *rest, _, _, classifier = cost.mobilenet_v1_layers()
     whole = cost.mobilenet_v1().macs
     outside = cost.total([*rest, classifier]).macs
@@ -176,6 +160,31 @@ def check_printed_stride(macs: int) -> None:
         (PAIR, 2 * right),
         ("give the number itself, not millions.", right / 1e6),
     ]
-    look = "only the last depthwise layer and the pointwise layer behind it change. On which maps do they work?"
-    compare.expect_number("MACs", macs, right, mistakes, look)
+    return whole, right, mistakes
+
+
+@exercise
+def check_printed_stride(macs: int) -> None:
+    """Check the MACs that MobileNetV1 would have if its last depthwise layer had stride 2, as table 1 prints.
+
+    Parameters
+    ----------
+    macs : int
+        Of the whole network at 224x224 and width 1. The padding stays "same", so the last depthwise layer takes the 7x7
+        map to 4x4, and the last pointwise layer works on that.
+
+    Raises
+    ------
+    CheckFailed
+        If it is another number; the message says what to look at again.
+
+    Examples
+    --------
+    >>> check_printed_stride(cost.mobilenet_v1().macs)
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: MACs: this is the network with stride 1 in that place. What does stride 2 change?
+    """
+    whole, right, mistakes = _printed()
+    compare.expect_number("MACs", macs, right, mistakes, PRINTED_LOOK)
     praise(f"{right:,} MACs, {whole - right:,} fewer than with stride 1.")

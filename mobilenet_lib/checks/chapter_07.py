@@ -128,6 +128,9 @@ PEAK_MISTAKES = [
 ]
 
 
+PEAK_LOOK = "For each convolution, add up the numbers that go in and come out, and take the largest sum."
+
+
 @cache
 def _peak_cases() -> list[Case]:
     networks = [
@@ -173,8 +176,7 @@ output at once.
         cases = cases[:1]
         given = [_place_and_size(answer)]
     places, sizes = zip(*given, strict=True)
-    look = "For each convolution, add up the numbers that go in and come out, and take the largest sum."
-    compare.expect_results(sizes, cases, PEAK_MISTAKES, look, tolerance=1e-4)
+    compare.expect_results(sizes, cases, PEAK_MISTAKES, PEAK_LOOK, tolerance=1e-4)
     names = [max(*case.args, key=_both).name for case in cases]
     for place, name in zip(places, names, strict=True):
         _check_place(place, name)

@@ -1,0 +1,333 @@
+"""Exercises that are answered in the page: a number, a list or a word, with the hints of the library's own checks.
+
+A page has no Python. So each check is asked beforehand, with the right answer and with every typical mistake of its
+list, and what it says travels with the page. Nothing is written twice, and no answer stands there in clear: the page
+knows answers by their hashes, as `judge` in ``book/static/answers_more.js`` reads them. Whatever is asked for a
+function or a class wants Python, and the page says which notebook to open.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import re
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
+from functools import cache
+from html import escape
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from docutils import nodes
+from sphinx_exercise.nodes import exercise_enumerable_node, exercise_node
+
+from mobilenet_lib import checks
+from mobilenet_lib.checks import chapter_01, chapter_03, chapter_04, chapter_06, chapter_07, chapter_08, chapter_13
+from mobilenet_lib.course.answers import parts, source
+
+CHECK = re.compile(r"\bchecks\.(check_\w+)")
+WANTS_CODE = (
+    "To write and check your code, take the <em>Student edition</em>: it is behind the triangle above the page."
+)
+
+
+class Field(NamedTuple):
+    """One answer of an exercise.
+
+    Attributes
+    ----------
+    label : str
+        What stands before its box.
+    kind : str
+        "number", "list" or "text".
+    right : object
+        The answer.
+    wrong : sequence
+        Answers to which the check has something of their own to say; for a list, items that do not belong in it.
+    other : object
+        An answer of which nothing is known, for the hint that fits them all.
+    step : float
+        The relative width within which a number counts as right, 0 for exactly.
+    most : int
+        The largest item of a list.
+    """
+
+    label: str
+    kind: str
+    right: Any
+    wrong: Sequence = ()
+    other: Any = None
+    step: float = 0.0
+    most: int = 0
+
+
+class Exercise(NamedTuple):
+    """What a check asks for, and how its answers are handed over."""
+
+    check: Callable
+    fields: list[Field]
+    call: Callable = lambda check, answers: check(*answers)
+    look: str = ""
+
+
+def values(mistakes: Sequence, *arguments: Any) -> list:
+    """Return the wrong answers of a list of mistakes, computed where they are functions."""
+    return [wrong(*arguments) if callable(wrong) else wrong for _, wrong in mistakes]
+
+
+def pair(check: Callable, *fields: tuple) -> Exercise:
+    return Exercise(check, [Field(label, "number", right, values(wrong), 7) for label, right, wrong in fields])
+
+
+@cache
+def asked() -> dict[str, Exercise]:
+    """Return the exercises that a page can answer, by the name of their check."""
+    found = [
+        pair(
+            checks.check_stem,
+            ("Parameters", chapter_01.STEM.params, chapter_01.STEM_PARAMS_MISTAKES),
+            ("MACs", chapter_01.STEM.macs, chapter_01.STEM_MACS_MISTAKES),
+        ),
+        pair(
+            checks.check_block_cost,
+            ("Depthwise", chapter_03.DEPTHWISE, chapter_03.DEPTHWISE_MISTAKES),
+            ("Pointwise", chapter_03.POINTWISE, chapter_03.POINTWISE_MISTAKES),
+        ),
+        Exercise(
+            checks.check_exact_eighth,
+            [Field("N", "number", chapter_03.EIGHTH, [*values(chapter_03.EIGHTH_MISTAKES), 0, 64, 128, 256, 512])],
+            look=chapter_03.EIGHTH_MISTAKES[1][0].partition(". ")[2],  # "Solve ... for N."
+        ),
+        Exercise(
+            checks.check_width_for_budget,
+            [
+                Field(
+                    "alpha",
+                    "number",
+                    chapter_04._widest(300_000_000) / 20,
+                    [step / 20 for step in range(1, 21) if step != chapter_04._widest(300_000_000)],
+                    0.333,
+                )
+            ],
+        ),
+        pair(checks.check_printed_stride, ("MACs", chapter_04._printed()[1], chapter_04._printed()[2])),
+        Exercise(
+            checks.check_peak,
+            [
+                Field(
+                    "Bytes for MobileNetV2",
+                    "number",
+                    int(chapter_07._peak_cases()[0].right),
+                    values(chapter_07.PEAK_MISTAKES, *chapter_07._peak_cases()[0].args),
+                )
+            ],
+            look=chapter_07.PEAK_LOOK,
+        ),
+        Exercise(
+            checks.check_break_even,
+            [
+                Field(
+                    "t for 24 channels",
+                    "number",
+                    chapter_06._break_even(24, 3),
+                    [*values(chapter_06.BREAK_EVEN_MISTAKES, 24, 3), *values(chapter_06.ROUNDED, 24, 3)],
+                    step=5e-3,
+                )
+            ],
+            look=chapter_06.BALANCE,
+        ),
+        Exercise(
+            checks.check_script,
+            [Field("Lines", "list", list(chapter_13.FAULTY), list(chapter_13.SCRIPT_FINE), [], most=8)],
+            lambda check, answers: check(answers[0]),
+        ),
+    ]
+    try:
+        found.append(hunt())
+    except checks.CannotCheck:  # timm is not there: the exercise is one for the notebook
+        pass
+    return {exercise.check.__name__: exercise for exercise in found}
+
+
+def hunt() -> Exercise:
+    """Return the treasure hunt: its answers are in the installed timm."""
+    found = chapter_08.treasures()
+    fields = [
+        Field(
+            key, "number" if isinstance(right, int | float) and not isinstance(right, bool) else "text", right, (), -1
+        )
+        for key, right in found.items()
+    ]
+    return Exercise(checks.check_hunt, fields, lambda check, answers: check(dict(zip(found, answers, strict=True))))
+
+
+# What a check says, as data
+
+
+def said(exercise: Exercise, answers: Sequence) -> tuple[bool, str]:
+    """Return whether a check calls answers right, and its words."""
+    printed = io.StringIO()
+    try:
+        with redirect_stdout(printed):
+            exercise.call(exercise.check, answers)
+    except checks.CheckFailed as failed:
+        return False, str(failed)
+    state, _, words = printed.getvalue().strip().partition(": ")
+    return state == "right", words
+
+
+def exported(name: str) -> dict | None:
+    """Return what a page knows about an exercise, by the name of its check, or nothing if it wants code.
+
+    >>> stem = exported("check_stem")
+    >>> [field["label"] for field in stem["fields"]], stem["hints"][5]
+    (['Parameters', 'MACs'], 'MACs: the stride is forgotten. How many pixels a side has the **output**?')
+    """
+    if name not in asked():
+        return None
+    exercise = asked()[name]
+    right = [field.right for field in exercise.fields]
+    is_right, praise = said(exercise, right)
+    assert is_right, (name, praise)
+    hints: list[str] = []
+    fields = []
+    for i, field in enumerate(exercise.fields):
+        entry = {
+            "label": field.label,
+            "kind": field.kind,
+            **{k: getattr(field, k) for k in ("step", "most") if getattr(field, k)},
+        }
+        entry["right"] = [code(name, i, answer) for answer in near(field)]
+        entry["wrong"] = {}
+        for key, answer in tried(field):
+            was_right, words = said(exercise, [*right[:i], answer, *right[i + 1 :]])
+            if not was_right and code(name, i, key) not in entry["right"]:
+                hints += [words] * (words not in hints)
+                entry["wrong"][code(name, i, key)] = hints.index(words)
+        entry["look"] = exercise.look or said(exercise, [*right[:i], field.other, *right[i + 1 :]])[1]
+        fields.append(entry)
+    data = {"name": name, "fields": fields, "hints": hints}
+    if len(right) == 2 and not (swapped := said(exercise, right[::-1]))[0] and "swapped" in swapped[1]:
+        data["swapped"] = swapped[1]
+    key = " ".join("~" if field.step else canonical(field, field.right) for field in exercise.fields)
+    return {**data, "praise": hidden(praise, key)}
+
+
+def near(field: Field) -> list[str]:
+    """Return the canonical forms that count as right."""
+    if not field.step:
+        return [canonical(field, field.right)]
+    middle = round(math.log(field.right) / field.step)
+    return [f"~{cell}" for cell in (middle - 1, middle, middle + 1)]
+
+
+def tried(field: Field) -> list[tuple[str, Any]]:
+    """Return wrong answers with the names under which the page looks for their hints."""
+    if field.kind != "list":
+        return [(canonical(field, wrong), wrong) for wrong in field.wrong]
+    more = [(f"+{item}", [*field.right, item]) for item in field.wrong]
+    return more + [(f"-{item}", [each for each in field.right if each != item]) for item in field.right]
+
+
+def canonical(field: Field, answer: Any) -> str:
+    """Return an answer as the page reads it; as `canonical` and `readField` in answers_more.js.
+
+    >>> number = Field("n", "number", 864)
+    >>> canonical(number, 864), canonical(number, 0.25), canonical(Field("l", "list", []), [5, 3])
+    ('864', '2.50000e-1', '3,5')
+    """
+    if field.kind == "list":
+        return ",".join(map(str, sorted(answer)))
+    if field.kind == "text":
+        return str(answer).lower()
+    if field.step:
+        return f"~{round(math.log(abs(answer)) / field.step)}"
+    if abs(answer - round(answer)) <= 1e-9 * abs(round(answer)):
+        return str(round(answer))
+    digits, _, power = f"{answer:.5e}".partition("e")
+    return f"{digits}e{int(power):+d}"
+
+
+def hash_of(text: str) -> str:
+    """Return a short hash, FNV-1a in base 36.
+
+    >>> hash_of("stem 0 864")
+    '1rihvuq'
+    """
+    value = 0x811C9DC5
+    for letter in text:
+        value = (value ^ ord(letter)) * 0x01000193 & 0xFFFFFFFF
+    digits = ""
+    while value:
+        value, digit = divmod(value, 36)
+        digits = "0123456789abcdefghijklmnopqrstuvwxyz"[digit] + digits
+    return digits or "0"
+
+
+def code(name: str, i: int, answer: str) -> str:
+    return hash_of(f"{name} {i} {answer}")
+
+
+def hidden(text: str, key: str) -> str:
+    """Hide a text, or show it again: it cannot be read in the page's source without the answer.
+
+    >>> hidden(hidden("864 parameters", "864"), "864")
+    '864 parameters'
+    """
+    value, letters = int(hash_of(key), 36), []
+    for letter in text:
+        value = (value * 1664525 + 1013904223) & 0xFFFFFFFF
+        letters.append(chr(ord(letter) ^ (value >> 27)))
+    return "".join(letters)
+
+
+# In the page
+
+
+def form_html(data: dict) -> str:
+    """Return where an exercise is answered."""
+    boxes = "".join(
+        f'<label>{escape(field["label"])} <input type="text" autocomplete="off" autocapitalize="off" '
+        f'spellcheck="false" size="{24 if len(data["fields"]) == 1 else 14}"></label>'
+        for field in data["fields"]
+    )
+    carried = escape(json.dumps(data, ensure_ascii=False, separators=(",", ":")))
+    return (
+        f'<div class="pr-answer-box" role="group" aria-label="Your answer" data-exercise="{carried}">'
+        f'<div class="pr-row">{boxes}<button type="button">Check</button></div>'
+        '<p class="pr-said" role="status"></p></div>'
+    )
+
+
+def add_forms(app, doctree: nodes.document) -> None:
+    """Put a place to answer at the end of each exercise, or say where the notebook is."""
+    path = Path(app.env.doc2path(app.env.docname))
+    boxes = {
+        node["label"]: node for kind in (exercise_node, exercise_enumerable_node) for node in doctree.findall(kind)
+    }
+    if not boxes or path.suffix != ".ipynb":
+        return
+    checked: dict[str, str] = {}
+    functions: set[str] = set()
+    for cell, exercise, solves in parts(json.loads(path.read_text(encoding="utf8"))["cells"]):
+        tags = set(cell["metadata"].get("tags", []))
+        if not solves and tags & {"exercise", "check"}:
+            checked.setdefault(exercise, "")
+            if "def " in source(cell):
+                functions.add(exercise)
+            if match := CHECK.search(source(cell)):
+                checked[exercise] = match[1]
+    app.env.note_dependency(str(Path(checks.__file__)))
+    for label, name in checked.items():
+        if label in boxes:
+            data = exported(name)
+            html = form_html(data) if data else ""
+            html += f'<p class="pr-code">{WANTS_CODE}</p>' * (not data or label in functions)
+            boxes[label] += nodes.raw("", html, format="html")
+
+
+def setup(app) -> dict:
+    """Register what is done to exercises."""
+    app.connect("doctree-read", add_forms)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

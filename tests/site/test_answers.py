@@ -1,0 +1,126 @@
+"""Predictions and answers in the built pages: each stored answer is the chapter's own, and each box replies."""
+
+from __future__ import annotations
+
+import json
+import re
+from html import unescape
+
+import node
+import predict
+import pytest
+from plain_markdown import split_options
+
+BOX = re.compile(r":::\{predict\} (.+)\n((?::.*\n)*)")
+RESULT = re.compile(r"<pr-result ([^>]*)>")
+DATA = re.compile(r'data-(\w+)="([^"]*)"')
+CHAPTER = "chapters/03_depthwise_separable_convolution.html"
+NO_STORAGE = """for (const name of ["localStorage", "sessionStorage"])
+  Object.defineProperty(window, name, { get() { throw new DOMException("Access is denied", "SecurityError"); } });"""
+
+
+def results(html):
+    """Return what each result of a page knows."""
+    return [{key: unescape(value) for key, value in DATA.findall(each)} for each in RESULT.findall(html)]
+
+
+@pytest.fixture(scope="module")
+def pages(site):
+    """Return the built chapters that ask for predictions, by name."""
+    read = {path.stem: path.read_text(encoding="utf8") for path in sorted((site / "chapters").glob("*.html"))}
+    return {name: html for name, html in read.items() if "<pr-result" in html}
+
+
+def test_each_box_has_as_many_places_for_results_as_questions(pages):
+    assert len(pages) >= 13
+    for name, html in pages.items():
+        asked = re.findall(r'class="pr-ask"[^>]* data-key="([^"]+)"', html)
+        assert asked and sorted(asked) == sorted(each["key"] for each in results(html)), name
+
+
+def test_each_stored_answer_is_what_the_chapter_has_glued(pages, site, root):
+    for name, html in pages.items():
+        glued = json.loads((site.parent / "jupyter_execute" / "chapters" / f"{name}.glue.json").read_text("utf8"))
+        cells = json.loads((root / "chapters" / f"{name}.ipynb").read_text("utf8"))["cells"]
+        stored = {each["key"]: each for each in results(html)}
+        for cell in cells:
+            for title, lines in BOX.findall("".join(cell["source"])):
+                options = split_options(lines.rstrip("\n"))[0]
+                for i, end in enumerate(predict.ENDS):
+                    if f"answer{end}" not in options:
+                        continue
+                    key, sign, by = re.fullmatch(r"(\S+?)(?: ([*/]) (\S+))?", options[f"answer{end}"]).groups()
+                    value = predict.plain(glued[key]["data"]["text/plain"])
+                    if sign:
+                        value = value * float(by) if sign == "*" else value / float(by)
+                    found = stored[predict.slug(title if i == 0 else f"{title} {i + 1}")]["right"]
+                    if f"choices{end}" in options:
+                        assert found == predict.chosen(value, options[f"choices{end}"].split(" / ")), (name, title)
+                    else:
+                        assert float(found) == pytest.approx(float(value)), (name, title)
+
+
+def tries(result, html):
+    """Return the right answer to a question, and wrong ones, as the page keeps them."""
+    if result["kind"] == "choices":
+        box = re.search(rf'data-key="{result["key"]}".*?</div>', html)[0]
+        offered = [unescape(each) for each in re.findall(r'aria-pressed="false">([^<]*)<', box)]
+        return result["right"], [each for each in offered if each != result["right"]]
+    right = float(result["right"])
+    return result["right"], [str(wrong) for wrong in ((right * 3, right / 3, right * 1.25) if right else (1, 2, 3))]
+
+
+def test_each_box_says_so_when_a_prediction_is_right_and_how_far_off_it_is_when_wrong(pages):
+    cases, expected = [], []
+    for name, html in pages.items():
+        for result in results(html):
+            if result["kind"] == "words":
+                continue
+            right, wrong = tries(result, html)
+            assert wrong, (name, result["title"])
+            cases += [[result, given] for given in (right, *wrong)]
+            expected += [(name, result["title"], given, given == right) for given in (right, *wrong)]
+    said = node.answers("sentence", cases)
+    for (name, title, given, is_right), words in zip(expected, said, strict=True):
+        assert words.endswith((": right.", ": spot on.")) == is_right, (name, title, given, words)
+
+
+def test_predictions_are_kept_shown_and_cleared_by_key_under_a_strict_policy(visit, served_strictly):
+    visited = visit(served_strictly + CHAPTER, viewport={"width": 375, "height": 800})
+    page = visited.page
+    assert page.locator("pr-result:not(:empty)").count() == 0
+    first = page.locator(".pr-ask[data-kind=choices] button").first
+    first.focus()
+    page.keyboard.press("Enter")
+    page.locator(".pr-ask .pr-said:not(:empty)").first.wait_for()
+    assert first.get_attribute("aria-pressed") == "true"
+    number = page.locator(".pr-ask[data-kind=number] input").first
+    number.fill("12")
+    number.press("Enter")
+    assert page.locator(".pr-predictions tbody tr").count() == 2
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
+    page.reload()
+    assert page.locator("pr-result:not(:empty)").count() == 2
+    page.locator(".pr-predictions tbody tr").first.wait_for()
+    page.get_by_role("button", name="Clear").click()
+    assert page.locator("pr-result:not(:empty)").count() == 0 == page.locator(".pr-predictions tr").count()
+    assert visited.errors == []
+
+
+def test_an_exercise_is_answered_and_the_contents_mark_it_even_where_nothing_may_be_stored(visit, served):
+    visited = visit(served + "genindex.html")
+    page = visited.page
+    page.add_init_script(NO_STORAGE)
+    page.goto(served + CHAPTER)
+    box = page.locator(".pr-answer-box").first
+    fields, said = box.locator("input"), box.locator(".pr-said")
+    fields.nth(0).fill("9 * 32 * 112 * 112")
+    fields.nth(1).fill("9 * 32 * 64 * 112 * 112")
+    fields.nth(1).press("Enter")
+    said.filter(has_text="Look again: Pointwise: its kernel is a single pixel").wait_for()
+    assert said.get_attribute("role") == "status"
+    fields.nth(1).fill("32*64*112*112")
+    fields.nth(1).press("Enter")
+    said.filter(has_text="Right: 3,612,672 and 25,690,112 MACs.").wait_for()
+    assert "1 solved" in page.locator(".bd-sidebar-primary .pr-mark").first.text_content()
+    assert visited.errors == []
