@@ -44,6 +44,11 @@ MAY_IMPORT = {
     "topics.lite0": SUBJECT | {"topics.downloads"},
     # Families after V2: a string is read, and what it says is arithmetic; blocks and networks need torch.
     "topics.families.grammar": set(),
+    "topics.families.stages": {"specs", "topics.families.grammar"},
+    "topics.families.tables": {"specs"},
+    "topics.families.blocks": SUBJECT | {"topics.lite0"},
+    "topics.families.builder": SUBJECT | {f"topics.families.{name}" for name in ("blocks", "stages", "tables")},
+    "topics.families.weights": SUBJECT | {"topics.families.builder", "topics.pretrained"},
     "topics.naming": {"topics.compare", "topics.preparing"},
     "topics.page_model": SUBJECT
     | {"measure", "topics.pretrained", "topics.photographs", "topics.preparing", "topics.compare", "topics.anatomy"}
@@ -73,6 +78,7 @@ BOOK_MAY_IMPORT |= {"checks", *(f"checks.chapter_{number:02d}" for number in (1,
 LIGHT = (
     *("cost", "specs", "measure", "measure.roof", "checks", "explorables"),
     *("topics", "topics.manifold", "topics.photographs", "topics.families", "topics.families.grammar"),
+    *("topics.families.stages", "topics.families.tables"),
     *("course", "course.answers", "course.numbers", "course.palette", "course.published", "course.quiz"),
     "course.tables",
 )

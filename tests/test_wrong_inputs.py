@@ -19,9 +19,11 @@ from torch import nn
 
 import mobilenet_lib
 from mobilenet_lib import (
+    ConvBN,
     MobileNetV2,
     cost,
     diagrams,
+    families,
     lite0,
     manifold,
     measure,
@@ -182,6 +184,23 @@ VOCABULARY = {
     "naming.network": MODULE,
     "categories": [3, ["cat", "dog"], *NOTHING],
     "photograph": PICTURE,
+    "families.rows": [3, "ir_r1_k3_s1_e6_c8", ["xx"], [["ir_r1_k3_s1_e6_c8", 3]], [3], [[]], *NOTHING],
+    "families.stem": COUNT,
+    "families.features": COUNT,
+    "families.depth_mult": [0, -1.0, NAN, "1", True, [1.0, 2.0, 3.0], [0.0], *NOTHING],
+    "families.repeats": SEVERAL,
+    "families.se_ratio": [*NUMBER, 1.5],
+    "families.expansion": NUMBER,
+    "families.head": WORD,
+    "families.block": MODULE,
+    "families.network": MODULE,
+    "families.activation": WORD,
+    "families.SigmoidSqueezeExcite.activation": [3, "relu", nn.SiLU, *NOTHING],
+    "families.squeeze": WORD,
+    "families.layer": [3, "relu", nn.SiLU, nn.SiLU(), *NOTHING],
+    "families.conv": [nn.Identity(), 3, "conv", *NOTHING],
+    "families.placed": [3, "ir", [3], *NOTHING],
+    **dict.fromkeys(("families.start", "families.middle", "families.end"), [-1, 2, 2.5, "3", True, *NOTHING]),
     "string": [3, "", "ir", "xx_r1_k3_s1_c8", "ir_r1_k4_s1_e6_c8", ["ir"], *NOTHING],
 }
 # Parameters that anything goes into, with the reason.
@@ -241,6 +260,7 @@ RECORDS = {
     "PublishedTable",
     "Unread",
     "Misread",
+    "FamilyNetwork",
     "main",
     "Checked",
     "first_convolution",
@@ -339,6 +359,18 @@ RIGHT |= {
     "page_model.network": shipping.fold(NETWORK), "categories": list("abcdefghij"), "page_model.features": IMAGES[0],
     "photograph": Image.new("RGB", (300, 300)), "string": "ir_r2_k3_s2_e6_c24",
 }  # fmt: skip
+RIGHT |= {
+    "families.rows": ["ir_r2_k3_s2_e6_c24"], "families.repeats": [1, 2], "families.depth_mult": 1.0,
+    "families.se_ratio": 0.25, "families.head": "wide", "families.features": 8, "families.layer": ConvBN,
+    "families.dilation": 1, "families.conv": nn.Conv2d(3, 8, 3), "families.name": "mobilenetv3_small_050",
+    "families.activation": "r6", "families.SigmoidSqueezeExcite.activation": nn.SiLU(),
+    "families.placed": families.place(["ir_r2_k3_s2_e6_c24"])[0], "families.block": NETWORK.blocks[1],
+    "families.network": families.named("mobilenetv3_small_050", num_classes=10),
+}  # fmt: skip
+RIGHT["families.source"] = {
+    theirs: RIGHT["families.network"].state_dict()[ours]
+    for ours, theirs in families.timm_names(RIGHT["families.network"]).items()
+}
 RIGHT["surgery.change"] = surgery.Change("contribution", share=50)
 RIGHT["surgery.channel_scores"] = surgery.by_weights(NETWORK)
 MISSING = object()

@@ -83,11 +83,16 @@ class SamePadding(nn.Module):
         self.kernel_size, self.stride = kernel_size, stride
 
     def forward(self, x: Tensor) -> Tensor:
-        edges = []
-        for size in (x.shape[3], x.shape[2]):
-            zeros = max((-(-size // self.stride) - 1) * self.stride + self.kernel_size - size, 0)
-            edges += [zeros // 2, zeros - zeros // 2]
-        return functional.pad(x, edges)
+        top, bottom = self._edges(x.shape[2])
+        left, right = self._edges(x.shape[3])
+        return functional.pad(x, [left, right, top, bottom])
+
+    def _edges(self, size: int) -> tuple[int, int]:
+        """Return how many zeros stand before and behind a row of pixels."""
+        zeros = (-(-size // self.stride) - 1) * self.stride + self.kernel_size - size
+        if self.kernel_size < self.stride:  # else never below 0; and no max, since a tracer has no numbers to compare
+            zeros = zeros * ((zeros + self.stride) // self.stride)
+        return zeros // 2, zeros - zeros // 2
 
 
 class SamePaddedResidual(ConvDepthwiseConv):

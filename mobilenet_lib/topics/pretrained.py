@@ -540,7 +540,7 @@ def _load(network: Network, source: Source, names_of: NamesOf, part: str | None)
     names = names_of(network)
     if next(network.parameters()).is_meta:
         raise ValueError("network must hold numbers, got one on the meta device; build it on the CPU")
-    known = {name for each in _TAKERS for name in (_names(each, network) or {}).values()}
+    known = {name for each in (names_of, *_TAKERS) for name in (_names(each, network) or {}).values()}
     found = weight_files.find(source, known, part)
     state = found.state_dict() if isinstance(found, nn.Module) else found
     weights = weight_files.plain(state, names.values())
@@ -609,7 +609,8 @@ def _other_loader(network: nn.Module, names_of: NamesOf, state: Mapping[str, Any
     """Say what takes these weights if this network fits them under the names of another library."""
     for each, (whose, taker) in _TAKERS.items():
         if each is not names_of and _fits(network, each, state):
-            return f"; its names are {whose}: use {taker}"
+            known = isinstance(network, MobileNetV1 | MobileNetV2)  # the loaders here take no other network
+            return f"; its names are {whose}: use {taker if known else 'network.load_state_dict(source)'}"
     return ""
 
 

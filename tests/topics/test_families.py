@@ -1,0 +1,163 @@
+"""Networks from timm's strings are timm's networks, to the last bit; and what they cost is what is counted."""
+
+from __future__ import annotations
+
+import pytest
+import timm
+import timm.models._efficientnet_builder as timms
+import torch
+from peers import settle
+from torch import nn
+
+from mobilenet_lib import MobileNetV1, MobileNetV2, families, lite0, pretrained
+from mobilenet_lib.blocks import ConvDepthwiseConv, DepthwiseProjection, DepthwiseSeparableConv, InvertedResidualSE
+
+MEMBERS = list(families.FAMILIES)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def pair(name, **options):
+    """Return timm's network, with numbers of its own, and ours with the same."""
+    theirs = settle(timm.create_model(name, num_classes=10, **options), size=64)
+    return theirs, families.load_timm(families.named(name, num_classes=10), theirs).eval()
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+@torch.no_grad()
+def test_it_is_timms_network_in_both_modes_and_for_even_and_odd_sizes(name):
+    theirs, ours = pair(name)
+    for size in ((64, 64), (65, 97)):
+        x = torch.randn(2, 3, *size)
+        for training in (False, True):
+            y = theirs.train(training)(x)
+            assert y.std() > 0.1
+            assert torch.equal(ours.train(training)(x), y)
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_it_has_as_many_parameters_as_timm_states(name):
+    """The tables are timm's too: its own class, on no device, has them counted."""
+    with torch.device("meta"):
+        theirs = sum(weight.numel() for weight in timm.create_model(name).parameters())
+        ours = sum(weight.numel() for weight in families.named(name).parameters())
+    assert ours == theirs == families.FAMILIES[name].params
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("output_stride", [16, 8])
+@pytest.mark.parametrize("name", ["mobilenetv2_050", "efficientnet_b0"])
+def test_strides_become_dilation_as_in_timm(name, output_stride):
+    theirs = settle(timm.create_model(name, num_classes=10, output_stride=output_stride), size=64)
+    ours = families.named(name, num_classes=10, output_stride=output_stride)
+    x = torch.randn(1, 3, 65, 64)
+    assert torch.equal(families.load_timm(ours, theirs).eval()(x), theirs(x))
+
+
+def test_repeats_grow_as_in_timm():
+    for repeats in ([1], [4], [1, 2], [1, 3, 1], [2, 2, 5, 1]):
+        for depth in (0.5, 1.0, 1.1, 1.2, 1.4, 1.8, 3.1):
+            args = [{"row": i} for i in range(len(repeats))]
+            theirs = timms._scale_stage_depth(args, repeats, depth)
+            ours = families.deepened(repeats, depth)
+            assert [row["row"] for row in theirs] == [i for i, n in enumerate(ours) for _ in range(n)]
+
+
+def test_the_blocks_are_the_books_own():
+    kinds = {type(block) for name in ("mobilenetv1_100", "mobilenetv2_050") for block in families.named(name).blocks}
+    assert kinds == {DepthwiseSeparableConv, DepthwiseProjection, ConvDepthwiseConv}
+    assert {type(block) for block in families.named("mobilenetv3_small_050").blocks} > {InvertedResidualSE}
+
+
+@pytest.mark.parametrize(("name", "build"), [("mobilenetv1_100", MobileNetV1), ("mobilenetv2_100", MobileNetV2)])
+@torch.no_grad()
+def test_v1_and_v2_from_strings_are_the_subjects_networks(name, build):
+    theirs = settle(timm.create_model(name, num_classes=10), size=64)
+    x = torch.randn(1, 3, 65, 64)
+    subject = pretrained.load_timm(build(10), theirs).eval()
+    assert torch.equal(families.load_timm(families.named(name, num_classes=10), theirs).eval()(x), subject(x))
+
+
+@torch.no_grad()
+def test_lite0_with_its_trained_weights_is_the_network_of_the_earlier_chapter():
+    """The released weights, under timm's names as `lite0` says them."""
+    trained = lite0.pretrained()
+    names, state = lite0._timm_names(trained), trained.state_dict()
+    ours = families.load_timm(families.named("tf_efficientnet_lite0"), {names[key]: state[key] for key in names}).eval()
+    x = torch.rand(2, 3, 97, 96)
+    assert torch.equal(ours(x), trained(x))
+    assert ours(x).std() > 0.1
+
+
+def test_weights_that_do_not_fit_are_refused_whole_and_by_name():
+    network = families.named("mnasnet_100", num_classes=10)
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    source = timm.create_model("mnasnet_100", num_classes=10).state_dict()
+    with pytest.raises(ValueError, match=r"must have shape \(10, 1280\) for classifier.weight, got \(11, 1280\)"):
+        families.load_timm(network, {**source, "classifier.weight": torch.zeros(11, 1280)})
+    with pytest.raises(ValueError, match="must have blocks.0.0.conv_dw.weight for blocks.0.depthwise.0.weight"):
+        families.load_timm(network, {key: source[key] for key in source if key != "blocks.0.0.conv_dw.weight"})
+    with pytest.raises(ValueError, match="source has more, for which this FamilyNetwork has no place"):
+        families.load_timm(network, {**source, "more": torch.zeros(1)})
+    with pytest.raises(ValueError, match=r"eps=1e-05 as in .*, got eps=0.001"):
+        families.load_timm(network, timm.create_model("mnasnet_100", num_classes=10, bn_eps=1e-3))
+    assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
+
+
+def test_weights_under_other_names_are_told_from_wrong_ones():
+    network = families.named("mobilenetv3_small_050", num_classes=10)
+    with pytest.raises(ValueError, match=r"its names are this library's: use network.load_state_dict\(source\)"):
+        families.load_timm(network, network.state_dict())
+
+
+def test_a_wrong_string_in_a_table_is_found():
+    with pytest.raises(families.Misread, match=r"rows\[1\]: string must have letters of ir, got 'q' at character 7 of"):
+        families.build(["ds_r1_k3_s1_c16", "ir_r2_q3_s2_e6_c24"])
+
+
+def test_no_filter_for_a_step_is_refused():
+    with pytest.raises(ValueError, match="stride must be 1 where no filter can take a step, got 2; give middle=3"):
+        families.UniversalInvertedBottleneck(16, 64, 16, middle=0, stride=2)
+
+
+@pytest.mark.parametrize(
+    "kernels", [(0, 3, 0), (3, 0, 0), (3, 3, 0), (0, 0, 0), (5, 3, 0), (0, 0, 3), (3, 0, 5), (3, 5, 7)]
+)
+@pytest.mark.parametrize("stride", [1, 2])
+@torch.no_grad()
+def test_the_universal_block_is_timms(kernels, stride):
+    from timm.models._efficientnet_blocks import UniversalInvertedResidual
+
+    if stride == 2 and not any(kernels):
+        return
+    theirs = settle_block(UniversalInvertedResidual(16, 16, *kernels, stride, exp_ratio=4, layer_scale_init_value=None))
+    ours = families.UniversalInvertedBottleneck(16, 64, 16, *kernels, stride).eval()
+    ours.load_state_dict(dict(zip(ours.state_dict(), theirs.state_dict().values(), strict=True)))
+    x = torch.randn(2, 16, 9, 12)
+    assert torch.equal(ours(x), theirs(x))
+
+
+def settle_block(block):
+    """Give a block numbers of its own."""
+    torch.manual_seed(0)
+    for norm in block.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            nn.init.normal_(norm.weight), nn.init.normal_(norm.bias)
+    block.train()(torch.randn(4, 16, 9, 12))
+    return block.eval()
+
+
+@torch.no_grad()
+def test_the_first_setting_is_the_inverted_residual():
+    universal, residual = families.UniversalInvertedBottleneck(16, 64, 16), ConvDepthwiseConv(16, 64, 16)
+    residual.load_state_dict(universal.state_dict())
+    x = torch.randn(2, 16, 9, 12)
+    ours = families.with_layer(universal, type(residual.conv1))
+    ours.load_state_dict(residual.state_dict())
+    assert torch.equal(ours.eval()(x), residual.eval()(x))
