@@ -63,7 +63,8 @@ MAY_IMPORT = {
     # What explorables share stands in modules of their own, beside them; both others load no torch.
     "explorables": {
         *("explorables", "cost", "specs", "course.palette", "course.published"),
-        *("measure.roof", "topics.manifold", "topics.families.grammar"),
+        *("measure.roof", "topics.manifold"),
+        *("topics.families.grammar", "topics.families.stages", "topics.families.tables"),
     },
 }
 MAY_IMPORT_WHEN_LIVE = MAY_IMPORT["explorables"] | SUBJECT | {"measure", "topics"}

@@ -77,9 +77,7 @@ class Steps(Setting):
             if abs(steps - round(steps)) < 1e-6 and self.low <= float(value) <= self.high:
                 # 0.25 + 2 * 0.05 is 0.35000000000000003: rounding gives the page and Python the same number.
                 return type(self.low)(round(self.low + round(steps) * self.step, 10))
-        raise WrongSetting(
-            f"{self.name} must be from {self.low} to {self.high} in steps of {self.step}, got {value!r}"
-        )
+        raise WrongSetting(f"{self.name} must be from {self.low} to {self.high} in steps of {self.step}, got {value!r}")
 
     def range(self) -> dict:
         """Describe the allowed values for the slider in the page."""
@@ -125,7 +123,7 @@ class Words(Setting):
     >>> Page(title="MobileNets")
     Traceback (most recent call last):
         ...
-    traitlets.traitlets.TraitError: title must be a string of at most 8 letters, got 'MobileNets'
+    mobilenet_lib.explorables.kit.WrongSetting: title must be a string of at most 8 letters, got 'MobileNets'
     """
 
     def __init__(self, default: str, letters: int, *, help: str, counts: bool = True):
@@ -136,7 +134,7 @@ class Words(Setting):
         """Return the text, or say how long one may be."""
         if isinstance(value, str) and len(value) <= self.letters:
             return value
-        raise traitlets.TraitError(f"{self.name} must be a string of at most {self.letters} letters, got {value!r}")
+        raise WrongSetting(f"{self.name} must be a string of at most {self.letters} letters, got {value!r}")
 
     def range(self) -> dict:
         """Describe the allowed values for the page."""

@@ -65,13 +65,13 @@ const tooMuch = (read, { kinds, most }) => {
 const roundHalfEven = (value) => (value % 1 === 0.5 ? 2 * Math.round(value / 2) : Math.round(value));
 
 // The rows of a network: of each string its first block and the others, and together what they cost.
-const rowsOf = (reads, { stem, activation, squeeze, round_limit: limit }, size) => {
+const rowsOf = (reads, { stem, activation, squeeze }, size) => {
   let [input, side] = [stem, outSize(size, 2)];
   return reads.map(({ kind, parts, order }) => {
     const number = (letter, otherwise) => Number(parts[letter] ?? otherwise);
     const [r, k, s, e, c] = [number("r", 1), number("k", 0), number("s", 1), number("e", 1), number("c", 0)];
     const ratio = number("se", 0);
-    const output = makeDivisible(c, 8, 8, limit);
+    const output = makeDivisible(c);
     const block = (from, size, stride) => {
       const middle = kind === "ds" || kind === "dsa" ? from : makeDivisible(from * e);
       return chainOf({

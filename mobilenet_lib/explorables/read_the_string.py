@@ -3,67 +3,29 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING, Any
 
 import traitlets
 
-from ..topics.families import grammar
-from .drawn_block import DrawnBlock
+from .. import cost
+from ..topics.families import grammar, stages, tables
+from .drawn_block import DrawnBlock, layers_of
 from .kit import Choice, Steps, Words
+
+if TYPE_CHECKING:
+    from torch import nn
 
 STRINGS, LETTERS = 30, 2000  # that a reader may type
 DRAWN = ["cn", "ds", "dsa", "ir", "er", "uir"]  # kinds of blocks; attention is none
 MOST = {"r": 50, "c": 9999, "e": 99, "k": 31, "a": 31, "p": 31}
-# Of each network its strings, and what a builder knows besides: channels of the stem, activation, whose channels
-# squeeze-and-excitation takes its share of, and how much of a channel count rounding may take away.
-SHARED = {"squeeze": "input", "round_limit": 0.9}
+# The networks' labels, and what timm calls them.
 NETWORKS = {
-    "mobilenetv2": {
-        "label": "MobileNetV2",
-        "stem": 32,
-        "activation": "r6",
-        "strings": "ds_r1_k3_s1_c16 ir_r2_k3_s2_e6_c24 ir_r3_k3_s2_e6_c32 ir_r4_k3_s2_e6_c64 ir_r3_k3_s1_e6_c96"
-        " ir_r3_k3_s2_e6_c160 ir_r1_k3_s1_e6_c320",
-    },
-    "mnasnet": {
-        "label": "MNASNet",
-        "stem": 32,
-        "activation": "re",
-        "strings": "ds_r1_k3_s1_c16_noskip ir_r3_k3_s2_e3_c24 ir_r3_k5_s2_e3_c40 ir_r3_k5_s2_e6_c80 ir_r2_k3_s1_e6_c96"
-        " ir_r4_k5_s2_e6_c192 ir_r1_k3_s1_e6_c320_noskip",
-    },
-    "mobilenetv3": {
-        "label": "MobileNetV3",
-        "stem": 16,
-        "activation": "hs",
-        "squeeze": "middle",
-        "strings": "ds_r1_k3_s1_e1_c16_nre ir_r1_k3_s2_e4_c24_nre ir_r1_k3_s1_e3_c24_nre ir_r3_k5_s2_e3_c40_se0.25_nre"
-        " ir_r1_k3_s2_e6_c80 ir_r1_k3_s1_e2.5_c80 ir_r2_k3_s1_e2.3_c80 ir_r2_k3_s1_e6_c112_se0.25"
-        " ir_r3_k5_s2_e6_c160_se0.25 cn_r1_k1_s1_c960",
-    },
-    "efficientnet_b0": {
-        "label": "EfficientNet-B0",
-        "stem": 32,
-        "activation": "sw",
-        "strings": "ds_r1_k3_s1_e1_c16_se0.25 ir_r2_k3_s2_e6_c24_se0.25 ir_r2_k5_s2_e6_c40_se0.25"
-        " ir_r3_k3_s2_e6_c80_se0.25 ir_r3_k5_s1_e6_c112_se0.25 ir_r4_k5_s2_e6_c192_se0.25"
-        " ir_r1_k3_s1_e6_c320_se0.25",
-    },
-    "efficientnetv2_b0": {
-        "label": "EfficientNetV2-B0",
-        "stem": 32,
-        "activation": "sw",
-        "round_limit": 0,
-        "strings": "cn_r1_k3_s1_e1_c16_skip er_r2_k3_s2_e4_c32 er_r2_k3_s2_e4_c48 ir_r3_k3_s2_e4_c96_se0.25"
-        " ir_r5_k3_s1_e6_c112_se0.25 ir_r8_k3_s2_e6_c192_se0.25",
-    },
-    "mobilenetv4": {
-        "label": "MobileNetV4 small",
-        "stem": 32,
-        "activation": "re",
-        "strings": "cn_r1_k3_s2_e1_c32 cn_r1_k1_s1_e1_c32 cn_r1_k3_s2_e1_c96 cn_r1_k1_s1_e1_c64 uir_r1_a5_k5_s2_e3_c96"
-        " uir_r4_a0_k3_s1_e2_c96 uir_r1_a3_k0_s1_e4_c96 uir_r1_a3_k3_s2_e6_c128 uir_r1_a5_k5_s1_e4_c128"
-        " uir_r1_a0_k5_s1_e4_c128 uir_r1_a0_k5_s1_e3_c128 uir_r2_a0_k3_s1_e4_c128 cn_r1_k1_s1_c960",
-    },
+    "mobilenetv2": ("MobileNetV2", "mobilenetv2_100"),
+    "mnasnet": ("MNASNet", "mnasnet_100"),
+    "mobilenetv3": ("MobileNetV3", "mobilenetv3_large_100"),
+    "efficientnet_b0": ("EfficientNet-B0", "efficientnet_b0"),
+    "efficientnetv2_b0": ("EfficientNetV2-B0", "tf_efficientnetv2_b0"),
+    "mobilenetv4": ("MobileNetV4 small", "mobilenetv4_conv_small"),
 }
 
 
@@ -127,7 +89,51 @@ class ReadTheString(DrawnBlock):
 
     def strings(self) -> list[str]:
         """Return the strings that are read."""
-        return strings_in(self.text or NETWORKS[self.network]["strings"])
+        return strings_in(self.text) or _network(self.network)["strings"]
+
+    def placed(self) -> list[stages.Placed]:
+        """Return the blocks that the strings make, in their places behind the stem.
+
+        Raises
+        ------
+        ValueError
+            If a string is wrong, or asks for more than the figure draws.
+        """
+        for string in self.strings():
+            spec = grammar.parse(string)
+            if spec.kind not in DRAWN:
+                raise ValueError(f"{spec.kind} is attention, which this figure does not count; take it out")
+            for letter, most in MOST.items():
+                value = getattr(spec, grammar.LETTERS[letter][0])
+                if value > most:
+                    raise ValueError(f"{letter} must be at most {most}, got {value:g}; this figure draws no more")
+        known = _network(self.network)
+        keys = ("stem", "activation", "squeeze")
+        return stages.place(self.strings(), **{key: known[key] for key in keys})
+
+    def layers(self) -> list[cost.Layer]:
+        """Return the convolutions of all blocks, from the closed form."""
+        found, size = [], -(-self.size // 2)
+        for block in self.placed():
+            found += layers_of(block, size)
+            size = -(-size // block.stride)
+        return found
+
+    def build(self) -> nn.Module:
+        """Return the real blocks, one behind the other."""
+        from torch import nn
+
+        from ..topics.families.builder import block_of
+
+        squeeze = _network(self.network)["squeeze"]
+        return nn.Sequential(*(block_of(block, squeeze) for block in self.placed()))
+
+    def measure_state(self) -> int:
+        """Count the MACs of the real blocks with fvcore."""
+        from .. import measure
+
+        side = -(-self.size // 2)
+        return measure.macs(self.build(), (1, _network(self.network)["stem"], side, side))
 
     def numbers(self) -> list[dict[str, object]]:
         """Return a row for each string: what it says, or what is wrong with it."""
@@ -143,11 +149,20 @@ class ReadTheString(DrawnBlock):
         return rows
 
 
+def _network(name: str) -> dict[str, Any]:
+    """Return a network's label and strings, and what a builder knows besides."""
+    label, timms = NETWORKS[name]
+    family = tables.FAMILIES[timms]
+    strings = [string for stage in family.rows for string in stage]
+    beside = {"stem": family.stem, "activation": family.activation, "squeeze": family.squeeze}
+    return {"label": label, "strings": strings, **beside}
+
+
 def _tables() -> dict[str, object]:
     """Return what the page knows of the grammar and of the networks."""
     kinds = [[kind, *letters] for kind, letters in grammar.KINDS.items()]  # a list: the page sorts names
     return {
         "grammar": {"letters": grammar.LETTERS, "instead": grammar.INSTEAD, "kinds": kinds},
-        "networks": {name: {**SHARED, **own, "strings": own["strings"].split()} for name, own in NETWORKS.items()},
+        "networks": {name: _network(name) for name in NETWORKS},
         "limits": {"kinds": DRAWN, "most": MOST, "strings": STRINGS, "letters": LETTERS},
     }

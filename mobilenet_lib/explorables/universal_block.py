@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import traitlets
 
 from .. import cost, specs
-from .drawn_block import DrawnBlock
-from .kit import Choice, Steps, layer_rows
+from ..topics.families import stages
+from .drawn_block import DrawnBlock, layers_of
+from .kit import Choice, Steps, WrongSetting, layer_rows
+
+if TYPE_CHECKING:
+    from torch import nn
 
 KERNELS = [0, 3, 5, 7]
 NAMES = ["feed-forward", "inverted residual", "ConvNeXt-like", "extra depthwise"]  # by the two switches
@@ -67,12 +73,12 @@ class UniversalBlock(DrawnBlock):
     guess = Choice("none", ["none", "few", "third", "most"], help="the reader's prediction", counts=False)
 
     def __init__(self, **values: object):
-        if values.get("stride") == 2 and values.get("start", 3) == 0 and values.get("middle", 3) == 0:
-            raise ValueError(
+        super().__init__(**values)
+        if any(getattr(self, name) != values[name] for name in ("start", "middle", "stride") if name in values):
+            raise WrongSetting(
                 "stride must be 1 where start and middle are both 0, got 2; a 1×1 filter with stride 2 would leave "
                 "three of four pixels unread: set middle=3"
             )
-        super().__init__(**values)
 
     @traitlets.observe("start", "middle", "stride")
     def _follow(self, change: dict) -> None:
@@ -91,36 +97,25 @@ class UniversalBlock(DrawnBlock):
         """Return timm's string of the block."""
         return f"uir_r1_a{self.start}_k{self.middle}_s{self.stride}_e{self.expansion}_c{self.out_channels}"
 
+    def placed(self) -> stages.Placed:
+        """Return the block as the families' builder has it."""
+        return stages.place([self.string()], stem=self.in_channels, activation="re")[0]
+
     def layers(self) -> list[cost.Layer]:
         """Return the convolutions that are there, from the closed form."""
-        size, channels, found = self.size, self.in_channels, []
-        wide = specs.make_divisible(channels * self.expansion)
-        if self.start:
-            stride = 1 if self.middle else self.stride
-            found.append(
-                cost.conv_layer("dw_start", "depthwise", channels, channels, size, self.start, stride, groups=channels)
-            )
-            size = found[-1].out_size[0]
-        found.append(cost.conv_layer("conv1", "expansion", channels, wide, size))
-        if self.middle:
-            found.append(
-                cost.conv_layer("depthwise", "depthwise", wide, wide, size, self.middle, self.stride, groups=wide)
-            )
-            size = found[-1].out_size[0]
-        return [*found, cost.conv_layer("conv2", "projection", wide, self.out_channels, size)]
+        return layers_of(self.placed(), self.size)
+
+    def build(self) -> nn.Module:
+        """Return the real block."""
+        from ..topics.families.builder import block_of
+
+        return block_of(self.placed())
 
     def measure_state(self) -> int:
-        """Count the MACs of the real layers with fvcore."""
-        from torch import nn
-
+        """Count the MACs of the real block with fvcore."""
         from .. import measure
-        from ..layers import ConvBN
 
-        real = [
-            ConvBN(each.in_channels, each.out_channels, each.kernel_size, each.stride, groups=each.groups)
-            for each in self.layers()
-        ]
-        return measure.macs(nn.Sequential(*real), (1, self.in_channels, self.size, self.size))
+        return measure.macs(self.build(), (1, self.in_channels, self.size, self.size))
 
     def numbers(self) -> list[dict[str, object]]:
         """Return the layers, and those of MobileNetV2's block between the same ends."""
