@@ -14,7 +14,7 @@ PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-re
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help book check test test-browsers test-colab test-matrix lab live serve slides bundle experiments page-model publish bench bench-build lint clean
+.PHONY: help book check test test-browsers test-colab test-matrix lab live serve slides pdf bundle experiments page-model publish bench bench-build lint clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,6 +42,9 @@ lab: book  ## open copies of the chapters in JupyterLab; what you change in note
 
 live: book  ## open the live edition in JupyterLab, a new copy for each lesson; older ones stay in live/
 	$(BIN)/python book/tools/lab.py live
+
+pdf: book  ## print the whole book, with contents and links, for paper (a minute)
+	$(BIN)/python book/tools/pdf.py
 
 slides: book  ## make the decks of slides, and say where they are
 	@ls _build/html/slides/*.html

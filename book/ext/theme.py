@@ -20,6 +20,7 @@ from sphinx.util import logging
 
 LOGGER = logging.getLogger(__name__)
 SHEETS = ("pydata-sphinx-theme.css", "sphinx-book-theme.css")
+WHOLE_BOOK = "mobilenet.pdf"  # book/tools/pdf.py prints it
 WORDS_A_MINUTE, CODE_LINES_A_MINUTE = 200, 30
 
 # 24 by 24, drawn with round strokes of width 2 in the text's colour (book/static/icons.css).
@@ -191,6 +192,30 @@ def add_reading_time(app, pagename, templatename, context, doctree) -> None:
     )
 
 
+def offer_pdf(app, pagename, templatename, context, doctree) -> None:
+    """Link the first page to the whole book as one PDF, where `make pdf` has made it."""
+    if pagename == app.config.root_doc and "body" in context:
+        context["body"] += pdf_note(app)
+
+
+def pdf_note(app) -> str:
+    pdf = Path(app.outdir, WHOLE_BOOK)
+    if not pdf.is_file():
+        return ""
+    size = f"{pdf.stat().st_size / 1e6:.1f}"
+    return f'<p>For paper: <a href="{WHOLE_BOOK}">the whole book as one PDF</a> ({size} MB).</p>'
+
+
+def first_page_with_other_pdf(app, env, added, changed, removed) -> list[str]:
+    """Return the first page where it says something else of the PDF than what is there now."""
+    if app.builder.format != "html":
+        return []
+    page = Path(app.builder.get_outfilename(app.config.root_doc))
+    html = page.read_text(encoding="utf8") if page.is_file() else ""
+    note = pdf_note(app)
+    return [app.config.root_doc] if html and (note not in html if note else WHOLE_BOOK in html) else []
+
+
 def reading_minutes(doctree: nodes.document) -> int:
     words = sum(len(node.astext().split()) for node in doctree.findall(nodes.paragraph))
     lines = sum(node.astext().count("\n") + 1 for node in doctree.findall(nodes.literal_block))
@@ -201,5 +226,7 @@ def setup(app) -> dict:
     """Register what is done to each page, and to the theme's files."""
     app.connect("html-page-context", repair_roles)
     app.connect("html-page-context", add_reading_time, priority=910)
+    app.connect("html-page-context", offer_pdf, priority=910)
+    app.connect("env-get-outdated", first_page_with_other_pdf)
     app.connect("build-finished", drop_what_no_page_uses)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

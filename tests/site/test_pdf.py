@@ -1,0 +1,108 @@
+"""The whole book on paper: one page that holds all pages, and the PDF that Chromium prints of it."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections import Counter
+
+import pdf
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+from pypdf import PdfReader
+
+CONFIG = {"title": "A book", "author": "Its authors", "copyright": "2026"}
+
+
+@pytest.fixture(scope="module")
+def chapters(site, root) -> list[pdf.Chapter]:
+    found = pdf.chapters_of(root / "_toc.yml")
+    assert [each for each in found if not (site / f"{each.name}.html").exists()] == []
+    return found
+
+
+@pytest.fixture(scope="module")
+def some(chapters) -> list[pdf.Chapter]:
+    """Return pages of each kind: to read all takes ten seconds."""
+    return [*chapters[:4], *chapters[6:8], *chapters[-4:]]
+
+
+@pytest.fixture(scope="module")
+def book(some) -> BeautifulSoup:
+    return BeautifulSoup(pdf.joined(some, CONFIG), "html.parser")
+
+
+@pytest.fixture(scope="module")
+def printed(browser, served, chapters) -> PdfReader:
+    """Return the first pages and the first chapter as a PDF, with numbers in the contents."""
+    html = pdf.joined(chapters[:2], CONFIG)
+    numbers = pdf.pages_of(pdf.printed(browser, served, html))
+    return PdfReader(io.BytesIO(pdf.finished(pdf.printed(browser, served, pdf.numbered(html, numbers)), CONFIG)))
+
+
+def test_all_chapters_are_in_it_in_their_order(chapters, some, book, root):
+    toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf8"))
+    files = [each["file"] for part in toc["parts"] for each in part["chapters"]]
+    assert [name for name in files if name.startswith("chapters/")] == [each.name for each in chapters[1:-4]]
+    titles = [heading.get_text() for heading in book.select("article > section > h1")]
+    assert [entry.find("a").get_text() for entry in book.select(".book-chapter")] == titles
+    assert len(titles) == len(some)
+
+
+def test_every_link_within_the_book_leads_to_one_place(book):
+    ids = Counter(element["id"] for element in book.select("[id]"))
+    assert [name for name, count in ids.items() if count > 1] == []
+    inside = {link["href"][1:] for link in book.select("a[href^='#']")}
+    assert len(inside) > 100
+    assert inside - set(ids) == set()
+    assert [link["href"] for link in book.select("a[href]") if not re.match(r"#|https?://|mailto:", link["href"])] == []
+
+
+def test_every_figure_is_in_it_with_its_words(book, site, some):
+    for number, chapter in enumerate(some):
+        html = (site / f"{chapter.name}.html").read_text(encoding="utf8")
+        page = BeautifulSoup(html[html.index("<article") : html.index("</article>") + 10], "html.parser")
+        article = book.select_one(f"#page-{number}")
+        for figure in ("svg[role=img]", "img", ".mn-title", ".mn-result", "figcaption", "div.math", "pre"):
+            assert len(article.select(figure)) == len(page.select(f"article {figure}")), (chapter.name, figure)
+    assert book.select("noscript, script, button.copybtn") == []
+    assert "JavaScript answers" not in book.get_text()
+
+
+def test_solutions_stand_at_the_end_of_their_chapter(book):
+    places = [solution.parent.h2.get_text() for solution in book.select(".admonition.solution")]
+    assert len(places) > 20
+    assert set(places) == {"Solutions"}
+
+
+def test_contents_say_on_which_page_a_section_stands(printed):
+    pages = [page.extract_text() for page in printed.pages]
+    contents = "\n".join(pages[1:3])
+    for title in ("Standard convolution", "Five letters", "Stride and padding", "Exercises"):
+        number = int(re.search(rf"{title}\s*(\d+)", contents)[1])
+        assert title in pages[number - 1], (title, number)
+
+
+def test_text_can_be_selected_and_links_work(printed):
+    text = "\n".join(page.extract_text() for page in printed.pages)
+    assert "multiply-accumulate" in text
+    assert printed.metadata.title == "A book"
+    assert len(printed.outline) > 2
+    places = {str(name) for name in printed.named_destinations}
+    links = [link.get_object() for page in printed.pages for link in page.get("/Annots") or []]
+    inside = [str(link["/Dest"]) for link in links if "/Dest" in link]
+    assert len(inside) > 20
+    assert set(inside) <= places
+
+
+def test_nothing_is_wider_than_the_paper(visit, served, chapters):
+    page = visit("about:blank", viewport={"width": 657, "height": 900}, java_script_enabled=False).page
+    html = pdf.joined(chapters[5:8], CONFIG)  # A4 without its margins is 174 mm
+    page.route("**/whole-book.html", lambda route: route.fulfill(body=html, content_type="text/html; charset=utf-8"))
+    page.goto(served + "whole-book.html", wait_until="load")
+    page.emulate_media(media="print")
+    wide = """() => [...document.querySelectorAll("article :is(pre, table, svg, img, .katex-display)")]
+      .filter((each) => each.checkVisibility() && each.getBoundingClientRect().right > innerWidth + 1)
+      .map((each) => each.outerHTML.slice(0, 90))"""
+    assert page.evaluate(wide) == []
