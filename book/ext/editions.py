@@ -36,6 +36,7 @@ from mobilenet_lib.course.answers import BEGIN, END, LABEL, answers, blank_key, 
 EDITIONS = ("colab", "student", "live", "solutions")
 WITH_BLANKS = ("student", "live")
 READ_ONLY = {"editable": False, "deletable": False}
+FOLDED_TITLE = "# @title What this part takes from before"
 UNFOLD = "What you should see"
 NOTICED = "**What you should have noticed"
 NEW_SUBJECT = re.compile(r"^(?:#{1,6} |:::|```\{)", re.MULTILINE)  # a heading, or a box

@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from docutils import nodes
 from editions import edition_path, editions_of
+from lecture import lecture_path
 from repository import PUBLISHED, repository_url
 from sphinx.util.docutils import SphinxDirective
 
@@ -70,11 +71,17 @@ def colab_url(repository: str, pagename: str, kind: str = "colab") -> str:
     >>> colab_url("", "chapters/03_blocks")
     ''
     """
+    return colab_file(repository, edition_path(kind, pagename))
+
+
+def colab_file(repository: str, path: str) -> str:
+    """Return where Colab finds a file of the published branch, or "" where it cannot."""
     host = "https://github.com/"
     if not repository.startswith(host):
         return ""
-    path = f"{repository.removeprefix(host)}/blob/{PUBLISHED}/{edition_path(kind, pagename)}"
-    return f"https://colab.research.google.com/github/{quote(path)}"
+    return (
+        f"https://colab.research.google.com/github/{quote(f'{repository.removeprefix(host)}/blob/{PUBLISHED}/{path}')}"
+    )
 
 
 # The page for instructors
@@ -141,6 +148,22 @@ class HubLinks(SphinxDirective):
         return self.parse_text_to_nodes(text)
 
 
+class LectureNotebook(SphinxDirective):
+    """Where the lecture is, as one notebook."""
+
+    def run(self) -> list[nodes.Node]:
+        path = lecture_path(Path(self.env.srcdir))
+        where = nodes.reference("", "as one notebook", refuri=f"../{path}", internal=True)
+        said = nodes.paragraph("", "", nodes.Text("The lecture is there "), where)
+        if url := colab_file(self.config.html_theme_options.get("repository_url", ""), path):
+            said += [nodes.Text(", also "), nodes.reference("", "in Colab", refuri=url)]
+        said += nodes.Text(
+            ", with its clock: the sections of the plan in its order, the figures set up, the blanks to type, and what "
+            "to show and to ask folded away until you open it."
+        )
+        return [said]
+
+
 class SlideDecks(SphinxDirective):
     """A line of links to the decks."""
 
@@ -162,4 +185,5 @@ def setup(app) -> dict:
     app.connect("doctree-read", unescape_addresses)
     app.add_directive("hub-links", HubLinks)
     app.add_directive("slide-decks", SlideDecks)
+    app.add_directive("lecture-notebook", LectureNotebook)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from . import CannotCheck, CheckFailed
 
-OUTLINED = "write the code in place of NotImplementedError and run this cell again"
+OUTLINED = "write the code in place of NotImplementedError, then run its cell and the check again"
 LONGEST = 200  # letters of an error or of an answer that a hint repeats
 
 
@@ -57,7 +57,7 @@ def stopping(hint: str) -> Iterator[None]:
 def unfinished(answer: object) -> None:
     """Stop with "not yet" where the answer is still open."""
     if answer is None or answer is ... or answer is NotImplemented:
-        raise NotYet("put your answer in place of the ... and run this cell again")
+        raise NotYet("put your answer in place of the ..., then run its cell and the check again")
 
 
 def praise(why: str) -> None:

@@ -592,9 +592,12 @@ const countLine = (model, line, signal) => {
     waitingFor = missing;
     const start = `closed form: ${exact(closedForm)} MACs · fvcore: `;
     if (missing !== undefined) {
-      // A live kernel answers within a moment; without one the number on the page is for the state it was built with.
+      // A live kernel answers within a moment, unless it is busy or another one than the figure's. On a page there is
+      // none, and the number is for the state it was built with.
+      const page = globalThis.explorables?.folder !== undefined;
+      const why = page ? "counts this state when the chapter runs in a notebook" : "no answer yet: run the cell again";
       write(line, `${start}…`);
-      waiting = setTimeout(() => write(line, `${start}counts this state when the chapter runs in a notebook`), 1500);
+      waiting = setTimeout(() => write(line, start + why), page ? 1500 : 4000);
     } else if (error) write(line, start + error);
     else {
       const verdict = macs === closedForm ? "agrees" : `differs by ${exact(Math.abs(macs - closedForm))}`;

@@ -78,7 +78,8 @@ def test_every_check_has_a_right_answer_here():
 def test_an_open_answer_is_not_a_failure(capsys, name, nothing):
     check = getattr(checks, name)
     check(*[nothing] * len(inspect.signature(check).parameters))
-    assert capsys.readouterr().out == "not yet: put your answer in place of the ... and run this cell again\n"
+    said = capsys.readouterr().out
+    assert said == "not yet: put your answer in place of the ..., then run its cell and the check again\n"
 
 
 @pytest.mark.parametrize(("name", "answers", "words"), HALF_WRITTEN)
