@@ -343,7 +343,7 @@ def ask_html(ask: Ask) -> str:
         body = (
             f'<span class="pr-axis"><input type="range" min="0" max="{STEPS}" value="{STEPS // 2}" aria-label="{name}" '
             f'data-ends="{ends}" data-scale="{scale}"><span class="pr-ticks" aria-hidden="true">{ticks}</span></span>'
-            f"<output>{escape(say(middle))}</output>{unit} {keep}"
+            f'<output aria-hidden="true">{escape(say(middle))}</output>{unit} {keep}'
         )
     elif ask.kind == "words":
         body = f'<textarea rows="2" aria-label="{name}"></textarea> {keep}'
