@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Locator, Page
@@ -39,7 +38,7 @@ def homes(site) -> list[str]:
 
 def roots(page: Page) -> list[Locator]:
     """Return the explorables of a page, once they live."""
-    page.wait_for_function("!document.querySelector('.mn-explorable:not(.mn-live)')")
+    page.wait_for_function("() => !document.querySelector('.mn-explorable:not(.mn-live)')")
     return page.locator(NO_QUIZ).all()
 
 
@@ -49,12 +48,23 @@ def says(root: Locator) -> list[dict | str]:
     return [*(slider.evaluate(SAYS) for slider in root.locator(SLIDER).all()), *chosen]
 
 
-def test_every_slider_changes_what_is_shown_from_the_keyboard(tabs, served, homes):
+def test_every_control_works_under_a_strict_policy_and_the_address_carries_it(tabs, served_strictly, homes):
+    """Each page is opened once for all that a reader can do there.
+
+    The theme's inline scripts are blocked by the policy, and the browser says so; the explorables are not.
+    """
     for home in homes:
-        page = tabs(served + home).page
-        for root in roots(page):
+        visited = tabs(served_strictly + home)
+        found = roots(visited.page)
+        begun = len(visited.errors)
+        check_apart(visited.page)
+        for number, root in enumerate(found):
+            check_address(tabs, visited.page, number, root)
             for slider in root.locator(SLIDER).all():
-                check_slider(page, root, slider)
+                check_slider(visited.page, root, slider)
+            take_back(root)
+            check_choices(visited.page, root)
+        assert visited.errors[begun:] == [], home
 
 
 def step(page: Page, slider: Locator) -> None:
@@ -79,22 +89,17 @@ def check_slider(page: Page, root: Locator, slider: Locator) -> None:
     assert slider.evaluate(SAYS)["value"] == before["min"], before
 
 
-def test_every_choice_can_be_made_and_then_a_slider_moved(tabs, served, homes):
-    for home in homes:
-        visited = tabs(served + home)
-        found = roots(visited.page)
-        check_apart(visited.page)
-        for root in found:
-            groups = root.locator("fieldset.mn-control:visible, [role=radiogroup]:visible")
-            for group in range(groups.count()):
-                choices = groups.nth(group).locator("input")
-                for choice in reversed(choices.all()):  # the first one last: it shows what the others may hide
-                    choice.check(force=True)
-                    assert choice.is_checked()
-                    slider = root.locator(SLIDER)
-                    if slider.count():
-                        step(visited.page, slider.first)
-        assert visited.errors == [], home
+def check_choices(page: Page, root: Locator) -> None:
+    """Make every choice, and move a slider after each."""
+    groups = root.locator("fieldset.mn-control:visible, [role=radiogroup]:visible")
+    for group in range(groups.count()):
+        choices = groups.nth(group).locator("input")
+        for choice in reversed(choices.all()):  # the first one last: it shows what the others may hide
+            choice.check(force=True)
+            assert choice.is_checked()
+            slider = root.locator(SLIDER)
+            if slider.count():
+                step(page, slider.first)
 
 
 def check_apart(page: Page) -> None:
@@ -108,34 +113,37 @@ def check_apart(page: Page) -> None:
     assert len(groups) == len(set(groups)), page.url
 
 
-def test_address_carries_the_settings_and_reset_takes_them_back(tabs, served, homes):
-    for home in homes:
-        page = tabs(served + home).page
-        for number, root in enumerate(roots(page)):
-            start = says(root)
-            sliders = root.locator(SLIDER).all()[:3]
-            for slider in sliders:
-                step(page, slider)
-            if not sliders:  # a figure may have choices alone
-                root.locator("input[type=radio]:not(:checked)").last.check(force=True)
-            name = root.get_attribute("data-explorable")
-            page.wait_for_function("name => location.hash.startsWith(`#${name}?`)", arg=name)
-            page.wait_for_timeout(350)  # the last write is debounced
-            moved = says(root)
-            assert moved != start
+def check_address(tabs, page: Page, number: int, root: Locator) -> None:
+    """Check that another tab shows the same at the same address, and that "reset" takes the settings back."""
+    start = says(root)
+    sliders = root.locator(SLIDER).all()[:3]
+    for slider in sliders:
+        step(page, slider)
+    if not sliders:  # a figure may have choices alone
+        root.locator("input[type=radio]:not(:checked)").last.check(force=True)
+    name = root.get_attribute("data-explorable")
+    page.wait_for_function("name => location.hash.startsWith(`#${name}?`)", arg=name)
+    page.wait_for_timeout(350)  # the last write is debounced
+    moved = says(root)
+    assert moved != start
 
-            copy = tabs(page.url, place=1).page
-            copied = roots(copy)[number]
-            copy.wait_for_timeout(100)  # settings that rule each other out are settled in a moment of their own
-            assert says(copied) == moved
-            assert copied.evaluate("root => root.getBoundingClientRect().top < innerHeight")
+    copy = tabs(page.url, place=1).page
+    copied = roots(copy)[number]
+    copy.wait_for_timeout(100)  # settings that rule each other out are settled in a moment of their own
+    assert says(copied) == moved
+    assert copied.evaluate("root => root.getBoundingClientRect().top < innerHeight")
 
-            reset = root.get_by_role("button", name="reset")
-            if not reset.count():  # the small one of the landing page may do without
-                continue
-            reset.click()
-            assert says(root) == start
-            page.wait_for_function("location.hash === ''")
+    if take_back(root):
+        assert says(root) == start
+        page.wait_for_function("() => location.hash === ''")
+
+
+def take_back(root: Locator) -> bool:
+    """Press "reset", where there is one: the small figure of the landing page may do without."""
+    reset = root.get_by_role("button", name="reset")
+    if there := reset.count() > 0:
+        reset.click()
+    return there
 
 
 def test_changing_the_address_by_hand_changes_the_figure(tabs, served, homes):
@@ -200,16 +208,6 @@ def test_nonsense_in_the_address_is_ignored(tabs, served, homes):
     assert visited.errors == []
 
 
-def test_works_under_a_strict_content_security_policy(tabs, served_strictly, homes):
-    """The theme's inline scripts are blocked there; the explorables are not."""
-    for home in homes:
-        page = tabs(served_strictly + home).page
-        for root in roots(page):
-            for slider in root.locator(SLIDER).all()[:1]:
-                check_slider(page, root, slider)
-            assert root.locator("input").count()
-
-
 # What stands there before the script runs
 
 
@@ -234,30 +232,34 @@ LOOK = """root => {
 TWO_FRAMES = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))"
 
 
-@pytest.fixture(params=[(1280, "light"), (1280, "dark"), (375, "light"), (375, "dark")], ids=str)
-def still(request, tabs) -> Callable[[str], Page]:
-    """Return a function that opens a page and keeps its explorables' scripts from running."""
-    width, scheme = request.param
+# Take everything but the figures out of sight, or put it back: a page of figures alone is laid out in no time.
+ALONE = """alone => {
+  const room = document.querySelector("article");
+  const aside = alone && [...room.querySelectorAll(":not(.mn-explorable, .mn-explorable *, :has(.mn-explorable))")];
+  for (const element of aside || room.querySelectorAll("[data-aside]")) element.toggleAttribute("data-aside", alone);
+}"""
+NO_ASIDE = (
+    "[data-aside] { display: none !important; } * { transition: none !important; }"  # nor a slow side bar
+)
+WIDTHS = (320, 414, 768, 1440)
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (375, "dark")])
+def test_the_live_figure_takes_the_static_ones_place_and_nothing_moves(tabs, served, homes, width, scheme):
+    """What it shows is compared in light and dark; and once at every width, where each figure is as high as it was."""
+    other = "light" if scheme == "dark" else "dark"
     look = {"place": 2, "viewport": {"width": width, "height": 800}, "color_scheme": scheme}
     page = tabs("about:blank", **look).page
-
-    def open_still(url: str) -> Page:
-        page.route(SCRIPTS, lambda route: route.abort())
-        tabs(url, **look)
-        page.evaluate(SHIFTS)
-        return page
-
-    return open_still
-
-
-def test_the_live_figure_takes_the_static_ones_place_and_nothing_moves(still, served, homes):
     for home in homes:
-        page = still(served + home)
+        page.route(SCRIPTS, lambda route: route.abort())
+        tabs(served + home, **look)
+        page.evaluate(SHIFTS)
+        page.add_style_tag(content=NO_ASIDE)
+        assert page.evaluate("document.documentElement.dataset.theme") == scheme
         figures = {root.get_attribute("data-explorable"): root for root in page.locator(NO_QUIZ).all()}
-        before = {}
-        for name, root in figures.items():
-            root.evaluate("root => root.scrollIntoView({ block: 'center' })")
-            before[name] = root.evaluate(LOOK)
+        before, after = {other: looks(page, other)}, {}
+        before[scheme] = looks(page, scheme)
+        before_at = at_each_width(page, width) if width == 1280 else []
         page.unroute(SCRIPTS)
         for shared in ("host", "kit"):
             page.add_script_tag(url=f"{served}_static/explorables/{shared}.js")
@@ -271,42 +273,60 @@ def test_the_live_figure_takes_the_static_ones_place_and_nothing_moves(still, se
                 page.add_script_tag(url=f"{served}_static/explorables/{kind}.js")
             page.evaluate(TWO_FRAMES)
             assert round(page.evaluate("moved"), 2) == 0, (home, name)
-            live = root.evaluate(LOOK)
-            assert live["high"] == pytest.approx(before[name]["high"], abs=0.1), (home, name)
-            assert live["parts"] == pytest.approx(before[name]["parts"], abs=0.1), (home, name)
-            for what in ("drawings", "says", "chosen"):
-                assert live[what] == before[name][what], (home, name, what)
             assert root.locator(".mn-static").count() == 0
+        after[scheme], after[other] = looks(page, scheme), looks(page, other)
+        for each in before:
+            for name, still, live in zip(figures, before[each], after[each], strict=True):
+                assert live["high"] == pytest.approx(still["high"], abs=0.1), (home, name, each)
+                assert live["parts"] == pytest.approx(still["parts"], abs=0.1), (home, name, each)
+                for what in ("drawings", "says", "chosen"):
+                    assert live[what] == still[what], (home, name, each, what)
+        if width == 1280:
+            for at, still, live in zip(WIDTHS, before_at, at_each_width(page, width), strict=True):
+                for one, two in zip(still, live, strict=True):
+                    # The kernel scope's squares grow in whole pixels, many at once.
+                    assert one["high"] == pytest.approx(two["high"], abs=8), (home, at)
+                    if at >= 1440:
+                        assert one["drawings"] == two["drawings"], (home, at)
+            check_printed(page, home)
 
 
-def test_at_every_width_the_static_figure_is_as_high_as_the_live_one(tabs, served, homes):
-    widths = (320, 414, 768, 1440)
-    look = {"place": 3, "viewport": {"width": 1280, "height": 800}}
-    page = tabs("about:blank", **look).page
+def looks(page: Page, scheme: str) -> list[dict]:
+    """Return what each figure looks like in a colour scheme, when it has been in sight."""
+    page.evaluate("scheme => { document.documentElement.dataset.theme = scheme; }", scheme)
+    found = []
+    for root in page.locator(NO_QUIZ).all():
+        root.evaluate("root => root.scrollIntoView({ block: 'center' })")
+        found.append(root.evaluate(LOOK))
+    return found
 
-    def at_each_width() -> list[list[dict]]:
-        found = []
-        page.add_style_tag(content="* { transition: none !important; }")  # the theme's side bar comes in slowly
-        for width in widths:
-            page.set_viewport_size({"width": width, "height": 800})
-            page.wait_for_function("width => innerWidth === width", arg=width)
-            page.evaluate(TWO_FRAMES)
-            found.append(page.locator(NO_QUIZ).evaluate_all(f"roots => roots.map({LOOK})"))
-        return found
 
-    for home in homes:
-        page.route(SCRIPTS, lambda route: route.abort())
-        tabs(served + home, **look)
-        before = at_each_width()
-        page.unroute(SCRIPTS)
-        tabs(served + home, **look)
-        roots(page)
-        for width, still, live in zip(widths, before, at_each_width(), strict=True):
-            for one, other in zip(still, live, strict=True):
-                # The kernel scope's squares grow in whole pixels, many at once.
-                assert one["high"] == pytest.approx(other["high"], abs=8), (home, width)
-                if width >= 1440:
-                    assert one["drawings"] == other["drawings"], (home, width)
+def at_each_width(page: Page, back: int) -> list[list[dict]]:
+    """Return what each figure looks like, alone, in windows of other widths, and make the window as wide as it was."""
+    found = []
+    page.evaluate(ALONE, True)
+    for width in (*WIDTHS, back):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.wait_for_function("width => innerWidth === width", arg=width)
+        page.evaluate(TWO_FRAMES)
+        found.append(page.locator(NO_QUIZ).evaluate_all(f"roots => roots.map({LOOK})"))
+    page.evaluate(ALONE, False)
+    page.evaluate(TWO_FRAMES)
+    return found[:-1]
+
+
+def check_printed(page: Page, home: str) -> None:
+    """Check that each figure is whole on paper."""
+    window = page.viewport_size
+    page.set_viewport_size({"width": 720, "height": 1000})
+    page.emulate_media(media="print")
+    for root in page.locator(NO_QUIZ).all():
+        picture, frame = (root.locator(f"{part} >> nth=0").bounding_box() for part in (".mn-picture", ".mn-frame"))
+        assert picture["width"] >= 200 and picture["height"] >= 100, home
+        assert root.bounding_box()["height"] >= frame["height"], home  # nothing is cut off
+        assert root.locator(".mn-button:visible").count() == 0
+    page.emulate_media(media="screen")
+    page.set_viewport_size(window)
 
 
 # What is there without any script: of each figure its picture, what it says, and how much shows that should not.
@@ -329,7 +349,8 @@ BARE = """root => {
 }"""
 
 
-def test_without_javascript_the_figure_shows_in_its_first_state_under_a_strict_policy(tabs, served_strictly, homes):
+def test_without_javascript_the_figure_shows_in_its_first_state_and_on_paper(tabs, served_strictly, homes):
+    """Under a strict policy, too."""
     for home in homes:
         page = tabs(served_strictly + home, java_script_enabled=False).page
         for width in (1280, 375):
@@ -339,6 +360,7 @@ def test_without_javascript_the_figure_shows_in_its_first_state_under_a_strict_p
                 assert bare.pop("picture") >= [200, 100], name
                 assert len(bare.pop("result")) > 20 and "They need JavaScript" in bare.pop("note"), name
                 assert set(bare.values()) == {0}, (name, bare)
+        check_printed(page, home)
 
 
 def test_no_id_of_a_static_figure_is_there_twice(site, homes):
@@ -347,21 +369,6 @@ def test_no_id_of_a_static_figure_is_there_twice(site, homes):
         figures = "".join(re.findall(r'<div class="mn-static">.*?</noscript>', html, re.DOTALL))
         counted = Counter(re.findall(r'\sid="([^"]+)"', html))
         assert [name for name in re.findall(r'\sid="([^"]+)"', figures) if counted[name] > 1] == [], home
-
-
-@pytest.mark.parametrize("scripts", [True, False])
-def test_figures_are_printed(tabs, served, homes, scripts):
-    for home in homes:
-        page = tabs(served + home, place=4, java_script_enabled=scripts, viewport={"width": 720, "height": 1000}).page
-        if scripts:
-            roots(page)
-        page.emulate_media(media="print")
-        for root in page.locator(NO_QUIZ).all():
-            picture, frame = (root.locator(f"{part} >> nth=0").bounding_box() for part in (".mn-picture", ".mn-frame"))
-            assert picture["width"] >= 200 and picture["height"] >= 100, home
-            assert root.bounding_box()["height"] >= frame["height"], home  # nothing is cut off
-            assert root.locator(".mn-button:visible").count() == 0
-        page.emulate_media(media="screen")
 
 
 def test_only_pages_with_an_explorable_load_its_script(site):
