@@ -329,6 +329,7 @@ function render({ model, el, signal }) {
     }
     again = true;
     asking ??= (async () => {
+      await undefined; // or, with nothing to ask, it would be over before it is noted, and noted for ever
       while (again) {
         again = false;
         const [name, mineNow] = [view.state().photo, own];

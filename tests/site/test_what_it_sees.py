@@ -24,7 +24,7 @@ LONG = 120_000  # ms, on a busy machine
 EACH = 5  # pieces of each photograph that the page looks at
 # Have a worker of one's own answer questions, as the page does; a picture travels as base64.
 ASK = """async questions => {
-  const worker = new Worker(new URL("worker.js", explorables.folder), { type: "module" });
+  globalThis.worker ??= new Worker(new URL("worker.js", explorables.folder), { type: "module" });
   const answers = [];
   for (const { base64, ...question } of questions) {
     if (question.url) question.url = new URL(question.url, explorables.folder).href;
@@ -34,7 +34,6 @@ ASK = """async questions => {
       worker.postMessage({ id: 1, ...question });
     }));
   }
-  worker.terminate();
   return answers.map(({ blocks, seen, ...answer }) => answer);
 }"""
 OPEN = [{"do": "start"}, {"do": "open", "name": "mobilenet", "url": FILE, "shape": [1, 3, 224, 224]}]
@@ -64,9 +63,31 @@ def address(folder, serving) -> Iterator[str]:
         yield served + "index.html"
 
 
+@pytest.fixture(scope="module")
+def one_tab(browser, address) -> Iterator[Visit]:
+    """Return the page with the network loaded, after which there is no connection any more."""
+    context = browser.new_context()
+    visited = Visit(context.new_page())
+    visited.begin(address)
+    load(visited.page)
+    context.set_offline(True)
+    yield visited
+    context.close()
+
+
 @pytest.fixture
-def loaded(visit, address) -> Callable[..., Visit]:
-    """Return a function that opens the page and loads the network, after which there is no connection any more."""
+def loaded(one_tab) -> Visit:
+    """Return that page as its reader begins: the network is loaded once for all tests that leave the page as it is."""
+    figure(one_tab.page).get_by_role("button", name="Reset").click()
+    assert classes(one_tab.page)[0] == "palace" and complaint(one_tab.page) == ""
+    one_tab.errors.clear()
+    one_tab.foreign.clear()
+    return one_tab
+
+
+@pytest.fixture
+def loaded_anew(visit, address) -> Callable[..., Visit]:
+    """Return a function that opens the page in a browser of its own kind, and loads the network."""
 
     def open_page(**options) -> Visit:
         visited = visit(address, **options)
@@ -75,6 +96,17 @@ def loaded(visit, address) -> Callable[..., Visit]:
         return visited
 
     return open_page
+
+
+@pytest.fixture(scope="module")
+def ask(browser, address) -> Iterator[Callable[[list[dict]], list[dict]]]:
+    """Return what has one worker, with the network open, answer questions."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(address)
+    page.evaluate(ASK, OPEN)
+    yield lambda questions: page.evaluate(ASK, questions)
+    context.close()
 
 
 def figure(page: Page) -> Locator:
@@ -121,25 +153,24 @@ def test_nothing_is_fetched_before_the_press_and_its_size_is_said(visit, address
 
 
 def test_photographs_of_the_gallery_get_the_classes_that_pytorch_gives(loaded):
-    visited = loaded()
-    root = figure(visited.page)
+    root = figure(loaded.page)
     for name, label in NAMES.items():
         root.get_by_role("radio", name=f"Photograph: {label}", exact=True).check(force=True)
         root.locator(".mn-result").get_by_text("when this page was made").wait_for(state="hidden", timeout=LONG)
         with torch.inference_mode():
             said = pretrained.from_torchvision()(preparing.prepared(photographs.picture(name)))
         first = STORED["photographs"][name]["first"][0]
-        assert first[0] == said.argmax() and classes(visited.page)[0] == first[1]
+        assert first[0] == said.argmax() and classes(loaded.page)[0] == first[1]
         assert photographs.SHIPPED[name].line in root.inner_text()
-    assert visited.errors == [] and visited.foreign == []
+    assert loaded.errors == [] and loaded.foreign == []
 
 
-def test_scores_and_maps_equal_pytorchs_on_the_same_input(visit, address, released):
+def test_scores_and_maps_equal_pytorchs_on_the_same_input(ask, released):
     """The file's own weights in PyTorch: tests/topics/test_page_model.py compares these with float32."""
     released("mobilenet_v2")
     image = preparing.prepared(photographs.picture("chelsea"))
     run = {"do": "run", "name": "mobilenet", "values": image.flatten().tolist(), "outputs": ["output", "maps", "head"]}
-    answer = visit(address).page.evaluate(ASK, [*OPEN, run])[-1]
+    [answer] = ask([run])
     native = shipping.OnnxNetwork(page_model.stored())
     expected = dict(zip(native.outputs, native.session.run(None, {native.input: image.numpy()}), strict=True))
     for name in ("output", "maps", "head"):
@@ -150,44 +181,42 @@ def test_scores_and_maps_equal_pytorchs_on_the_same_input(visit, address, releas
     assert len(answer["maps"]) == 5 * head[0].numel() == 5 * seen.numel()
 
 
-def test_pieces_of_photographs_agree_with_float32(visit, address, released):
+def test_pieces_of_photographs_agree_with_float32(ask, released):
     """Decoded, prepared and run in the page: 95 of 100, as the file itself."""
     released("mobilenet_v2")
     pieces = compare.crops(trained.to_compare(), EACH, seed=1)
     said = compare.scores(shipping.fold(pretrained.from_torchvision()), preparing.prepared(pieces.pictures))
-    questions = list(OPEN)
+    questions = []
     for piece in pieces.pictures:
         buffer = io.BytesIO()
         piece.save(buffer, "PNG")
         text = base64.b64encode(buffer.getvalue()).decode()
         questions.append({"do": "see", "name": "mobilenet", "base64": text, "side": 224})
-    answers = visit(address).page.evaluate(ASK, questions)[len(OPEN) :]
+    answers = ask(questions)
     same = [answer["first"][0]["category"] == row.argmax() for answer, row in zip(answers, said, strict=True)]
     assert sum(same) >= 0.95 * len(same)
 
 
 def test_a_rotated_photograph_is_seen_upright(loaded):
-    visited = loaded()
     upright = photographs.picture("coffee")
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by 90 degrees when it is shown
-    show(visited.page, as_jpeg(upright.transpose(Image.Transpose.ROTATE_90), exif=exif.tobytes()))
-    assert classes(visited.page)[0] == "espresso" and complaint(visited.page) == ""
-    seen = figure(visited.page).locator(".mn-see-stage > canvas").first
+    show(loaded.page, as_jpeg(upright.transpose(Image.Transpose.ROTATE_90), exif=exif.tobytes()))
+    assert classes(loaded.page)[0] == "espresso" and complaint(loaded.page) == ""
+    seen = figure(loaded.page).locator(".mn-see-stage > canvas").first
     pixel = seen.evaluate("canvas => [...canvas.getContext('2d').getImageData(112, 112, 1, 1).data].slice(0, 3)")
     expected = page_model.cut(upright).getpixel((112, 112))
     assert pixel == pytest.approx(expected, abs=12)
-    assert visited.errors == []
+    assert loaded.errors == []
 
 
 def test_what_is_transparent_is_white(loaded):
-    visited = loaded()
     picture = Image.new("RGBA", (300, 300), (255, 0, 0, 0))
     picture.paste((0, 0, 255, 255), (150, 0, 300, 300))
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
-    show(visited.page, buffer.getvalue(), "mine.png", "image/png")
-    seen = figure(visited.page).locator(".mn-see-stage > canvas").first
+    show(loaded.page, buffer.getvalue(), "mine.png", "image/png")
+    seen = figure(loaded.page).locator(".mn-see-stage > canvas").first
     pixels = seen.evaluate(
         "canvas => [50, 170].map(x => [...canvas.getContext('2d').getImageData(x, 100, 1, 1).data].slice(0, 3))"
     )
@@ -196,28 +225,33 @@ def test_what_is_transparent_is_white(loaded):
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 3000), (8000, 7500)])
 def test_tiny_long_and_huge_pictures_get_an_answer(loaded, size):
-    visited = loaded()
-    show(visited.page, as_jpeg(Image.new("RGB", size, (90, 120, 40))))
-    assert complaint(visited.page) == "" and "?" not in classes(visited.page)
-    assert visited.errors == []
+    show(loaded.page, as_jpeg(Image.new("RGB", size, (90, 120, 40))))
+    assert complaint(loaded.page) == "" and "?" not in classes(loaded.page)
+    assert loaded.errors == []
 
 
 @pytest.mark.parametrize("content", [b"Dear diary, today I renamed a text.", b"\xff\xd8\xff\xe0 broken", b""])
 def test_what_is_no_picture_gets_a_plain_sentence_and_the_figure_goes_on(loaded, content):
-    visited = loaded()
-    show(visited.page, content)
-    assert "no picture that the browser can read; a JPEG, a PNG or a WebP will do" in complaint(visited.page)
-    assert classes(visited.page)[0] == "palace"  # the gallery again
-    show(visited.page, as_jpeg(photographs.picture("coffee")))
-    assert classes(visited.page)[0] == "espresso" and complaint(visited.page) == ""
+    show(loaded.page, content)
+    assert "no picture that the browser can read; a JPEG, a PNG or a WebP will do" in complaint(loaded.page)
+    assert classes(loaded.page)[0] == "palace"  # the gallery again
+    show(loaded.page, as_jpeg(photographs.picture("coffee")))
+    assert classes(loaded.page)[0] == "espresso" and complaint(loaded.page) == ""
+
+
+def test_another_picture_is_looked_at_after_a_return_to_the_gallery(loaded):
+    for name, first in (("coffee", "espresso"), ("rocket", "drilling platform")):
+        show(loaded.page, as_jpeg(photographs.picture(name)))
+        assert classes(loaded.page)[0] == first
+        figure(loaded.page).get_by_role("radio", name="Photograph: palace", exact=True).click(force=True)
+        assert classes(loaded.page)[0] == "palace"  # it was seen before, and nobody is asked
 
 
 @pytest.mark.parametrize("kind", ["drop", "paste"])
 def test_a_picture_may_be_dropped_or_pasted(loaded, kind):
-    visited = loaded()
-    root = figure(visited.page)
+    root = figure(loaded.page)
     text = base64.b64encode(as_jpeg(photographs.picture("coffee"))).decode()
-    visited.page.evaluate(GIVE, [root.element_handle(), kind, "mine.jpg", "image/jpeg", text])
+    loaded.page.evaluate(GIVE, [root.element_handle(), kind, "mine.jpg", "image/jpeg", text])
     root.get_by_text("Your picture, as the network gets it.").wait_for(timeout=LONG)
     root.locator(".mn-see-first").get_by_text("espresso").wait_for(timeout=LONG)
     root.get_by_role("radio", name="Photograph: palace", exact=True).click(force=True)  # it is chosen already
@@ -232,8 +266,8 @@ def test_a_picture_chosen_too_early_is_looked_at_once_the_network_is_there(visit
     assert classes(page)[0] == "espresso"
 
 
-def test_the_camera_films_after_a_press_and_stops(loaded):
-    visited = loaded(permissions=["camera"])
+def test_the_camera_films_after_a_press_and_stops(loaded_anew):
+    visited = loaded_anew(permissions=["camera"])
     root = figure(visited.page)
     root.get_by_role("button", name="Camera").click()
     root.get_by_text("The camera.", exact=True).wait_for(timeout=LONG)
@@ -248,8 +282,7 @@ def test_the_camera_films_after_a_press_and_stops(loaded):
 
 
 def test_each_class_has_its_map_and_each_block_its_channels(loaded):
-    visited = loaded()
-    root = figure(visited.page)
+    root = figure(loaded.page)
     shade = root.locator(".mn-see-stage > canvas").nth(1)
     data = "canvas => [...canvas.getContext('2d').getImageData(0, 0, 7, 7).data].filter((_, i) => i % 4 === 3)"
     maps = []
@@ -310,8 +343,8 @@ def test_page_from_the_disk_says_how_to_serve_it_and_shows_what_is_stored(visit,
     assert visited.errors == []
 
 
-def test_everything_works_from_the_keyboard_in_the_dark_and_on_a_phone(loaded):
-    visited = loaded()
+def test_everything_works_from_the_keyboard_in_the_dark_and_on_a_phone(loaded_anew):
+    visited = loaded_anew()
     page, root = visited.page, figure(visited.page)
     root.locator(".mn-see-first input").first.focus()
     page.keyboard.press("ArrowDown")
@@ -332,20 +365,20 @@ def test_everything_works_from_the_keyboard_in_the_dark_and_on_a_phone(loaded):
     assert too_wide(page) == []
 
 
-def test_pictures_of_chance_are_prepared_as_torchvision_does_it(visit, address, released):
+def test_pictures_of_chance_are_prepared_as_torchvision_does_it(ask, released):
     released("mobilenet_v2")
     draw, pictures = random.Random(0), []
     for name in ("coffee", "camera", "flower"):
         photograph = photographs.picture(name)
         size = draw.randint(230, 900), draw.randint(230, 900)
         pictures.append(photograph.resize(size))
-    questions = list(OPEN)
+    questions = []
     for picture in pictures:
         buffer = io.BytesIO()
         picture.save(buffer, "PNG")
         text = base64.b64encode(buffer.getvalue()).decode()
         questions.append({"do": "see", "name": "mobilenet", "base64": text, "side": 224})
-    answers = visit(address).page.evaluate(ASK, questions)[len(OPEN) :]
+    answers = ask(questions)
     native = shipping.OnnxNetwork(page_model.stored())
     for answer, picture in zip(answers, pictures, strict=True):
         given = {native.input: preparing.prepared(picture).numpy()}
