@@ -46,8 +46,10 @@ MAY_IMPORT = {
     "topics.families.grammar": set(),
     "topics.families.stages": {"specs", "topics.families.grammar"},
     "topics.families.tables": {"specs"},
+    "topics.families.costs": {"cost"} | {f"topics.families.{name}" for name in ("grammar", "stages", "tables")},
     "topics.families.blocks": SUBJECT | {"topics.lite0"},
     "topics.families.builder": SUBJECT | {f"topics.families.{name}" for name in ("blocks", "stages", "tables")},
+    "topics.families.reading": set(),
     "topics.families.weights": SUBJECT | {"topics.families.builder", "topics.pretrained"},
     "topics.naming": {"topics.compare", "topics.preparing"},
     "topics.page_model": SUBJECT
@@ -79,7 +81,7 @@ BOOK_MAY_IMPORT |= {"checks", *(f"checks.chapter_{number:02d}" for number in (1,
 LIGHT = (
     *("cost", "specs", "measure", "measure.roof", "checks", "explorables"),
     *("topics", "topics.manifold", "topics.photographs", "topics.families", "topics.families.grammar"),
-    *("topics.families.stages", "topics.families.tables"),
+    *("topics.families.stages", "topics.families.tables", "topics.families.costs", "topics.families.reading"),
     *("course", "course.answers", "course.numbers", "course.palette", "course.published", "course.quiz"),
     "course.tables",
 )

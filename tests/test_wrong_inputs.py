@@ -198,6 +198,8 @@ VOCABULARY = {
     "families.SigmoidSqueezeExcite.activation": [3, "relu", nn.SiLU, *NOTHING],
     "families.squeeze": WORD,
     "families.layer": [3, "relu", nn.SiLU, nn.SiLU(), *NOTHING],
+    **dict.fromkeys(("families.heads", "families.key_dim"), COUNT),
+    "families.kv_stride": [*COUNT, 3],
     "families.conv": [nn.Identity(), 3, "conv", *NOTHING],
     "families.placed": [3, "ir", [3], *NOTHING],
     **dict.fromkeys(("families.start", "families.middle", "families.end"), [-1, 2, 2.5, "3", True, *NOTHING]),
@@ -362,6 +364,7 @@ RIGHT |= {
 RIGHT |= {
     "families.rows": ["ir_r2_k3_s2_e6_c24"], "families.repeats": [1, 2], "families.depth_mult": 1.0,
     "families.se_ratio": 0.25, "families.head": "wide", "families.features": 8, "families.layer": ConvBN,
+    "families.heads": 2, "families.key_dim": 4,
     "families.dilation": 1, "families.conv": nn.Conv2d(3, 8, 3), "families.name": "mobilenetv3_small_050",
     "families.activation": "r6", "families.SigmoidSqueezeExcite.activation": nn.SiLU(),
     "families.placed": families.place(["ir_r2_k3_s2_e6_c24"])[0], "families.block": NETWORK.blocks[1],

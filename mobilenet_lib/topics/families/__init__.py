@@ -2,7 +2,7 @@
 
 ``grammar`` reads a string. ``stages`` puts the blocks of a table in their places, and ``costs`` counts them: both by
 arithmetic. ``blocks`` are the modules, ``builder`` makes networks of them, ``weights`` fills in timm's. ``tables`` has
-the strings of the networks that are compared.
+the strings of the networks that are compared, and ``reading`` says where each class of timm's file is explained.
 """
 
 from typing import TYPE_CHECKING
@@ -23,7 +23,24 @@ if TYPE_CHECKING:
         with_layer,
     )
     from .builder import FamilyNetwork, block_of, build, named
+    from .costs import (
+        block_layers,
+        built,
+        built_layers,
+        depthwise_projection_se,
+        depthwise_projection_se_layers,
+        edge_residual,
+        edge_residual_layers,
+        edge_residual_se,
+        edge_residual_se_layers,
+        member,
+        member_layers,
+        multi_query_attention,
+        universal,
+        universal_layers,
+    )
     from .grammar import KINDS, LETTERS, BlockSpec, Misread, parse
+    from .reading import TimmClass, timm_classes
     from .stages import Placed, deepened, place, squeeze_of_input, squeeze_of_middle
     from .tables import FAMILIES, Family, family, table
     from .weights import load_timm, timm_names
@@ -45,6 +62,20 @@ else:
         "Family": "tables",
         "family": "tables",
         "table": "tables",
+        "depthwise_projection_se": "costs",
+        "depthwise_projection_se_layers": "costs",
+        "edge_residual": "costs",
+        "edge_residual_layers": "costs",
+        "edge_residual_se": "costs",
+        "edge_residual_se_layers": "costs",
+        "universal": "costs",
+        "universal_layers": "costs",
+        "multi_query_attention": "costs",
+        "block_layers": "costs",
+        "built": "costs",
+        "built_layers": "costs",
+        "member": "costs",
+        "member_layers": "costs",
         "ConvBNPlainReLU": "blocks",
         "ConvBNSiLU": "blocks",
         "ConvBNGELU": "blocks",
@@ -61,6 +92,8 @@ else:
         "block_of": "builder",
         "build": "builder",
         "named": "builder",
+        "TimmClass": "reading",
+        "timm_classes": "reading",
         "timm_names": "weights",
         "load_timm": "weights",
     }
@@ -84,19 +117,35 @@ __all__ = [
     "Placed",
     "SameConv",
     "SigmoidSqueezeExcite",
+    "TimmClass",
     "UniversalInvertedBottleneck",
     "as_in_tensorflow",
+    "block_layers",
     "block_of",
     "build",
+    "built",
+    "built_layers",
     "deepened",
+    "depthwise_projection_se",
+    "depthwise_projection_se_layers",
+    "edge_residual",
+    "edge_residual_layers",
+    "edge_residual_se",
+    "edge_residual_se_layers",
     "family",
     "load_timm",
+    "member",
+    "member_layers",
+    "multi_query_attention",
     "named",
     "parse",
     "place",
     "squeeze_of_input",
     "squeeze_of_middle",
     "table",
+    "timm_classes",
     "timm_names",
+    "universal",
+    "universal_layers",
     "with_layer",
 ]
