@@ -54,16 +54,17 @@ const kindSentence = (state) => {
     + ` MobileNetV2’s between the same ends. ${LOOKS[kind](block)}${share}`;
 };
 
-const GUESSES = { none: "no guess yet", few: "under 15\u00a0%", third: "15 to 50\u00a0%", most: "over 50\u00a0%" };
-// The prediction, and what this state says of it. Two 3×3 layers beside the same 1×1s: for every state a true number.
+const GUESSES = { none: "no guess yet", start: "start only", middle: "middle only", same: "the same" };
+// The prediction, and what the numbers say of it: true for every state.
 const answerToGuess = (state) => {
-  if (state.guess === "none") return "Choose before you touch a switch.";
-  if (kindOf(state) !== 0) return "Now set both switches to none, and see.";
-  const [without, both] = [state, { ...state, start: 3, middle: 3 }].map(blockOf);
-  const share = (both.macs - without.macs) / both.macs;
-  const right = share < 0.15 ? "few" : share <= 0.5 ? "third" : "most";
-  return `You said ${GUESSES[state.guess]}, and ${right === state.guess ? "that is right" : "that is not so"}: with two 3×3 depthwise layers it has`
-    + ` ${short(both.macs)} MACs, without them ${short(without.macs)}. ${percent(share)} are gone.`;
+  const { guess, stride, start, middle } = state;
+  if (guess === "none") return "Choose before you touch a switch.";
+  if (stride === 1 || Boolean(start) === Boolean(middle)) return "Now set stride 2, and one of the two to none.";
+  const kernel = start || middle;
+  const [first, second] = [{ start: kernel, middle: 0 }, { start: 0, middle: kernel }].map((own) => blockOf({ ...state, ...own }).macs);
+  const right = first < second ? "start" : first > second ? "middle" : "same";
+  return `You said ${GUESSES[guess]}, and ${right === guess ? "that is right" : "that is not so"}: start only has ${short(first)} MACs, middle only`
+    + ` ${short(second)}. With the stride at the start, the expansion works on ${percent(outSize(state.size, 2) ** 2 / state.size ** 2)} of the pixels.`;
 };
 
 // The four settings of the two switches, the one in use marked. A tap chooses one.
@@ -92,7 +93,7 @@ function render({ model, el, signal }) {
   view.onReset(picture.reset);
 
   const guess = html("p", { class: "mn-small" });
-  const question = view.choice("guess", { parent: view.picture, label: "Predict: you take both depthwise layers away. How much of the MACs goes?", labels: GUESSES }).element;
+  const question = view.choice("guess", { parent: view.picture, label: "Predict: with stride 2 and one depthwise layer, where does it cost less?", labels: GUESSES }).element;
   question.append(guess);
   const code = html("pre", { class: "mn-code" });
   view.picture.append(question, kinds.element, picture.element);

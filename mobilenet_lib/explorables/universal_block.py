@@ -33,8 +33,8 @@ class UniversalBlock(DrawnBlock):
         Channels of the two ends.
     size : {7, 14, 28, 56}, default=14
         Height and width of the input, in pixels.
-    guess : {"none", "few", "third", "most"}, default="none"
-        The reader's prediction: which share of the MACs goes with both depthwise layers.
+    guess : {"none", "start", "middle", "same"}, default="none"
+        The reader's prediction: where one depthwise layer with stride 2 makes the block cheaper.
 
     Raises
     ------
@@ -70,7 +70,7 @@ class UniversalBlock(DrawnBlock):
     in_channels = Steps(96, 16, 320, 16, help="input channels", ticks=[32, 64, 96, 128, 160, 256])
     out_channels = Steps(96, 16, 320, 16, help="output channels c", ticks=[32, 64, 96, 128, 160, 256])
     size = Choice(14, [7, 14, 28, 56], help="height and width of the input")
-    guess = Choice("none", ["none", "few", "third", "most"], help="the reader's prediction", counts=False)
+    guess = Choice("none", ["none", "start", "middle", "same"], help="the reader's prediction", counts=False)
 
     def __init__(self, **values: object):
         super().__init__(**values)
