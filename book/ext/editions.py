@@ -223,10 +223,10 @@ class Edition:
             words = f"{details(UNFOLD, before)}\n\n{words}".rstrip()
         if solves and words:
             words = f"**{self.plain.solution_title(exercise)}**\n\n{words}"
+        if self.kind == "live" and "{predict}" in source(cell):
+            words += f"\n\n{BY_HAND}"
         if words:
             yield markdown_cell(cell["id"], words, **kept(cell))
-        if self.kind == "live" and "{predict}" in source(cell):
-            yield markdown_cell(f"{cell['id']}-vote", BY_HAND)
         if self.kind in WITH_BLANKS and LABEL.search(source(cell)) and exercise not in self.tried:
             yield from self.blank(f"{cell['id']}-try", "...  # your turn", exercise, ["exercise"])
 

@@ -54,7 +54,7 @@
       observer.disconnect();
       (book.store.read ??= {})[page] = 1;
       book.save();
-      more().then(() => book.where());
+      more().then(() => book.mark());
     }).observe(end);
   });
   addEventListener("pagehide", () => {

@@ -268,7 +268,7 @@
     for (const result of all("pr-result")) result.connectedCallback();
     showAll();
   };
-  Object.assign(book, { number, say, outcome, sentence, judge, hidden, where: showWhere,
+  Object.assign(book, { number, say, outcome, sentence, judge, hidden, mark: showWhere,
     press: (box, pressed) => (box.matches(".pr-ask") ? keep(box, pressed) : check(box)),
     slide: (input) => showSlider(input.closest(".pr-ask")) });
   show();
