@@ -33,8 +33,8 @@ Read
   Open site/index.html. Figures, quizzes and slides need no server and no internet.
   For a whole room: python3 -m http.server --directory site, and give everybody your computer's address.
 
-Run the notebooks (site/colab, site/student, site/live, site/solutions, site/lecture; each brings the book's library with it)
-  They were run with Python {python} and the packages of wheels.txt.
+Run the notebooks (site/colab, site/student, site/live, site/solutions, site/lecture)
+  Each notebook brings the book's library with it. They were run with Python {python} and the packages of wheels.txt.
   1. On a computer with the internet, with the same system and Python as those in the room:
        python3 -m pip wheel -r wheels.txt -w wheels
      Most of it is PyTorch: some hundred megabytes, on Linux a few gigabytes.

@@ -7,12 +7,17 @@ tests/site/test_editions.py asserts both, so they need not run.
 
 from __future__ import annotations
 
+import functools
+import http.server
 import json
 import re
 import subprocess
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
+import packing
 import pytest
 from nbformat.v4 import new_code_cell
 
@@ -106,3 +111,40 @@ def test_a_chapter_runs_from_top_to_bottom_and_its_explorables_answer(run, path)
     assert re.search(r"/content/mobilenet_book/[^/]+/mobilenet_lib/", library)
     for name in checked(notebook):
         assert re.match(r"right: |not yet: ", said(notebook, name)), name
+
+
+# Where the site has an address
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Iterator[str]:
+    """Return the address of a server that has the built library's wheel."""
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=SITE)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_notebook_installs_the_library_from_the_site(run, published):
+    """The first cells of one: what follows them is the same whether the library was carried or fetched."""
+    notebook = read(SITE / "student" / "01_standard_convolution.ipynb")
+    brought = packing.read_library(next((SITE / packing.WHEELS).glob("*.whl")))
+    setup = next(cell for cell in notebook.cells if cell.id == "setup")
+    needs = json.loads(re.search(r"^NEEDS = (.*?)  #", setup.source, re.MULTILINE)[1])
+    setup.source = packing.setup_with_wheel(brought, needs, published)
+    assert len(nbformat.writes(notebook)) < 100_000
+    end = [cell.id for cell in notebook.cells].index("loop")
+    asked = new_code_cell('print("revealed", len(reveal("ch1.loop")))', id="ask")
+    notebook.cells = [*notebook.cells[: end + 1], asked, new_code_cell(FACTS, id="facts")]
+    with run(notebook) as again:
+        again(setup)  # a second time it fetches nothing, and says nothing
+    assert said(notebook, "ask").startswith("revealed ")
+    assert said(notebook, "setup") == ""
+    library = json.loads(said(notebook, "facts").partition(" ")[2])[-1]
+    assert library.endswith(f"/content/mobilenet_book/{brought.version}/mobilenet_lib/__init__.py")
+    shown = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    assert not [output for output in shown if output.get("data", {}).get("text/plain") == "Ellipsis"]
