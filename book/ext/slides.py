@@ -5,6 +5,8 @@ metadata, with ``slide``, ``subslide``, ``fragment``, ``notes``, ``skip``, or no
 paragraphs and a slide must not: of a text cell the deck shows the heading, the paragraph below it, formulas, tables,
 lists and boxes. The other paragraphs become the speaker's notes, beside what cells with the tag ``speaker`` say.
 
+What is still too long for a slide goes on on the next one: ``book/static/slides/slides.js`` measures it in the browser.
+
 A deck is one HTML file, ``slides/NN_topic.html``. It shares the pages' files and needs reveal.js
 (``book/vendor/reveal``) and ``book/static/slides``.
 """

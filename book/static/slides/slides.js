@@ -23,6 +23,112 @@
   // A finger on a slider or on a picture to draw on moves that, and does not turn the slide.
   for (const figure of document.querySelectorAll(".mn-explorable")) figure.setAttribute("data-prevent-swipe", "");
 
+  // ---- What is too long for a slide goes on on the next one. It is measured on a screen of 1280x720, whatever the
+  // screen is: so every window of a talk has the same slides, and their type grows and shrinks with it.
+  const STAGE = { width: "1280px", height: "720px", fontSize: "25px" };
+  const stays = (node) => node.matches?.("h1, h2, h3, .headerlink, aside, thead, caption, colgroup");
+  const tooTall = (section) => section.scrollHeight > section.clientHeight + 1;
+  const movable = (box) => [...box.children].filter((child) => !stays(child));
+
+  // Move the end of `box` to the empty `rest`, until the section is no longer too tall. Boxes are taken apart.
+  const spill = (box, rest, section) => {
+    let parts = movable(box);
+    while (tooTall(section) && parts.length > 1) rest.prepend(parts.pop());
+    const last = parts.at(-1);
+    if (!tooTall(section) || !last) return;
+    if (last.matches("pre")) return spillLines(last, rest, section);
+    if (!last.matches("div, ul, ol, li, table, tbody, dl, blockquote, details, figure") || last.matches(".math, .mn")) return;
+    const copy = last.cloneNode(false);
+    copy.removeAttribute("id");
+    for (const head of last.querySelectorAll(":scope > :is(thead, colgroup)")) copy.append(head.cloneNode(true));
+    if (last.matches("ol")) copy.start = last.start + movable(last).length;
+    rest.prepend(copy);
+    const inner = document.createElement("div");
+    spill(last, inner, section);
+    copy.append(...inner.childNodes);
+    if (last.matches("ol")) copy.start -= copy.children.length;
+    if (!movable(copy).length) copy.remove();
+    else if (!movable(last).length) last.remove();
+  };
+  const spillLines = (pre, rest, section) => {
+    const copy = pre.cloneNode(false);
+    for (const long of [...pre.childNodes].filter((part) => part.textContent.slice(0, -1).includes("\n"))) {
+      const lines = long.textContent.split(/(?<=\n)/).map((line) => {
+        const part = long.cloneNode(false);
+        part.textContent = line;
+        return part;
+      });
+      long.replaceWith(...lines);
+    }
+    const endsLine = (node) => !node || node.textContent.endsWith("\n");
+    while (pre.childNodes.length > 1 && (tooTall(section) || !endsLine(pre.lastChild))) copy.prepend(pre.lastChild);
+    if (copy.childNodes.length) rest.prepend(copy);
+  };
+  const isFigureSlide = (section) => section.querySelector(".mn-explorable");
+  const nextOf = (section, count) => {
+    const next = document.createElement("section");
+    next.dataset.cell = `${section.dataset.cell}-${count}`;
+    const heading = section.querySelector(":scope > :is(h1, h2)");
+    if (heading?.matches("h2")) next.append(heading.cloneNode(true));
+    section.after(next);
+    return next;
+  };
+  const divide = (first) => {
+    let section = first;
+    for (let count = 2; count < 20 && tooTall(section); count += 1) {
+      const figure = isFigureSlide(section);
+      const rest = document.createElement("div");
+      if (figure) {
+        const whole = [...section.children].find((child) => child.contains(figure));
+        const before = movable(section).indexOf(whole);
+        if (before < 1) return; // it has the slide to itself: the style sheet makes it fit
+        rest.append(...movable(section).slice(before));
+      } else spill(section, rest, section);
+      if (!rest.childNodes.length) return;
+      const next = nextOf(first, count);
+      section.after(next);
+      next.append(...rest.childNodes);
+      next.style.display = "block";
+      section = next;
+    }
+  };
+  const divideAll = () => {
+    const [root, stage] = [document.documentElement, document.querySelector(".reveal .slides")];
+    const sections = [...document.querySelectorAll("section[data-cell]")];
+    root.classList.add("measuring");
+    root.style.fontSize = STAGE.fontSize;
+    Object.assign(stage.style, { width: STAGE.width, height: STAGE.height });
+    for (const stack of stage.querySelectorAll(":scope > :has(> section)")) stack.classList.add("stack"); // as they will be
+    for (const section of sections) divide(section);
+    root.classList.remove("measuring");
+    root.style.fontSize = stage.style.width = stage.style.height = "";
+    for (const section of document.querySelectorAll("section[data-cell]")) section.style.display = "";
+  };
+
+  // A figure has the height that its slide has left, and its picture is made as small as it takes to be seen whole. A
+  // picture lays itself out anew for another width, in its own time: so the next look is two frames later.
+  const frames = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+  let fitting = 0;
+  const fitFigure = async () => {
+    const section = deck.getCurrentSlide();
+    const figure = section && isFigureSlide(section);
+    const turn = (fitting += 1);
+    if (!figure) return;
+    figure.style.setProperty("--room", "200vh"); // so tall that the slide has no room left, to see what else is on it
+    const others = section.scrollHeight - figure.offsetHeight;
+    figure.style.setProperty("--room", `${Math.max(section.clientHeight - others - 1, 200)}px`);
+    const picture = figure.querySelector(".mn-picture");
+    if (!picture) return;
+    let zoom = 1;
+    picture.style.zoom = 1;
+    for (let tries = 0; tries < 8; tries += 1) {
+      await frames();
+      if (turn !== fitting || picture.scrollHeight <= picture.clientHeight + 1 || zoom <= 0.65) return;
+      zoom = Math.max(0.65, zoom * Math.max(0.8, Math.min(0.95, picture.clientHeight / picture.scrollHeight)));
+      picture.style.zoom = zoom;
+    }
+  };
+
   const deck = new Reveal({
     width: "100%",
     height: "100%",
@@ -66,12 +172,21 @@
 
   deck.on("ready", () => {
     begin();
+    fitFigure();
+    for (const when of ["slidechanged", "resize"]) deck.on(when, fitFigure);
+    const alive = new MutationObserver(fitFigure); // a figure comes alive in its own time
+    for (const figure of document.querySelectorAll(".mn-explorable")) alive.observe(figure, { attributeFilter: ["class"] });
     deck.on("slidechanged", (event) => {
       document.activeElement?.blur?.(); // or a slider that is gone would keep the keys
       keep(event);
     });
   });
   addEventListener("hashchange", begin);
-  deck.initialize();
   globalThis.deck = deck;
+  const start = () => {
+    divideAll();
+    deck.initialize();
+  };
+  // Formulas and code are measured in their own type, which may still be on its way.
+  Promise.race([document.fonts?.ready, new Promise((done) => setTimeout(done, 1500))]).then(start);
 })();
