@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from decimal import ROUND_HALF_UP, Decimal
 from html import unescape
@@ -13,12 +14,17 @@ from node import esm
 
 from mobilenet_lib.explorables.kit import Explorable
 
+DRAWN: dict[str, static_form.Drawn] = {}
 
-def drawn(explorable: Explorable) -> static_form.Drawn:
-    """Draw an explorable in node."""
+
+def drawn(explorable: Explorable, *, anew: bool = False) -> static_form.Drawn:
+    """Draw an explorable in node: once in each of its states, but where it is asked for `anew`."""
     name = static_widgets.kebab(type(explorable).__name__)
     figure = static_form.Figure(name, esm(explorable), static_widgets.public(explorable.get_state()))
-    return static_form.draw([figure])[0]
+    key = json.dumps(figure, sort_keys=True)
+    if anew or key not in DRAWN:
+        DRAWN[key] = static_form.draw([figure])[0]
+    return DRAWN[key]
 
 
 def words(explorable: Explorable) -> str:

@@ -28,6 +28,7 @@ from mobilenet_lib import (
     layers,
     models,
     segmentation,
+    specs,
     training,
 )
 
@@ -41,8 +42,9 @@ pytestmark = [
 
 
 def network(**options):
-    """Return a small MobileNetV2."""
-    return MobileNetV2(7, 0.35, **options)
+    """Return a MobileNetV2 of one block a row, and of two in one row, for a residual connection."""
+    rows = [(row.t, row.c, 1 + (i == 1), row.s) for i, row in enumerate(specs.V2_SPEC)]
+    return MobileNetV2(7, 0.35, spec=rows, **options)
 
 
 # name: how to build it, and the channels and sides of its inputs
@@ -67,7 +69,8 @@ MODULES = {
     "ReLU6Bottleneck": (lambda: experiments.ReLU6Bottleneck(4, 8, 4), [(4, 11)]),
     "NoResidual": (lambda: experiments.NoResidual(4, 8, 4), [(4, 11)]),
     "ExpansionShortcutNet": (
-        lambda: experiments.ExpansionShortcutNet(training.expanding(2), (4, 6), (3, 2)), [(1, 28)]
+        lambda: experiments.ExpansionShortcutNet(training.expanding(2), (4, 6), (3, 2)),
+        [(1, 28)],
     ),
     "DeepLabV3": (lambda: segmentation.DeepLabV3(network(output_stride=16), 5, mid_channels=4), [(3, 64)]),
 }

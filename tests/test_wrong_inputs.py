@@ -237,7 +237,7 @@ def walked():
         names = list(getattr(module, "__all__", vars(module)))
         for key in names:
             thing = getattr(module, key)
-            own = getattr(thing, "__module__", "").startswith(module.__name__)
+            own = (getattr(thing, "__module__", None) or "").startswith(module.__name__)
             if key.startswith("_") or not own or not (inspect.isclass(thing) or inspect.isfunction(thing)):
                 continue
             record = inspect.isclass(thing) and issubclass(thing, tuple)
@@ -312,7 +312,8 @@ RIGHT = {
     "pretrained": False, "progress": False, "input_shape": (1, 3, 64, 64), "blocks": list(specs.v2_blocks()),
     "layers": cost.mobilenet_v2_layers(), "layer": cost.mobilenet_v2_layers()[0], "network": NETWORK,
     "rounded": NETWORK, "model": NETWORK, "shipping.model": MODEL, "module": NETWORK,
-    "shipping.to_int8.images": torch.rand(4, 1, 28, 28),
+    "shipping.to_int8.images": torch.rand(4, 1, 28, 28), "shipping.to_onnx.module": nn.Conv2d(3, 4, 3),
+    "measure.time_layers.layers": cost.mobilenet_v2_layers()[-3:-1],
     "images": IMAGES, "image": IMAGES[0], "x": IMAGES,
     "masks": torch.zeros(4, dtype=torch.long), "predicted": torch.zeros(4, dtype=torch.long),
     "found": torch.rand(4, 8), "scores": torch.rand(4, 10), "reference": torch.rand(4, 10),

@@ -238,9 +238,7 @@ ALONE = """alone => {
   const aside = alone && [...room.querySelectorAll(":not(.mn-explorable, .mn-explorable *, :has(.mn-explorable))")];
   for (const element of aside || room.querySelectorAll("[data-aside]")) element.toggleAttribute("data-aside", alone);
 }"""
-NO_ASIDE = (
-    "[data-aside] { display: none !important; } * { transition: none !important; }"  # nor a slow side bar
-)
+NO_ASIDE = "[data-aside] { display: none !important; } * { transition: none !important; }"  # nor a slow side bar
 WIDTHS = (320, 414, 768, 1440)
 
 
