@@ -66,7 +66,7 @@ MAY_IMPORT = {
     "explorables": {
         *("explorables", "cost", "specs", "course.palette", "course.published"),
         *("measure.roof", "topics.manifold"),
-        *("topics.families.grammar", "topics.families.stages", "topics.families.tables"),
+        *(f"topics.families.{name}" for name in ("costs", "grammar", "stages", "tables")),
     },
 }
 MAY_IMPORT_WHEN_LIVE = MAY_IMPORT["explorables"] | SUBJECT | {"measure", "topics"}

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import traitlets
 
 from .. import cost
-from ..topics.families import grammar, stages, tables
-from .drawn_block import DrawnBlock, layers_of
+from ..topics.families import costs, grammar, stages, tables
+from .drawn_block import DrawnBlock
 from .kit import Choice, Steps, Words
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class ReadTheString(DrawnBlock):
         """Return the convolutions of all blocks, from the closed form."""
         found, size = [], -(-self.size // 2)
         for block in self.placed():
-            found += layers_of(block, size)
+            found += costs.block_layers(block, size)
             size = -(-size // block.stride)
         return found
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import traitlets
 
 from .. import cost, specs
-from ..topics.families import stages
-from .drawn_block import DrawnBlock, layers_of
+from ..topics.families import costs, stages
+from .drawn_block import DrawnBlock
 from .kit import Choice, Steps, WrongSetting, layer_rows
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class UniversalBlock(DrawnBlock):
 
     def layers(self) -> list[cost.Layer]:
         """Return the convolutions that are there, from the closed form."""
-        return layers_of(self.placed(), self.size)
+        return costs.block_layers(self.placed(), self.size)
 
     def build(self) -> nn.Module:
         """Return the real block."""

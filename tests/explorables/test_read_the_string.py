@@ -26,9 +26,8 @@ from torch import nn
 
 from mobilenet_lib import cost, measure, specs
 from mobilenet_lib.explorables import kit, read_the_string
-from mobilenet_lib.explorables.drawn_block import layers_of
 from mobilenet_lib.explorables.read_the_string import NETWORKS, ReadTheString, strings_in
-from mobilenet_lib.topics.families import grammar
+from mobilenet_lib.topics.families import costs, grammar
 
 SOURCE = esm(ReadTheString)
 
@@ -40,6 +39,14 @@ def tables() -> dict:
 
 def of_the_networks() -> list[str]:
     return sorted({string for name in NETWORKS for string in ReadTheString(network=name).strings()})
+
+
+def test_a_share_is_written_as_timm_reads_it():
+    """It looks for the first digit, and takes no notice of `se.25`, whose letter is then `se.`."""
+    with pytest.raises(grammar.Misread, match=r"a value after se, got '.25'"):
+        grammar.parse("ir_r1_k3_s1_e6_c24_se.25")
+    arguments, _ = efficientnet_builder._decode_block_str("ir_r1_k3_s1_e6_c24_se.25")
+    assert arguments["se_ratio"] == 0
 
 
 def misprinted() -> list[str]:
@@ -129,7 +136,7 @@ def some_strings(rng: random.Random, count: int) -> list[str]:
         parts.append(f"c{rng.choice([8, 10, 16, 24, 37])}")
         if kind in ("ir", "er", "uir"):
             parts.append(f"e{rng.choice(['1', '2.3', '3.67', '6'])}")
-        if kind in ("ds", "dsa", "ir") and rng.random() < 0.5:
+        if kind in ("ds", "ir", "er") and rng.random() < 0.5:
             parts.append(rng.choice(["se0.25", "se0.5", "se1.0", "se0.125"]))
         if kind == "uir":
             parts[2] = f"k{rng.choice([0, 3, 5])}"
@@ -185,7 +192,7 @@ def test_the_kernel_counts_what_the_page_shows(tables, monkeypatch):
         for block, placed in zip(named, figure.placed(), strict=True):
             assert block["output"] == placed.out_channels and block["out"] == -(-block["size"] // placed.stride)
             there = [(layer["macs"], layer["params"]) for layer in block["present"]]
-            wide = [layer for layer in layers_of(placed, block["size"]) if layer.name not in ("reduce", "expand")]
+            wide = [layer for layer in costs.block_layers(placed, block["size"]) if "se." not in layer.name]
             assert there == [(layer.macs, layer.params) for layer in wide]
 
 

@@ -41,7 +41,7 @@ LETTERS = {
     "d": ("key_dim", *WHOLE),
     "e": ("expansion", r"(?!0+(?:\.0*)?$)[0-9]+(?:\.[0-9]+)?", "a number above 0"),
     "c": ("channels", *WHOLE),
-    "se": ("se_ratio", r"0?\.[0-9]*[1-9][0-9]*|1(?:\.0+)?", "a number above 0 and up to 1"),
+    "se": ("se_ratio", r"0\.[0-9]*[1-9][0-9]*|1(?:\.0+)?", "a number above 0 and up to 1"),
     "n": ("activation", "re|r6|hs|sw", "re, r6, hs or sw"),
 }
 # Where a letter is read otherwise: the middle filter of uir may be left out, and without a middle nothing expands.
