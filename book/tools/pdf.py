@@ -43,7 +43,10 @@ FOOTER = '<div style="width: 100%; text-align: center; font: 8px sans-serif"><sp
 CONTROLS = re.compile(r"This figure has controls\. They need JavaScript; what you see is the state they start from")
 ANSWERS = "With JavaScript, this page answers"
 # What a page brings for the screen, or for a reader who can press something.
-ONLY_ON_A_SCREEN = ".headerlink, .toctree-wrapper, .reading-time, script, link, style, .copybtn, button, .mn-prediction"
+ONLY_ON_A_SCREEN = (
+    ".headerlink, .toctree-wrapper, .reading-time, script, link, style, .copybtn, .mn-prediction, "
+    "button:not(.pr-ask [aria-pressed])"  # the choices of a prediction are its text
+)
 
 
 class Chapter(NamedTuple):
