@@ -50,6 +50,7 @@ MAY_IMPORT = {
     "topics.families.blocks": SUBJECT | {"topics.lite0"},
     "topics.families.builder": SUBJECT | {f"topics.families.{name}" for name in ("blocks", "stages", "tables")},
     "topics.families.reading": set(),
+    "topics.families.mobilenet_v3": SUBJECT | {"topics.families.builder", "topics.pretrained"},
     "topics.families.weights": SUBJECT | {"topics.families.builder", "topics.pretrained"},
     "topics.naming": {"topics.compare", "topics.preparing"},
     "topics.page_model": SUBJECT

@@ -199,6 +199,9 @@ VOCABULARY = {
     "families.squeeze": WORD,
     "families.layer": [3, "relu", nn.SiLU, nn.SiLU(), *NOTHING],
     **dict.fromkeys(("families.heads", "families.key_dim"), COUNT),
+    "families.strings.rows": [3, "x", [3], [(3, 16, 16, False, "RE", 1)], *NOTHING],
+    "families.which": WORD,
+    "families.branches": COUNT,
     "families.kv_stride": [*COUNT, 3],
     "families.conv": [nn.Identity(), 3, "conv", *NOTHING],
     "families.placed": [3, "ir", [3], *NOTHING],
@@ -365,12 +368,19 @@ RIGHT |= {
 RIGHT |= {
     "families.rows": ["ir_r2_k3_s2_e6_c24"], "families.repeats": [1, 2], "families.depth_mult": 1.0,
     "families.se_ratio": 0.25, "families.head": "wide", "families.features": 8, "families.layer": ConvBN,
+    "families.reparameterized.block": families.ReparameterizableDepthwise(8).eval(),
+    "families.strings.rows": [families.V3Row(3, 16, 16, True, "RE", 2)], "families.which": "small",
+    "families.torchvision_names.network": families.named("mobilenetv3_small_100"),
     "families.heads": 2, "families.key_dim": 4,
     "families.dilation": 1, "families.conv": nn.Conv2d(3, 8, 3), "families.name": "mobilenetv3_small_050",
     "families.activation": "r6", "families.SigmoidSqueezeExcite.activation": nn.SiLU(),
     "families.placed": families.place(["ir_r2_k3_s2_e6_c24"])[0], "families.block": NETWORK.blocks[1],
     "families.network": families.named("mobilenetv3_small_050", num_classes=10),
 }  # fmt: skip
+RIGHT["families.load_torchvision.source"] = {
+    theirs: RIGHT["families.torchvision_names.network"].state_dict()[ours]
+    for ours, theirs in families.torchvision_names(RIGHT["families.torchvision_names.network"]).items()
+}
 RIGHT["families.source"] = {
     theirs: RIGHT["families.network"].state_dict()[ours]
     for ours, theirs in families.timm_names(RIGHT["families.network"]).items()

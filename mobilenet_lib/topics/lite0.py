@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from .._validation import instance, positive_int, shown
 from ..blocks import ConvDepthwiseConv, DepthwiseProjection
-from ..layers import ConvBNReLU
+from ..layers import Checked, ConvBNReLU
 from ..models import check_image
 from . import downloads
 
@@ -121,7 +121,7 @@ class SamePaddedResidual(ConvDepthwiseConv):
         return self.conv2(self.depthwise(self.pad(self.conv1(x))))
 
 
-class EfficientNetLite0(nn.Module):
+class EfficientNetLite0(Checked):
     """EfficientNet-Lite0: a stem, 16 inverted residuals, a wide 1x1 convolution, a classifier.
 
     Parameters
@@ -176,8 +176,10 @@ class EfficientNetLite0(nn.Module):
             if isinstance(part, nn.BatchNorm2d):
                 part.eps = EPS
 
-    def forward(self, x: Tensor) -> Tensor:
+    def check(self, x: Any) -> None:
         check_image(x)
+
+    def forward(self, x: Tensor) -> Tensor:
         x = self.head(self.blocks(self.stem(self.pad(x))))
         return self.classifier(x.mean((2, 3)))
 

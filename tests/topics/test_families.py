@@ -153,6 +153,35 @@ def settle_block(block):
     return block.eval()
 
 
+@pytest.mark.parametrize("branches", [1, 4])
+@pytest.mark.parametrize("stride", [1, 2])
+@torch.no_grad()
+def test_branches_add_up_as_in_timms_mobileone(stride, branches):
+    from timm.models.byobnet import LayerFn, MobileOneBlock
+
+    theirs = MobileOneBlock(16, 16, 3, stride, group_size=1, num_conv_branches=branches, layers=LayerFn())
+    theirs = settle_block(theirs)
+    ours = families.ReparameterizableDepthwise(16, 3, stride, branches).eval()
+    by_name = dict(theirs.named_modules())
+    parts = [part for part in (ours.first, *ours.others)]
+    names = [*(f"conv_kxk.{i}" for i in range(branches)), "conv_scale", *["identity"] * (stride == 1)]
+    for part, name in zip(parts, names, strict=True):
+        part.load_state_dict(dict(zip(part.state_dict(), by_name[name].state_dict().values(), strict=True)))
+    x = torch.randn(2, 16, 9, 12)
+    y = theirs(x)
+    assert torch.allclose(ours(x), y, atol=1e-5)
+    assert torch.allclose(families.reparameterized(ours)(x), y, atol=1e-4)
+    theirs.reparameterize()
+    assert torch.allclose(families.reparameterized(ours)(x), theirs(x), atol=1e-5)
+    double = ours.double()
+    assert torch.allclose(families.reparameterized(double)(x.double()), double(x.double()), atol=1e-12)
+
+
+def test_branches_do_not_add_up_in_training():
+    with pytest.raises(ValueError, match="block must be in eval mode, got one in training; call block.eval"):
+        families.reparameterized(families.ReparameterizableDepthwise(8))
+
+
 @torch.no_grad()
 def test_the_first_setting_is_the_inverted_residual():
     universal, residual = families.UniversalInvertedBottleneck(16, 64, 16), ConvDepthwiseConv(16, 64, 16)

@@ -39,6 +39,16 @@ def test_the_universal_block_costs_what_fvcore_counts_in_ours_and_in_timms(kerne
         assert measure.cost(ours, (1, 8, *size)) == measure.cost(theirs, (1, 8, *size)) == form
 
 
+@pytest.mark.parametrize("branches", [1, 4])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_branches_cost_what_fvcore_counts_and_one_filter_less(stride, branches):
+    block = families.ReparameterizableDepthwise(8, 3, stride, branches).eval()
+    form = families.reparameterizable_depthwise(8, (9, 14), 3, stride, branches)
+    assert measure.cost(block, (1, 8, 9, 14)) == form
+    one = cost.conv(8, 8, 3, (-(-9 // stride), -(-14 // stride)), groups=8, bias=True)
+    assert measure.cost(families.reparameterized(block), (1, 8, 9, 14)) == one
+
+
 @pytest.mark.parametrize("kv_stride", [1, 2])
 @pytest.mark.parametrize("size", [(8, 8), (9, 14)])
 def test_attention_costs_what_fvcore_counts_in_timms(size, kv_stride):

@@ -6,14 +6,15 @@ All of them stand on the subject's layers. What differs in the activation alone 
 
 from __future__ import annotations
 
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ..._validation import instance, one_or_two, positive_int, shown, zero_or_more
 from ...blocks import DepthwiseProjection
-from ...layers import ConvBN, SqueezeExcite
+from ...layers import Checked, ConvBN, SqueezeExcite, check_map
 from ..lite0 import SamePadding
 
 Block = TypeVar("Block", bound=nn.Module)
@@ -395,7 +396,7 @@ class UniversalInvertedBottleneck(nn.Module):
         return x + y if self.use_residual else y
 
 
-class SameConv(nn.Conv2d):
+class SameConv(Checked, nn.Conv2d):
     """A convolution with TensorFlow's padding: at a step of 2, one zero more at the bottom right than the top left.
 
     Parameters
@@ -424,8 +425,12 @@ class SameConv(nn.Conv2d):
         self.padding = "same"  # what a reader sees; the zeros come from here:
         self.pad = SamePadding(dilation * (k - 1) + 1, stride)
 
+    def check(self, x: Any) -> None:
+        check_map(x, self.in_channels)
+
     def forward(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
-        return functional.conv2d(self.pad(x), self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+        padding = [0, 0]  # quantization wants a list
+        return functional.conv2d(self.pad(x), self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
 
 def as_in_tensorflow(network: Block) -> Block:
@@ -453,6 +458,113 @@ def as_in_tensorflow(network: Block) -> Block:
         if isinstance(part, nn.BatchNorm2d):
             part.eps = 1e-3
     return network
+
+
+class ReparameterizableDepthwise(Checked):
+    """A depthwise layer that is trained as several branches and used as one: MobileOne's.
+
+    Each branch is linear up to the sum: filters of k x k, a filter of 1x1, and where nothing is strided the input
+    itself, all with a BatchNorm of their own. So they can be added up into one filter with a bias.
+
+    Parameters
+    ----------
+    channels : int
+        Before and after.
+    kernel_size : int, default=3
+        Of the filter, odd.
+    stride : {1, 2}, default=1
+        In pixels.
+    branches : int, default=1
+        Filters of k x k.
+
+    Attributes
+    ----------
+    first : ConvBN
+        The first filter of k x k.
+    others : ModuleList
+        The other branches.
+    activation : Module
+        ReLU, behind the sum.
+
+    Shape
+    -----
+    (N, C, H, W) -> (N, C, ceil(H / stride), ceil(W / stride)).
+
+    References
+    ----------
+    Vasu et al. 2023, arXiv:2206.04040, section 3.3; Ding et al. 2021, arXiv:2101.03697, section 3.3.
+
+    Examples
+    --------
+    >>> import torch
+    >>> block = ReparameterizableDepthwise(64).eval()
+    >>> x = torch.rand(1, 64, 14, 14)
+    >>> with torch.no_grad():
+    ...     torch.allclose(reparameterized(block)(x), block(x), atol=1e-5)
+    True
+    """
+
+    def __init__(self, channels: int, kernel_size: int = 3, stride: int = 1, branches: int = 1):
+        super().__init__()
+        positive_int(channels=channels, branches=branches)
+        filters = [ConvBN(channels, channels, k, stride, groups=channels) for k in (*[kernel_size] * branches, 1)]
+        self.first = filters[0]
+        self.others = nn.ModuleList([*filters[1:], *([nn.BatchNorm2d(channels)] if stride == 1 else [])])
+        self.activation = nn.ReLU()
+
+    def check(self, x: Any) -> None:
+        check_map(x, cast("nn.Conv2d", self.first[0]).in_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.first(x)
+        for branch in self.others:
+            y = y + branch(x)
+        return self.activation(y)
+
+
+def reparameterized(block: ReparameterizableDepthwise) -> nn.Sequential:
+    """Add the branches up: one depthwise filter with a bias, and the activation.
+
+    Parameters
+    ----------
+    block : ReparameterizableDepthwise
+        In eval mode. In training its BatchNorms divide by what each batch has, and no fixed filter does that.
+
+    Returns
+    -------
+    Sequential
+        A convolution and the activation; the block itself stays as it is.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If block is something else, or in training mode.
+
+    Examples
+    --------
+    >>> reparameterized(ReparameterizableDepthwise(64).eval())[0]
+    Conv2d(64, 64, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1), groups=64)
+    """
+    instance("block", block, ReparameterizableDepthwise, "ReparameterizableDepthwise(64) builds one")
+    if block.training:
+        raise ValueError("block must be in eval mode, got one in training; call block.eval() first")
+    conv = cast("nn.Conv2d", block.first[0])
+    k, channels = conv.kernel_size[0], conv.in_channels
+    one = nn.Conv2d(channels, channels, k, conv.stride[0], k // 2, groups=channels)  # pyright: ignore
+    with torch.no_grad():
+        one.to(conv.weight.device, conv.weight.dtype)
+        one.weight.zero_()
+        torch.nn.init.zeros_(cast("Tensor", one.bias))
+        for branch in (block.first, *block.others):
+            norm = cast("nn.BatchNorm2d", branch[1] if isinstance(branch, ConvBN) else branch)
+            factor = norm.weight / torch.sqrt(cast("Tensor", norm.running_var) + norm.eps)
+            kernel = (
+                cast("nn.Conv2d", branch[0]).weight if isinstance(branch, ConvBN) else torch.ones(channels, 1, 1, 1)
+            )
+            edge = (k - kernel.shape[-1]) // 2  # and that is one of k x k with zeros around it
+            one.weight += functional.pad(kernel.to(factor), [edge] * 4) * factor.reshape(-1, 1, 1, 1)
+            one.bias += norm.bias - cast("Tensor", norm.running_mean) * factor  # pyright: ignore
+    return nn.Sequential(one, block.activation)
 
 
 def _depthwise(layer: type[ConvBN], channels: int, kernel_size: int, stride: int, dilation: int) -> nn.Module:

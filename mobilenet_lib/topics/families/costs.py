@@ -172,9 +172,10 @@ def universal_layers(
 
     def add(name: str, role: str, wide: int, narrow: int, kernel: str = "") -> None:
         here, k = layers[-1].out_size if layers else pixels, kernels.get(kernel, 1)
-        if k:
-            how = (k, step if kernel == taking else 1, rate, wide) if kernel else ()
-            layers.append(_layer(name, role, wide, narrow, here, *how))
+        if k and kernel:
+            layers.append(_layer(name, role, wide, narrow, here, k, step if kernel == taking else 1, rate, groups=wide))
+        elif k:
+            layers.append(_layer(name, role, wide, narrow, here))
 
     add("start", "depthwise", m, m, "start")
     add("conv1", "expansion", m, mid)
@@ -241,6 +242,39 @@ def multi_query_attention(
         params=2 * c * heads * d + 2 * c * d + 2 * c + filters * down.params,
         macs=2 * ask * c * heads * d + 2 * answer * c * d + 2 * ask * answer * heads * d + filters * down.macs,
     )
+
+
+def reparameterizable_depthwise(
+    channels: int, size: Size, kernel_size: int = 3, stride: int = 1, branches: int = 1
+) -> Cost:
+    """Cost of a depthwise layer in several branches, as it is trained; added up they are one filter with a bias.
+
+    Parameters
+    ----------
+    channels : int
+        Before and after.
+    size : int or (int, int)
+        Height and width of the input, in pixels.
+    kernel_size, stride : int
+        Of the filters.
+    branches : int, default=1
+        Filters of k x k, beside one of 1x1 and, at stride 1, the input with a BatchNorm.
+
+    References
+    ----------
+    Vasu et al. 2023, arXiv:2206.04040, section 3.3.
+
+    Examples
+    --------
+    >>> reparameterizable_depthwise(64, size=56, branches=4)
+    Cost(params=3136, macs=7426048)
+    >>> cost.conv(64, 64, 3, out_size=56, groups=64, bias=True)
+    Cost(params=640, macs=1806336)
+    """
+    (c, branches) = check.positive_int(channels=channels, branches=branches)
+    pixels, k, step, _ = _filter(size, kernel_size, stride, 1)
+    filters = [_layer("filter", "depthwise", c, c, pixels, kernel, step, groups=c) for kernel in (*[k] * branches, 1)]
+    return sum([cost.batch_norm(c)] * (step == 1), cost.total(filters))
 
 
 def block_layers(placed: Placed, size: Size) -> list[Layer]:
