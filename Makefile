@@ -58,10 +58,11 @@ serve: book  ## serve the built site on this machine (PORT=8000)
 publish: book  ## put the built site on the branch gh-pages of origin
 	$(BIN)/python book/tools/publish.py
 
-experiments: $(READY)  ## train the small networks anew, experiment on the real one, and transfer it (some fifty minutes on two cores)
+experiments: $(READY)  ## train the small networks anew, experiment on the real one, transfer it, and time what came after (an hour on two cores)
 	$(BIN)/python -m mobilenet_lib.topics.experiments
 	$(BIN)/python -m mobilenet_lib.topics.trained
 	$(BIN)/python -m mobilenet_lib.topics.transfer_results
+	$(BIN)/python -m mobilenet_lib.topics.family_results
 
 page-model: $(READY)  ## write the file that pages fetch to name what they see, and its photographs, anew (two minutes)
 	$(BIN)/python -m mobilenet_lib.topics.page_model

@@ -41,6 +41,7 @@ MAY_IMPORT = {
     "topics.transfer": SUBJECT | {"measure", "topics.datasets", "topics.photographs", "topics.preparing"},
     "topics.transfer_results": SUBJECT
     | {f"topics.{name}" for name in ("datasets", "photographs", "pretrained", "training", "transfer")},
+    "topics.family_results": SUBJECT | {"measure", "topics.shipping"},
     "topics.lite0": SUBJECT | {"topics.downloads"},
     # Families after V2: a string is read, and what it says is arithmetic; blocks and networks need torch.
     "topics.families.grammar": set(),

@@ -26,6 +26,16 @@ if TYPE_CHECKING:
     from .chapter_11 import check_hard_sigmoid, check_padding, check_receptive_field, check_squeeze_excite
     from .chapter_12 import check_fold, check_rounding
     from .chapter_13 import check_changed, check_freeze, check_groups, check_script
+    from .chapter_14 import (
+        check_fields,
+        check_merge,
+        check_network,
+        check_row,
+        check_same_as_timm,
+        check_scaling,
+        check_universal_macs,
+        check_unmergeable,
+    )
 else:
     from .. import _lazy
 
@@ -67,6 +77,14 @@ else:
         "check_freeze": "chapter_13",
         "check_script": "chapter_13",
         "check_changed": "chapter_13",
+        "check_universal_macs": "chapter_14",
+        "check_merge": "chapter_14",
+        "check_unmergeable": "chapter_14",
+        "check_fields": "chapter_14",
+        "check_scaling": "chapter_14",
+        "check_row": "chapter_14",
+        "check_network": "chapter_14",
+        "check_same_as_timm": "chapter_14",
     }
     __getattr__, _ = _lazy.names(__name__, HOMES)
 
@@ -114,6 +132,14 @@ __all__ = [
     "check_freeze",
     "check_script",
     "check_changed",
+    "check_universal_macs",
+    "check_merge",
+    "check_unmergeable",
+    "check_fields",
+    "check_scaling",
+    "check_row",
+    "check_network",
+    "check_same_as_timm",
 ]
 
 

@@ -367,14 +367,25 @@ def channel_profiles(profiles: Mapping[str, Sequence[tuple[int, str]]], ax: Axes
         for steps in profiles.values():
             start = left
             for (channels, _), (after, role) in zip(steps, steps[1:], strict=False):
-                ax.fill([left, left, left + 1, left + 1], [-channels / 2, channels / 2, after / 2, -after / 2],
-                        color=_colour(role), alpha=0.45, linewidth=0)
+                ax.fill(
+                    [left, left, left + 1, left + 1],
+                    [-channels / 2, channels / 2, after / 2, -after / 2],
+                    color=_colour(role),
+                    alpha=0.45,
+                    linewidth=0,
+                )
                 ax.annotate(role, (left + 0.5, 0), ha="center", va="center", rotation=90, fontsize=10)
                 left += 1
             for offset, (channels, _) in enumerate(steps):
                 ax.plot([start + offset] * 2, [-channels / 2, channels / 2], color=FOREGROUND, linewidth=3)
-                ax.annotate(f"{channels}", (start + offset, channels / 2), ha="center", va="bottom",
-                            textcoords="offset points", xytext=(0, 3))
+                ax.annotate(
+                    f"{channels}",
+                    (start + offset, channels / 2),
+                    ha="center",
+                    va="bottom",
+                    textcoords="offset points",
+                    xytext=(0, 3),
+                )
             centres.append((start + left) / 2)
             left += 1.2
         ax.set(ylabel="channels", xticks=centres, xticklabels=list(profiles), yticks=[])
@@ -617,9 +628,7 @@ def filters(kernels: Mapping[str, Any], shown: int = 16, ax: Axes | None = None)
     return _described(ax, f"Filters as small grey squares, in each row from edges to blurs. {'; '.join(said)}.")
 
 
-def effects(
-    rows: Mapping[str, Mapping[str, tuple[float, float, float]]], xlabel: str, ax: Axes | None = None
-) -> Axes:
+def effects(rows: Mapping[str, Mapping[str, tuple[float, float, float]]], xlabel: str, ax: Axes | None = None) -> Axes:
     """Draw differences with their confidence intervals beside a line at zero: resolved ones filled, the others open.
 
     Parameters
@@ -661,8 +670,15 @@ def effects(
                     y = at + 0.28 * (i - (len(series) - 1) / 2)
                     ax.plot([low, high], [y, y], color=FOREGROUND, linewidth=1.6, solid_capstyle="butt")
                     resolved = low > 0 or high < 0
-                    ax.plot(mean, y, marker, color=FOREGROUND, markersize=7, label=label,
-                            fillstyle="full" if resolved else "none")
+                    ax.plot(
+                        mean,
+                        y,
+                        marker,
+                        color=FOREGROUND,
+                        markersize=7,
+                        label=label,
+                        fillstyle="full" if resolved else "none",
+                    )
                     label = None
         ax.set(yticks=range(len(rows)), yticklabels=list(rows), xlabel=xlabel)
         ax.set_ylim(len(rows) - 0.5, -0.5)
@@ -673,8 +689,7 @@ def effects(
                 if isinstance(handle, Line2D):
                     handle.set_fillstyle("full")
     spoken = "; ".join(
-        f"{label}, {name}: {mean:+.2f}, from {low:+.2f} to {high:+.2f}"
-        f"{'' if low > 0 or high < 0 else ', not resolved'}"
+        f"{label}, {name}: {mean:+.2f}, from {low:+.2f} to {high:+.2f}{'' if low > 0 or high < 0 else ', not resolved'}"
         for label, row in rows.items()
         for name, (mean, low, high) in row.items()
     )

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from .._validation import one_of
 
-PUBLICATIONS = ("mobilenet_v1_paper", "mobilenet_v2_paper", "tf_slim_mobilenet_v1", "tf_slim_mobilenet_v2")
+PAPERS = ("mobilenet_v1_paper", "mobilenet_v2_paper")
+PUBLICATIONS = (*PAPERS, "tf_slim_mobilenet_v1", "tf_slim_mobilenet_v2", "after_v2")
 
 
 class PublishedTable(NamedTuple):
@@ -70,6 +71,7 @@ def tables() -> dict[str, tuple[str, ...]]:
     mobilenet_v2_paper 9
     tf_slim_mobilenet_v1 1
     tf_slim_mobilenet_v2 1
+    after_v2 7
     """
     return {publication: tuple(_read(publication)) for publication in PUBLICATIONS}
 
@@ -97,7 +99,7 @@ def table(publication: str, name: str) -> PublishedTable:
     References
     ----------
     Howard et al. 2017, arXiv:1704.04861; Sandler et al. 2018, arXiv:1801.04381; the README pages of TensorFlow-Slim's
-    released checkpoints, at the commits that each table's source names.
+    released checkpoints and the results that timm's authors publish, at the commits that each table's source names.
 
     Examples
     --------

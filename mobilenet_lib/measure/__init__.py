@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .counts import cost, macs, macs_by_operator, params, summary
     from .memory import page_faults, saved_for_backward
     from .placing import by_kind, factors, kernel_steps, placed, points, time_layers, times
-    from .ranks import rank_correlation
+    from .ranks import rank_correlation, rank_interval
     from .timing import latencies, latency, roofline
 else:
     from .. import _lazy
@@ -35,6 +35,7 @@ else:
         "time_layers": "placing",
         "times": "placing",
         "rank_correlation": "ranks",
+        "rank_interval": "ranks",
         "roofline": "timing",
     }
     __getattr__, __dir__ = _lazy.names(__name__, HOMES)
@@ -53,6 +54,7 @@ __all__ = [
     "placed",
     "points",
     "rank_correlation",
+    "rank_interval",
     "roofline",
     "saved_for_backward",
     "summary",

@@ -155,9 +155,7 @@ multiplied (1x4 and 3x8)
             if refusal is None:
                 raise
             told = str(refusal).strip().split("\n")[0] or type(refusal).__name__
-            raise ValueError(
-                f"input_shape must be one that the module takes, got {sizes}; it says: {told}"
-            ) from error
+            raise ValueError(f"input_shape must be one that the module takes, got {sizes}; it says: {told}") from error
 
 
 def quietly(name: str) -> ModuleType:

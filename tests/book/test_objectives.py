@@ -107,6 +107,15 @@ MET = {
         ["Where it goes wrong", "Exercises"],
         ["Your own pictures"],
     ],
+    "14_after_v2": [
+        ["Faster, but where?", "Searching for milliseconds", "Cheap channels"],
+        ["A gate and a curve"],
+        ["Scaling everything at once"],
+        ["Many branches to train, one to ship", "Exercises"],
+        ["One frame for four blocks", "Exercises"],
+        ["What predicts time?"],
+        ["A builder of your own"],
+    ],
 }
 COMMON = {"about", "after", "before", "between", "chapter", "every", "explain", "first", "least", "numbers", "other"}
 COMMON |= {"predict", "their", "there", "these", "where", "which", "without", "would", "yourself"}

@@ -57,7 +57,32 @@ def test_what_is_no_number_is_refused(value):
         measure.rank_correlation([1, value], [1, 2])
 
 
+def test_an_interval_holds_what_scipys_own_bootstrap_holds():
+    from scipy.stats import bootstrap, spearmanr
+
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=20)
+    y = x + rng.normal(size=20)
+    theirs = bootstrap(
+        (x, y),
+        lambda a, b: spearmanr(a, b)[0],
+        paired=True,
+        vectorized=False,
+        n_resamples=1000,
+        method="percentile",
+        rng=2,
+    ).confidence_interval
+    low, high = measure.rank_interval(x, y)
+    assert low == pytest.approx(theirs.low, abs=0.06) and high == pytest.approx(theirs.high, abs=0.06)
+    assert low < measure.rank_correlation(x, y) < high
+    assert measure.rank_interval(x, y) == (low, high) != measure.rank_interval(x, y, seed=1)
+    with pytest.raises(ValueError, match="y must have 2 numbers like x, got 3"):
+        measure.rank_interval([1, 2], [1, 2, 3])
+
+
 def test_without_scipy_there_is_a_remedy(monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy.stats", None)
     with pytest.raises(ImportError, match="pip install scipy"):
         measure.rank_correlation([1, 2], [1, 2])
+    with pytest.raises(ImportError, match="pip install scipy"):
+        measure.rank_interval([1, 2], [1, 2])
