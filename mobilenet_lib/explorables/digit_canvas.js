@@ -157,6 +157,8 @@ const drawingPaper = ({ onDraw, signal }) => {
   on("pointerdown", (event) => {
     if (event.button !== 0) return;
     canvas.setPointerCapture?.(event.pointerId);
+    keys.used = false;
+    showPen();
     begin(placeOf(event));
   });
   on("pointermove", (event) => {
@@ -172,9 +174,10 @@ const drawingPaper = ({ onDraw, signal }) => {
   on("pointerup", end);
   on("pointercancel", end);
 
-  const keys = { x: PAPER / 2, y: 50, down: false };
+  const keys = { x: PAPER / 2, y: 50, down: false, used: true };
+  // The pen is for keys alone: what counts as a visible focus after a click, browsers decide differently.
   const showPen = () => {
-    pen.hidden = document.activeElement !== canvas || !canvas.matches(":focus-visible");
+    pen.hidden = !keys.used || document.activeElement !== canvas || !canvas.matches(":focus-visible");
     pen.style.left = `${(100 * keys.x) / PAPER}%`;
     pen.style.top = `${(100 * keys.y) / PAPER}%`;
     pen.classList.toggle("mn-pen-down", keys.down);
@@ -200,10 +203,11 @@ const drawingPaper = ({ onDraw, signal }) => {
       write(status, keys.down ? "pen down" : "pen up");
     } else return;
     event.preventDefault();
+    keys.used = true;
     showPen();
   });
   on("focus", showPen);
-  on("blur", () => { lift(); showPen(); });
+  on("blur", () => { lift(); keys.used = true; showPen(); });
 
   // The paper's ink, from 0 to 1.
   const ink = () => {

@@ -480,6 +480,7 @@ function render({ model, el, signal }) {
     dilation: { label: "Dilation" },
   };
   const controls = Object.fromEntries(Object.entries(sliders).map(([name, options]) => [name, view.slider(name, options)]));
+  controls.groups.element.classList.add("mn-scope-groups");
   const explain = ({ mode, inChannels, outChannels, kernel, dilation, groups }) => {
     const divisors = commonDivisors({ in_channels: inChannels, out_channels: outChannels });
     const only = divisors.length === 1 && mode !== "depthwise";

@@ -691,6 +691,11 @@ const explorable = ({ model, el, signal, title, settle = (state) => state }) => 
   // --- controls
   const control = (name, label, input, format) => {
     const value = html("span", { class: "mn-value", "aria-hidden": "true" });
+    // As wide as its longest text, or a slider would move under the finger where label and value need a second line.
+    const keepWidth = () => {
+      const { values, min, max, ticks } = ranges[name];
+      value.style.minWidth = `${Math.max(...(values ?? [min, max, ...ticks]).map((each) => format(each).length))}ch`;
+    };
     const explanation = html("span", { class: "mn-explanation", id: uniqueId("why"), hidden: true });
     set(input, { id: uniqueId("input"), "data-setting": name, "data-lm-suppress-shortcuts": "true" });
     const element = html("div", { class: "mn-control" },
@@ -702,6 +707,7 @@ const explorable = ({ model, el, signal, title, settle = (state) => state }) => 
       set(input, { "aria-describedby": text ? explanation.id : null });
     };
     return { element, explain, show: (state) => {
+      if (!value.style.minWidth) keepWidth(); // now, when `format` may ask for the state
       write(value, format(state[name]));
       set(input, { "aria-valuetext": format(state[name]) });
     } };

@@ -388,3 +388,37 @@ def test_page_state_has_nothing_private_and_no_code(site, homes):
         for block in (site / home).read_text("utf8").split('<script type="application/json">')[1:]:
             state = json.loads(block.partition("</script>")[0])
             assert not [key for key in state if key.startswith("_") or key in ("layout", "tabbable", "tooltip")]
+
+
+MOVED = """async () => {
+  const drawn = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+  const moved = {};
+  for (const slider of document.querySelectorAll(".mn-live input[type=range]")) {
+    if (!slider.offsetWidth) continue;
+    const root = slider.closest(".mn-explorable"), { value: start, min, max, step } = slider;
+    const top = () => slider.getBoundingClientRect().top - root.getBoundingClientRect().top;
+    const tops = [];
+    slider.dispatchEvent(new PointerEvent("pointerdown", { bubbles: true }));
+    for (let i = 0; i <= 8; i += 1) {
+      slider.value = Number(min) + Math.round((i / 8) * ((max - min) / step)) * step;
+      slider.dispatchEvent(new Event("input", { bubbles: true }));
+      await drawn();
+      tops.push(top());
+    }
+    dispatchEvent(new PointerEvent("pointerup"));
+    slider.value = start;
+    slider.dispatchEvent(new Event("input", { bubbles: true }));
+    moved[`${root.dataset.explorable} ${slider.dataset.setting}`] = Math.round(Math.max(...tops) - Math.min(...tops));
+  }
+  return moved;
+}"""
+
+
+@pytest.mark.parametrize("width", [375, 1280])
+@pytest.mark.parametrize("name", ["01_standard_convolution", "02_counting", "03_depthwise_separable_convolution"])
+def test_a_slider_stays_under_the_finger_that_drags_it(tabs, served, name, width):
+    page = tabs(f"{served}chapters/{name}.html", viewport={"width": width, "height": 800}).page
+    roots(page)
+    moved = page.evaluate(MOVED)
+    assert len(moved) >= 2
+    assert {slider: far for slider, far in moved.items() if far > 2} == {}
