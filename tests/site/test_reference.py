@@ -17,6 +17,7 @@ PAGES = {path.stem: path for path in sorted((ROOT / "reference" / "api").glob("*
 # A room has a page; what is long has one of its own.
 PAGE_OF = {"measure": "measure", "topics": "topics", "checks": "checks", "explorables": "explorables"}
 PAGE_OF |= {"course": "course", "cost": "cost", "topics.families": "families"}
+PAGE_OF |= {"topics.families.blocks": "family_blocks"}
 PAGE_OF |= dict.fromkeys(("topics.datasets", "topics.training", "topics.experiments"), "training")
 TRAINED = ("downloads", "photographs", "preparing", "naming", "compare", "anatomy", "lite0")
 PAGE_OF |= dict.fromkeys((f"topics.{name}" for name in TRAINED), "trained")
