@@ -93,11 +93,12 @@ function render({ model, el, signal }) {
   view.onReset(picture.reset);
 
   const guess = html("p", { class: "mn-small" });
-  const question = view.choice("guess", { parent: view.picture, label: "Predict: with stride 2 and one depthwise layer, where does it cost less?", labels: GUESSES }).element;
+  const question = view.choice("guess", { label: "Predict: with stride 2 and one depthwise layer, where does it cost less?", labels: GUESSES }).element;
   question.append(guess);
   const code = html("pre", { class: "mn-code" });
-  view.picture.append(question, kinds.element, picture.element);
-  view.highlight(parts);
+  question.classList.add("mn-across");
+  view.picture.append(kinds.element, picture.element);
+  view.highlight(parts, { legend: "Show" });
   view.picture.append(code);
   const kernels = { 0: "none" };
   for (const [name, label] of [["start", "Start, a"], ["middle", "Middle, k"]]) {
