@@ -23,7 +23,16 @@ from docutils import nodes
 from sphinx_exercise.nodes import exercise_enumerable_node, exercise_node
 
 from mobilenet_lib import checks
-from mobilenet_lib.checks import chapter_01, chapter_03, chapter_04, chapter_06, chapter_07, chapter_08, chapter_13
+from mobilenet_lib.checks import (
+    chapter_01,
+    chapter_02,
+    chapter_03,
+    chapter_04,
+    chapter_06,
+    chapter_07,
+    chapter_08,
+    chapter_13,
+)
 from mobilenet_lib.course.answers import parts, source
 
 CHECK = re.compile(r"\bchecks\.(check_\w+)")
@@ -93,6 +102,15 @@ def asked() -> dict[str, Exercise]:
             checks.check_block_cost,
             ("Depthwise", chapter_03.DEPTHWISE, chapter_03.DEPTHWISE_MISTAKES),
             ("Pointwise", chapter_03.POINTWISE, chapter_03.POINTWISE_MISTAKES),
+        ),
+        pair(
+            checks.check_useless_bias,
+            ("V1", chapter_02.USELESS[0], chapter_02.BIAS_MISTAKES[0]),
+            ("V2", chapter_02.USELESS[1], chapter_02.BIAS_MISTAKES[1]),
+        ),
+        Exercise(
+            checks.check_extra_layer,
+            [Field("Million MACs", "number", chapter_06.EXTRA, values(chapter_06.EXTRA_MISTAKES), 1, step=1e-3)],
         ),
         Exercise(
             checks.check_exact_eighth,

@@ -247,7 +247,7 @@ class Predict(SphinxDirective):
         elif kind == "number":
             unit = given[kind]
         right, says = self.right(kind, given, choices, unit) if kind != "words" else (None, "")
-        title = f"{title}: {given['ask'].rstrip('?')}" if "ask" in given else title
+        title = f"{title.rstrip('?')}: {given['ask'].rstrip('?')}" if "ask" in given else title
         return Ask(slug(name), title, given.get("ask", ""), kind, choices, values, unit, right, says,
                    given.get("answer", ""), given.get("shown", ""))  # fmt: skip
 

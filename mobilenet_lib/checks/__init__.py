@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .chapter_01 import check_macs_function, check_stem
-    from .chapter_02 import check_fvcore_total, check_tool_behind, check_torchinfo_total
+    from .chapter_02 import check_fvcore_total, check_tool_behind, check_torchinfo_total, check_useless_bias
     from .chapter_03 import check_block_cost, check_exact_eighth, check_separable
     from .chapter_04 import check_printed_stride, check_v1_blocks, check_width_for_budget
     from .chapter_05 import check_bits_needed, check_lost_share, check_missing_share, check_step
-    from .chapter_06 import check_break_even, check_inverted_residual, check_residual_rule
+    from .chapter_06 import check_break_even, check_extra_layer, check_inverted_residual, check_residual_rule
     from .chapter_07 import check_peak, check_table2
     from .chapter_08 import check_decoder, check_hunt, check_stride_walk
     from .chapter_09 import check_intensity, check_least_time
@@ -45,6 +45,7 @@ else:
         "check_fvcore_total": "chapter_02",
         "check_tool_behind": "chapter_02",
         "check_torchinfo_total": "chapter_02",
+        "check_useless_bias": "chapter_02",
         "check_block_cost": "chapter_03",
         "check_exact_eighth": "chapter_03",
         "check_separable": "chapter_03",
@@ -56,6 +57,7 @@ else:
         "check_step": "chapter_05",
         "check_bits_needed": "chapter_05",
         "check_break_even": "chapter_06",
+        "check_extra_layer": "chapter_06",
         "check_residual_rule": "chapter_06",
         "check_inverted_residual": "chapter_06",
         "check_table2": "chapter_07",
@@ -99,6 +101,7 @@ __all__ = [
     "check_macs_function",
     "check_fvcore_total",
     "check_torchinfo_total",
+    "check_useless_bias",
     "check_tool_behind",
     "check_block_cost",
     "check_exact_eighth",
@@ -111,6 +114,7 @@ __all__ = [
     "check_step",
     "check_bits_needed",
     "check_break_even",
+    "check_extra_layer",
     "check_residual_rule",
     "check_inverted_residual",
     "check_table2",

@@ -244,3 +244,51 @@ def check_tool_behind(function: Callable[[int, list[Layer]], str]) -> None:
             hint = TOOL_HINTS[case.right]
             raise CheckFailed(f"For {case.shown} your function says {shown(answer)}. {hint}")
     praise("you know all five by their numbers, at any width, and one that is from nobody.")
+
+
+USELESS = [sum(layer.out_channels for layer in layers if layer.norm) for _, layers in _networks()[:2]]
+
+
+def _bias_mistakes(layers: list[Layer], right: int) -> list[tuple[str, int]]:
+    normed = [layer for layer in layers if layer.norm]
+    return [
+        ("the classifier keeps its bias: no BatchNorm follows it.", right + layers[-1].out_channels),
+        ("these are BatchNorm's own two numbers. How many biases stand in front of it?", 2 * right),
+        ("BatchNorm's own two numbers are in it, and they are not useless.", 3 * right),
+        ("a bias belongs to an output channel, not to an input channel.", sum(layer.in_channels for layer in normed)),
+        ("a bias serves every pixel of its map.", sum(layer.activations for layer in normed)),
+        ("this is the number of layers. How many biases has each?", len(normed)),
+    ]
+
+
+BIAS_MISTAKES = [_bias_mistakes(layers, right) for (_, layers), right in zip(_networks()[:2], USELESS, strict=True)]
+
+
+@exercise
+def check_useless_bias(v1: int, v2: int) -> None:
+    """Check how many parameters a forgotten ``bias=False`` in front of every BatchNorm adds.
+
+    Parameters
+    ----------
+    v1, v2 : int
+        To MobileNetV1 and to MobileNetV2, both of width 1.
+
+    Raises
+    ------
+    CheckFailed
+        If one of them is not right; the message says what to look at again.
+
+    Examples
+    --------
+    >>> check_useless_bias(27, ...)
+    not yet: put your answer in place of the ... and run this cell again
+    >>> check_useless_bias(27, 52)
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: V1: this is the number of layers. How many biases has each?
+    """
+    compare.expect_order((v1, v2), USELESS, "MobileNetV1 first, then V2")
+    look = "one for each output channel of each convolution that has a BatchNorm. Add them up."
+    for name, answer, right, mistakes in zip(("V1", "V2"), (v1, v2), USELESS, BIAS_MISTAKES, strict=True):
+        compare.expect_number(name, answer, right, mistakes, look)
+    praise(f"{USELESS[0]:,} and {USELESS[1]:,} parameters that BatchNorm cancels.")

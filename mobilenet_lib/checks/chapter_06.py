@@ -97,6 +97,49 @@ def _compare_break_even(number: compare.Number) -> None:
     raise CheckFailed(f"With this t the block costs {costs} than the standard convolution.")
 
 
+EXTRA = 32 * 32 * 112**2 / 1e6
+EXTRA_LOOK = "Which of the 17 blocks has a layer fewer than the others in the paper's network?"
+EXTRA_MISTAKES = [
+    ("Give millions, as the two totals are.", EXTRA * 1e6),
+    ("This is the difference of the two printed totals. Which layer is it? Its own MACs are exact.", 12.8),
+    ("A 1x1 convolution on that map, but the paper has this one: it is a projection.", 32 * 16 * 112**2 / 1e6),
+    ("This is a depthwise layer, and the block needs it.", 9 * 32 * 112**2 / 1e6),
+    ("The layer is right, and its map is not: how large is the first block's?", 32 * 32 * 56**2 / 1e6),
+    ("Twice too much: one MAC is a multiplication with its addition.", 2 * EXTRA),
+]
+
+
+@exercise
+def check_extra_layer(millions: float) -> None:
+    """Check the MACs of the layer that is too many in a colleague's MobileNetV2.
+
+    Parameters
+    ----------
+    millions : float
+        Million MACs of the layer that takes the count from 300.8 to 313.6 million.
+
+    Raises
+    ------
+    CheckFailed
+        If it is another number; the message says what to look at again.
+
+    Examples
+    --------
+    >>> check_extra_layer(12.8)
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: This is the difference of the two printed totals. Which layer is it? Its own \
+MACs are exact.
+    """
+    number, digits = compare.real("The MACs", millions), 1e-3
+    if not compare.same(number, EXTRA, digits):
+        for hint, wrong in EXTRA_MISTAKES:
+            if compare.same(number, wrong, digits):
+                raise CheckFailed(hint)
+        raise CheckFailed(EXTRA_LOOK)
+    praise("the general block puts an expansion into the first block, where t = 1 needs none.")
+
+
 def _rule(i: int, o: int, s: int) -> bool:
     return s == 1 and i == o
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from torch import nn
+
 from mobilenet_lib import cost, measure, models
 
 
@@ -39,11 +41,18 @@ def never(tool):
     return lambda printed, layers: tool_behind(printed, layers).replace(tool, "timm")
 
 
+def useless_biases():
+    """Return what PyTorch's own modules say: the channels of all BatchNorms, which are those of the convolutions."""
+    networks = (models.MobileNetV1(), models.MobileNetV2())
+    return tuple(sum(m.num_features for m in net.modules() if isinstance(m, nn.BatchNorm2d)) for net in networks)
+
+
 RIGHT = [
     ("check_fvcore_total", (fvcore_total,)),
     ("check_tool_behind", (tool_behind,)),
     ("check_tool_behind", (lambda printed, layers: tool_behind(printed, layers).upper(),)),
     ("check_torchinfo_total", (torchinfo_total,)),
+    ("check_useless_bias", useless_biases()),
 ]
 HALF_WRITTEN = []
 WRONG = {
@@ -78,6 +87,15 @@ WRONG = {
         ((lambda layers: 2 * torchinfo_total(layers),), "twice too much"),
         ((lambda layers: layers.macs,), "AttributeError"),
     ],
+    "check_useless_bias": [
+        (useless_biases()[::-1], "swapped"),
+        ((useless_biases()[0] + 1000, 1), "V1: the classifier keeps its bias"),
+        ((2 * useless_biases()[0], 1), "BatchNorm's own two numbers"),
+        ((useless_biases()[0], 3 * useless_biases()[1]), "V2: BatchNorm's own two numbers are in it"),
+        ((useless_biases()[0], 52), "number of layers"),
+        ((normed(cost.mobilenet_v1_layers()), 1), "every pixel"),
+        ((useless_biases()[0], 5), "V2: one for each output channel"),
+    ],
     "check_tool_behind": [
         ((never("closed form"),), "MACs and nothing else"),
         ((never("torchinfo"),), "those of each BatchNorm"),
@@ -93,6 +111,7 @@ WRONG = {
 NUMBERS = {
     "check_fvcore_total": (578875904, 314193216),
     "check_torchinfo_total": (568763240, 300809384),
+    "check_useless_bias": useless_biases(),
 }
 # Words and pieces of code that would be the solution.
 GIVEN_AWAY = {}

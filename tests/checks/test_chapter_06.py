@@ -6,11 +6,16 @@ import numpy as np
 from checks.shared import MyInvertedResidual, MySeparable
 from torch import nn
 
-from mobilenet_lib import InvertedResidual
+from mobilenet_lib import InvertedResidual, measure
 
 
 def break_even(channels, kernel_size):
     return kernel_size**2 * channels / (2 * channels + kernel_size**2)
+
+
+def extra_layer():
+    """Return what fvcore counts for the expansion that t = 1 does without, in millions."""
+    return measure.macs(nn.Conv2d(32, 32, 1, bias=False), (1, 32, 112, 112)) / 1e6
 
 
 def outlined(*answers):
@@ -74,6 +79,8 @@ def inverted(residual=None, padding=None, projected=None, summed=None, expanded=
 RIGHT = [
     ("check_break_even", (break_even,)),
     ("check_break_even", (3.79,)),
+    ("check_extra_layer", (extra_layer(),)),
+    ("check_extra_layer", (round(extra_layer(), 2),)),
     ("check_residual_rule", (lambda i, o, s: s == 1 and i == o,)),
     ("check_residual_rule", (lambda i, o, s: np.bool_(s == 1 and i == o),)),
     ("check_inverted_residual", (MyInvertedResidual,)),
@@ -102,6 +109,15 @@ WRONG = {
         ((1.5,), "the block costs less"),
         ((lambda c: break_even(c, 3),), "stops for channels=24, kernel_size=3 with TypeError"),
         ((lambda c, k: c / k,), "set them equal"),
+    ],
+    "check_extra_layer": [
+        ((12.8,), "difference of the two printed totals"),
+        ((extra_layer() * 1e6,), "Give millions"),
+        ((extra_layer() / 2,), "it is a projection"),
+        ((extra_layer() * 9 / 32,), "depthwise layer"),
+        ((extra_layer() / 4,), "its map is not"),
+        ((extra_layer() * 2,), "Twice too much"),
+        ((1,), "a layer fewer"),
     ],
     "check_residual_rule": [
         ((lambda i, o, s: s == 1,), "What else must agree"),
