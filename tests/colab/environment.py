@@ -30,11 +30,15 @@ PINS = [
     "torchvision==0.26.0",
 ]
 VERSIONS = ("3.13", "3.12", "3.11")
+# The classic Notebook, with the front end of Colab's ipywidgets: a small environment of its own, whose kernels are the
+# other's. Its pyzmq has no wheels for newer Pythons.
+CLASSIC_PINS = ["anywidget==0.9.21", "ipywidgets==7.7.1", "notebook==6.5.7", "setuptools<81"]
+CLASSIC_VERSIONS = ("3.11", "3.10")
 
 
-def interpreter() -> str:
-    """Return the newest Python there is of those that Colab has had."""
-    for version in VERSIONS:
+def interpreter(versions: tuple[str, ...] = VERSIONS) -> str:
+    """Return the newest Python there is of some versions, those that Colab has had."""
+    for version in versions:
         found = shutil.which(f"python{version}")
         if found and runs(found):  # pyenv puts names on the PATH that run only where a version is chosen
             return found
@@ -57,19 +61,27 @@ def version_of(python: str) -> str:
 
 def colab_python() -> Path:
     """Return the Python of the environment; the first call makes it, which takes some minutes."""
-    base = interpreter()
-    name = hashlib.sha256("\n".join([version_of(base), *PINS]).encode()).hexdigest()[:10]
+    return kept("colab", interpreter(), PINS)
+
+
+def classic_python() -> Path:
+    """Return the Python of the classic Notebook's environment; the first call makes it."""
+    return kept("classic", interpreter(CLASSIC_VERSIONS), CLASSIC_PINS)
+
+
+def kept(kind: str, base: str, pins: list[str]) -> Path:
+    name = hashlib.sha256("\n".join([version_of(base), *pins]).encode()).hexdigest()[:10]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "mobilenet-book")
-    folder = Path(os.environ.get("COLAB_ENVIRONMENTS") or cache, f"colab-{version_of(base)}-{name}")
+    folder = Path(os.environ.get("COLAB_ENVIRONMENTS") or cache, f"{kind}-{version_of(base)}-{name}")
     python = folder / "bin" / "python"
     with alone(folder):
         if not (folder / "ready").exists():
-            print(f"making {folder}, like Colab's; PyTorch is large ...", flush=True)
+            print(f"making {folder}; PyTorch is large, where it is among it ...", flush=True)
             shutil.rmtree(folder, ignore_errors=True)
             subprocess.run([base, "-m", "venv", folder], check=True)
             # Few of 25,000 modules are imported, and those are compiled then: the notebooks' kernels may write.
             command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
-            subprocess.run([*command, *PINS], check=True)
+            subprocess.run([*command, *pins], check=True)
             (folder / "ready").touch()
     return python
 
@@ -103,3 +115,4 @@ def packages(python: Path) -> Path:
 
 if __name__ == "__main__":
     colab_python()
+    classic_python()
