@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pytest
 import timm
 import torch
@@ -42,6 +44,19 @@ def test_padding_is_timms(kernel_size, size):
     for stride in (1, 2):
         theirs = pad_same(x, (kernel_size, kernel_size), (stride, stride))
         assert torch.equal(lite0.SamePadding(kernel_size, stride)(x), theirs)
+
+
+@pytest.mark.parametrize(("kernel_size", "stride"), [(3, 2), (5, 2), (3, 1), (1, 2), (2, 3)])
+def test_padding_is_recorded_for_all_sizes(kernel_size, stride):
+    """A tracer has no numbers when it writes down what is done; the zeros follow the input all the same."""
+    padding = lite0.SamePadding(kernel_size, stride)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", torch.jit.TracerWarning)
+        recorded = [torch.fx.symbolic_trace(padding), torch.jit.trace(padding, torch.zeros(1, 2, 9, 12))]
+    for size in ((7, 8), (14, 15), (1, 2)):
+        x = torch.randn(1, 2, *size)
+        theirs = pad_same(x, (kernel_size, kernel_size), (stride, stride))
+        assert all(torch.equal(one(x), theirs) for one in (padding, torch.jit.script(padding), *recorded))
 
 
 def test_its_blocks_are_the_books_own():
