@@ -196,8 +196,8 @@ class LRASPP(nn.Module):
     Raises
     ------
     TypeError, ValueError
-        If network is not one of ours, or a count is not a positive integer; on a call, if the input is not
-        (N, 3, H, W) or is below 32 pixels a side.
+        If network is not one of ours or has no map with 8 image pixels to a pixel, or a count is not a positive
+        integer; on a call, if the input is not (N, 3, H, W) or is below 32 pixels a side.
 
     References
     ----------
@@ -213,7 +213,13 @@ class LRASPP(nn.Module):
     def __init__(self, network: MobileNetV1 | MobileNetV2, num_classes: int, mid_channels: int = 128):
         super().__init__()
         self.backbone = Pyramid(network)
-        self.fine = next(i for i, level in enumerate(self.backbone.levels) if level.reduction == 8)
+        reductions = [level.reduction for level in self.backbone.levels]
+        if 8 not in reductions:
+            raise ValueError(
+                f"network must have a map with 8 image pixels to a pixel, got one with {reductions}; "
+                "build it with a table that has two rows of stride 2 or more, as specs.V2_SPEC has"
+            )
+        self.fine = reductions.index(8)
         low, high = self.backbone.levels[self.fine], self.backbone.levels[-1]
         self.head = LRASPPHead(low.channels, high.channels, num_classes, mid_channels)
 

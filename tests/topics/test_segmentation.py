@@ -323,6 +323,7 @@ BAD = [
     (lambda: segmentation.LRASPP(TINY), TypeError, "num_classes", ""),
     (lambda: segmentation.LRASPP(TINY, 0), ValueError, "num_classes", "0"),
     (lambda: segmentation.LRASPP(TINY, 3, 0), ValueError, "mid_channels", "0"),
+    (lambda: segmentation.LRASPP(MobileNetV2(3, 0.35, spec=[(6, 24, 1, 2)]), 3), ValueError, "network", "[4]"),
     (lambda: segmentation.DeepLabV3("v2", 3), TypeError, "network", "str"),
     (lambda: segmentation.DeepLabV3(TINY, 3, rates=(-1,)), ValueError, "rates[0]", "-1"),
     (lambda: segmentation.DeepLabV3(TINY, 3, dropout="0.5"), TypeError, "dropout", "'0.5'"),
