@@ -32,6 +32,7 @@ from mobilenet_lib.checks import (
     chapter_07,
     chapter_08,
     chapter_13,
+    chapter_14,
 )
 from mobilenet_lib.course.answers import parts, source
 
@@ -158,6 +159,11 @@ def asked() -> dict[str, Exercise]:
         Exercise(
             checks.check_script,
             [Field("Lines", "list", list(chapter_13.FAULTY), list(chapter_13.SCRIPT_FINE), [], most=8)],
+            lambda check, answers: check(answers[0]),
+        ),
+        Exercise(
+            checks.check_unmergeable,
+            [Field("Numbers", "list", list(chapter_14.STAYS), list(chapter_14.CAN_BE_MERGED), [], most=6)],
             lambda check, answers: check(answers[0]),
         ),
     ]
