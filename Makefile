@@ -71,6 +71,7 @@ bench: book  ## measure networks and pages: latency, weight, sliders, loading, l
 	$(BIN)/python benchmarks/in_the_page.py
 	$(BIN)/python benchmarks/what_it_sees.py
 	$(BIN)/python benchmarks/eight_bits.py
+	$(BIN)/python benchmarks/slow_phone.py
 	$(BIN)/python benchmarks/models.py; models=$$?; $(BIN)/python benchmarks/pages.py && exit $$models
 
 bench-build: $(READY)  ## measure how long the book takes to build, cold and warm
