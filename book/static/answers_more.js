@@ -111,7 +111,8 @@
     });
     const cells = (tag, scope, texts) => texts.map((text) => html(tag, scope ? { scope } : {}, text));
     place.replaceChildren(
-      html("div", { class: "pr-table-box" }, html("table", {}, html("caption", {}, "Your predictions in this chapter"),
+      html("div", { class: "pr-table-box", role: "region", tabindex: "0", "aria-label": "Predictions and results" },
+        html("table", {}, html("caption", {}, "Your predictions in this chapter"),
         html("thead", {}, html("tr", {}, ...cells("th", "col", ["asked", "you", "result", "how far off"]))),
         html("tbody", {}, ...rows.map(([title, { mine, says, at, words }]) => html("tr", {}, ...cells("th", "row", [title]),
           ...cells("td", "", [mine, says]), html("td", {}, ...(at === null ? [] : [picture(at)]), words)))))),
