@@ -13,6 +13,8 @@ import pytest
 from opened import Opened, Visit, look_at
 from playwright.sync_api import Browser
 
+LONG = 120_000  # ms that a page may take for anything, on a machine that does much else
+
 
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
@@ -21,6 +23,7 @@ def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
 
     def open_page(url: str, **options) -> Visit:
         context = browser.new_context(**options)
+        context.set_default_timeout(LONG)
         contexts.append(context)
         visited = Visit(context.new_page())
         visited.begin(url)
@@ -43,7 +46,9 @@ def tabs(browser: Browser) -> Iterator[Callable[..., Visit]]:
     def open_page(url: str, place: int = 0, **options) -> Visit:
         key = (place, repr(sorted(options.items())))
         if key not in kept:
-            kept[key] = Visit(browser.new_context(**options).new_page())
+            context = browser.new_context(**options)
+            context.set_default_timeout(LONG)
+            kept[key] = Visit(context.new_page())
         visited = kept[key]
         visited.page.goto("about:blank")  # another address of the same page would not load it again
         visited.page.mouse.move(0, 0)

@@ -25,6 +25,8 @@ HIGH = """root => new Promise((done) => requestAnimationFrame(() => requestAnima
   const [inner, outer] = [frame, frame.parentElement].map((element) => element.getBoundingClientRect());
   done([Math.round(outer.height), Math.max(0, Math.round(inner.bottom - outer.bottom))]);
 })))"""
+# Wait so many milliseconds by the page's own clock: what it has planned before is done then, on a busy machine, too.
+REST = "ms => new Promise((done) => setTimeout(done, ms))"
 
 
 @pytest.fixture(scope="session")
@@ -123,13 +125,13 @@ def check_address(tabs, page: Page, number: int, root: Locator) -> None:
         root.locator("input[type=radio]:not(:checked)").last.check(force=True)
     name = root.get_attribute("data-explorable")
     page.wait_for_function("name => location.hash.startsWith(`#${name}?`)", arg=name)
-    page.wait_for_timeout(350)  # the last write is debounced
+    page.evaluate(REST, 350)  # the last write is debounced
     moved = says(root)
     assert moved != start
 
     copy = tabs(page.url, place=1).page
     copied = roots(copy)[number]
-    copy.wait_for_timeout(100)  # settings that rule each other out are settled in a moment of their own
+    copy.evaluate(REST, 100)  # settings that rule each other out are settled in a moment of their own
     assert says(copied) == moved
     assert copied.evaluate("root => root.getBoundingClientRect().top < innerHeight")
 

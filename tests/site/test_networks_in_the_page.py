@@ -146,7 +146,7 @@ def test_download_can_be_cancelled_and_taken_up_again(visit, address):
     held = []
     page.route("**/*.wasm.gz", lambda route: held.append(route))
     root.locator(".mn-start").click()
-    for _ in range(100):
+    for _ in range(1200):
         if held:
             break
         page.wait_for_timeout(50)

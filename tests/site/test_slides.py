@@ -106,9 +106,12 @@ def test_deck_runs_from_a_folder_to_its_last_slide(visit, site, name):
         page.keyboard.press(key)
         if page.evaluate(SHOWN) != seen[-1]:
             seen.append(page.evaluate(SHOWN))
-            if page.evaluate(FAULTS):  # a figure is fitted within some frames
-                page.wait_for_timeout(600)
-            assert page.evaluate(FAULTS) == [], seen[-1]
+            for _ in range(100):  # a figure is fitted within some frames, which a busy machine draws late
+                if faults := page.evaluate(FAULTS):
+                    page.wait_for_timeout(100)
+                else:
+                    break
+            assert faults == [], seen[-1]
     assert len(seen) == total
     assert visited.foreign == []
     assert visited.errors == []
