@@ -213,6 +213,7 @@ function render({ model, el, signal }) {
     area.addEventListener(event, () => { if (chosen() !== view.state().line) view.change({ line: chosen() }); }, listening);
   }
 
+  view.picture.before(view.controls); // what a string means is longer or shorter: above a slider, it would move that
   const labels = Object.fromEntries(Object.entries(networks).map(([name, { label }]) => [name, label]));
   view.choice("network", { label: "Strings of", labels }).element.classList.add("mn-across");
   view.slider("line", { label: "String shown", format: (i) => `number ${i}`, upTo: last });
