@@ -34,7 +34,7 @@ SLIDERS = """
 # What the search has found, once it has.
 HITS = """
   const hits = () => document.querySelectorAll("#search-results li a").length;
-  for (let i = 0; i < 200 && !hits(); i += 1) await new Promise((resume) => setTimeout(resume, 50));
+  for (let i = 0; i < 200 && hits() < 6; i += 1) await new Promise((resume) => setTimeout(resume, 50));
   return [hits(), location.search];"""
 SAYS = (
     SLIDERS

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -94,12 +96,17 @@ def test_search_finds_and_its_key_opens_it(engine: Engine, recorded):
     engine.perform([{"type": "key", "id": "keys", "actions": [{"type": kind, "value": key} for kind, key in strokes]}])
     engine.run("await new Promise((resume) => setTimeout(resume, 300));")
     engine.press(*"depthwise", "Enter")
+    for _ in range(100):  # the next page may take its time, and until then there is nobody to answer
+        with contextlib.suppress(RuntimeError):
+            if engine.run("return location.pathname").endswith("/search.html"):
+                break
+        time.sleep(0.1)
     found = engine.run(HITS)
     assert found[0] > 5
     assert found[1] == "?q=depthwise"
 
 
-@pytest.mark.parametrize("name", ["latency-lab", "digit-canvas", "what-it-sees", "break-network", "few-pictures"])
+@pytest.mark.parametrize("name", ["latency-lab", "digit-canvas", "what-it-sees"])
 def test_a_lab_fetches_its_network_and_runs_it(engine: Engine, recorded, name):
     page = next(page for page in CHAPTERS if f'data-explorable="{name}"' in (SITE / page).read_text(encoding="utf8"))
     assert visit(engine, recorded + page) == FINE
