@@ -28,7 +28,7 @@ from torch.utils.data import DataLoader, Dataset
 from .._validation import flag, one_of, positive_int, positive_ints, positive_number, zero_or_more
 from ..blocks import ConvDepthwiseConv, DepthwiseSeparableConv
 from ..layers import ConvBNReLU
-from ..measure.probe import evaluating
+from ..measure.probe import evaluating, place_of
 from ..models import MobileNetV2
 from . import checkpoints
 from .datasets import cifar10
@@ -517,14 +517,14 @@ def accuracy(model: nn.Module, images: Tensor, labels: Tensor, batch_size: int =
     _check_model(model)
     images, labels = _checked("(images, labels)", images, labels)
     positive_int(batch_size=batch_size)
-    device, dtype = _home(model)
+    place = place_of(model)
     right = 0
     with evaluating(model):
         for x, y in zip(images.split(batch_size), labels.split(batch_size), strict=True):
-            scores = model(_pixels(x.to(device), dtype))
+            scores = model(_pixels(x.to(place["device"]), place["dtype"]))
             if right == 0:
                 _check_classes(scores, {"(images, labels)": labels})
-            right += int((scores.argmax(1) == y.to(device)).sum())
+            right += int((scores.argmax(1) == y.to(place["device"])).sum())
     return 100 * right / len(labels)
 
 
@@ -633,21 +633,15 @@ def _checked(name: str, images: object, labels: object) -> tuple[Tensor, Tensor]
     return images, labels.long()
 
 
-def _home(model: nn.Module) -> tuple[torch.device, torch.dtype]:
-    """Return where a model's parameters live, and in what numbers."""
-    found = next((each for each in model.parameters() if each.is_floating_point()), torch.zeros(0))
-    return found.device, found.dtype
-
-
 def _check_scores(
     model: nn.Module, images: Tensor, augment: Callable[[Tensor], Tensor] | None, labels: dict[str, Tensor]
 ) -> torch.dtype:
     """Show a model two images before the first batch, and require a score for each label; return its dtype."""
-    device, dtype = _home(model)
-    x = _pixels(images[:2].to(device), dtype)
+    place = place_of(model)
+    x = _pixels(images[:2].to(place["device"]), place["dtype"])
     with evaluating(model):
         _check_classes(model(augment(x) if augment else x), labels)
-    return dtype
+    return place["dtype"]
 
 
 def _check_classes(scores: object, labels: dict[str, Tensor]) -> None:
