@@ -113,7 +113,7 @@ def _numbers(version: str | bool | None) -> tuple[int, ...]:
 def in_css(css: str, table: dict[str, dict[str, str]]) -> set[str]:
     """Return what a style sheet uses of the table: names such as "property zoom". What `@supports` guards is left out.
 
-    >>> table = {name: {} for name in LISTS} | {"property": {"zoom": "Firefox 126"}
+    >>> table = {name: {} for name in LISTS} | {"property": {"zoom": "Firefox 126"}}
     >>> in_css("a { zoom: 2 } @supports (zoom: 1) { b { zoom: 2 } }", table)
     {'property zoom'}
     """
