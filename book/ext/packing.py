@@ -88,7 +88,9 @@ def sealed(code: str, words: str) -> str:
 def wheel(files: Mapping[str, bytes], version: str) -> bytes:
     """Return a wheel of the files (PEP 427), in which times are fixed and names are sorted."""
     about = f"{LIBRARY}-{version}.dist-info"
-    metadata = importlib.metadata.distribution(PACKAGE).read_text("METADATA")
+    found = importlib.metadata.distribution(PACKAGE)
+    # In a checkout setuptools leaves a second description of the package, under the older name.
+    metadata = found.read_text("METADATA") or found.read_text("PKG-INFO") or ""
     parts = {
         **files,
         f"{about}/METADATA": re.sub(r"(?m)^Version: .*$", f"Version: {version}", metadata, count=1).encode(),
