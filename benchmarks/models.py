@@ -18,7 +18,6 @@ Training
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 import warnings
@@ -31,12 +30,12 @@ from report import kept, machine, median, table, verdict
 from torch import Tensor
 
 from mobilenet_lib import MobileNetV1, MobileNetV2, pretrained, shipping, training
+from mobilenet_lib.measure.allocator import keep_memory
 
 LIKE_PEERS = 1.03  # of timm's and torchvision's time
 FOLDED = 1 / 1.3  # of timm's default, folded and with channels_last
 ROUNDS = 9
 SHORT = 0.2  # s: what takes longer finds the caches cold either way
-KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**34)}  # read when a program starts
 
 
 def main() -> int:
@@ -163,7 +162,6 @@ def report_training() -> None:
 
 
 if __name__ == "__main__":
-    if sys.platform == "linux" and not KEEP_MEMORY.items() <= os.environ.items():
-        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **KEEP_MEMORY})
+    keep_memory()
     warnings.simplefilter("ignore")
     sys.exit(main())

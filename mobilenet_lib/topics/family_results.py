@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from .. import measure
 from .._validation import one_of
+from ..measure.allocator import keep_memory
 from . import shipping
 
 DATA = Path(__file__).parents[1] / "data"
@@ -476,7 +477,7 @@ def main(arguments: list[str] | None = None) -> None:
         found["fused"][int(place)] |= {f"{kind} {program}": each for program, each in took.items()}
     found["about"] = {
         "command": "make experiments",
-        "machine": f"{platform.system()} {platform.machine()}, one thread",
+        "machine": f"{platform.system()} {platform.machine()}, one thread, memory kept",
         "visits": VISITS,
         "versions": {name: version(name).split("+")[0] for name in ("timm", "torch", "onnxruntime")},
     }
@@ -497,4 +498,5 @@ def _written(found: Mapping[str, Any]) -> str:
 
 
 if __name__ == "__main__":
+    keep_memory()
     sys.exit(main())
