@@ -122,7 +122,7 @@ def setup_alone(brought: Library, packages: Mapping[str, str], archive: bytes) -
     """Return the cell that carries the library."""
     text = filled(brought.version, hashlib.sha256(archive).hexdigest(), packages, without="address")
     # Few long lines: wherever the cell is not folded away, it is no taller than a screen.
-    coded = "\n".join(textwrap.wrap(base64.b64encode(archive).decode(), 20_000))
+    coded = "\n".join(textwrap.wrap(base64.b64encode(archive).decode(), 30_000))
     return replaced(text, 'LIBRARY = """\n"""', f'LIBRARY = """\n{coded}\n"""')
 
 

@@ -16,10 +16,14 @@ from mobilenet_lib.explorables.kernel_scope import KernelScope, settle
 # The figures whose settings rule each other out, and those settings.
 SETTLING = {
     "KernelScope": ["mode", "kernel_size", "groups", "in_channels", "out_channels"],
+    "ReadTheString": ["network", "line"],
     "ReceptiveField": ["network", "output_stride", "lost", "layer"],
     "Rosetta": ["block", "part"],
+    "UniversalBlock": ["start", "middle", "stride"],
     "WhatItSees": ["block", "channel"],
 }
+
+NETWORKS = explorables.ReadTheString().tables["networks"]
 
 
 def pressed(name: str) -> dict:
@@ -41,8 +45,10 @@ def test_all_figures_that_settle_their_state_are_known_here():
     ("name", "states"),
     [
         ("KernelScope", 279),
+        ("ReadTheString", sum(len(each["strings"]) for each in NETWORKS.values())),
         ("ReceptiveField", 2 * 3 * 2 * 14),
         ("Rosetta", 3),
+        ("UniversalBlock", 4 * 4 * 2 - 1),  # all but stride 2 without a filter
         ("WhatItSees", sum(block.out_channels for block in specs.v2_blocks())),
     ],
 )
