@@ -85,6 +85,10 @@ MODULES = {
     "EdgeResidual": (lambda: families.EdgeResidual(4, 8, 6, stride=2), [(4, 11)]),
     "EdgeResidualSE": (lambda: families.EdgeResidualSE(4, 8, 4, 2), [(4, 11)]),
     "UniversalInvertedBottleneck": (lambda: families.UniversalInvertedBottleneck(4, 8, 4, 5, 3), [(4, 11)]),
+    "ScaledUniversalInvertedBottleneck": (
+        lambda: families.ScaledUniversalInvertedBottleneck(4, 8, 4, 7, 0),
+        [(4, 11)],
+    ),
     "ReparameterizableDepthwise": (lambda: families.ReparameterizableDepthwise(4, branches=2), [(4, 11)]),
     "SameConv": (lambda: families.SameConv(nn.Conv2d(4, 8, 3, stride=2)), [(4, 11)]),
     "FamilyNetwork": (

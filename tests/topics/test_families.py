@@ -143,6 +143,20 @@ def test_the_universal_block_is_timms(kernels, stride):
     assert torch.equal(ours(x), theirs(x))
 
 
+@pytest.mark.parametrize(("kernels", "out"), [((7, 0, 0), 16), ((0, 3, 0), 16), ((3, 5, 7), 24)])
+@torch.no_grad()
+def test_with_layer_scale_and_another_activation_the_universal_block_is_timms_too(kernels, out):
+    from timm.models._efficientnet_blocks import UniversalInvertedResidual
+
+    theirs = settle_block(UniversalInvertedResidual(16, out, *kernels, exp_ratio=4, act_layer=nn.GELU))
+    theirs.layer_scale.gamma.uniform_(-1, 1)
+    block = families.ScaledUniversalInvertedBottleneck(16, 64, out, *kernels)
+    ours = families.with_layer(block, families.ConvBNGELU).eval()
+    ours.load_state_dict(dict(zip(ours.state_dict(), theirs.state_dict().values(), strict=True)))
+    x = torch.randn(2, 16, 9, 12)
+    assert torch.equal(ours(x), theirs(x))
+
+
 def settle_block(block):
     """Give a block numbers of its own."""
     torch.manual_seed(0)

@@ -37,6 +37,9 @@ def test_the_universal_block_costs_what_fvcore_counts_in_ours_and_in_timms(kerne
         ours = families.UniversalInvertedBottleneck(8, 32, 16, *kernels, stride).eval()
         theirs = UniversalInvertedResidual(8, 16, *kernels, stride, exp_ratio=4, layer_scale_init_value=None).eval()
         assert measure.cost(ours, (1, 8, *size)) == measure.cost(theirs, (1, 8, *size)) == form
+    scaled = families.ScaledUniversalInvertedBottleneck(8, 32, 16, *kernels).eval()
+    plain = families.universal(8, 32, 16, SIZES[0], *kernels)
+    assert measure.cost(scaled, (1, 8, *SIZES[0])) == plain + cost.Cost(params=16, macs=0)
 
 
 @pytest.mark.parametrize("branches", [1, 4])

@@ -396,6 +396,64 @@ class UniversalInvertedBottleneck(nn.Module):
         return x + y if self.use_residual else y
 
 
+class _LayerScale(nn.Module):
+    """Multiply each channel by a number that is learned and begins near 0."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.gamma = nn.Parameter(torch.full((channels,), 1e-5))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.gamma.view(1, -1, 1, 1)
+
+
+class ScaledUniversalInvertedBottleneck(UniversalInvertedBottleneck):
+    """The universal inverted bottleneck with layer scale, as a ConvNeXt block has it.
+
+    The last step multiplies each channel by a number of its own, which is learned and begins at 1e-5: a new block adds
+    next to nothing to its input. That costs one parameter for each output channel, and no MACs.
+
+    Parameters
+    ----------
+    in_channels, mid_channels, out_channels, start, middle, end, stride, dilation : int
+        As in :class:`UniversalInvertedBottleneck`.
+
+    Attributes
+    ----------
+    end : Sequential
+        The last depthwise filter, or Identity, and the scale.
+
+    Shape
+    -----
+    (N, C_in, H, W) -> (N, C_out, ceil(H / stride), ceil(W / stride)).
+
+    References
+    ----------
+    Liu et al. 2022, arXiv:2201.03545, on ConvNeXt; Qin et al. 2024, arXiv:2404.10518.
+
+    Examples
+    --------
+    >>> import torch
+    >>> block, x = ScaledUniversalInvertedBottleneck(8, 32, 8, start=7, middle=0), torch.randn(1, 8, 14, 14)
+    >>> bool((block(x) - x).abs().max() < 1e-3)
+    True
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        mid_channels: int,
+        out_channels: int,
+        start: int = 0,
+        middle: int = 3,
+        end: int = 0,
+        stride: int = 1,
+        dilation: int = 1,
+    ):
+        super().__init__(in_channels, mid_channels, out_channels, start, middle, end, stride, dilation)
+        self.end = nn.Sequential(self.end, _LayerScale(out_channels))
+
+
 class SameConv(Checked, nn.Conv2d):
     """A convolution with TensorFlow's padding: at a step of 2, one zero more at the bottom right than the top left.
 

@@ -75,7 +75,10 @@ def block_of(placed: Placed, squeeze: str = "input") -> nn.Module:
         case "uir":
             block = UniversalInvertedBottleneck(m, mid, n, spec.start_kernel, k, spec.end_kernel, *step)
         case kind:
-            raise ValueError(f"placed must be of a kind that this book builds, got {kind!r}; mqa is costed alone")
+            raise ValueError(
+                f"placed must be of a kind that this book builds, got {kind!r}; "
+                "leave se out of dsa. mqa is costed alone"
+            )
     if se and squeeze == "input":
         block.se = SigmoidSqueezeExcite(mid, se, layer(8, 8)[-1])
     if hasattr(block, "use_residual"):
