@@ -158,12 +158,12 @@ def asked() -> dict[str, Exercise]:
         ),
         Exercise(
             checks.check_script,
-            [Field("Lines", "list", list(chapter_13.FAULTY), list(chapter_13.SCRIPT_FINE), [], most=8)],
+            [Field("Lines", "list", list(chapter_13.SCRIPT_MISSING), list(chapter_13.SCRIPT_FINE), [], most=8)],
             lambda check, answers: check(answers[0]),
         ),
         Exercise(
             checks.check_unmergeable,
-            [Field("Numbers", "list", list(chapter_14.STAYS), list(chapter_14.CAN_BE_MERGED), [], most=6)],
+            [Field("Numbers", "list", list(chapter_14.STAYS_MISSING), list(chapter_14.CAN_BE_MERGED), [], most=6)],
             lambda check, answers: check(answers[0]),
         ),
     ]

@@ -169,7 +169,6 @@ def _differing(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> lis
     return [name for name, tensor in after.items() if name not in before or not torch.equal(tensor, before[name])]
 
 
-FAULTY = (3, 5, 6)
 SCRIPT_MISSING = {
     3: "One fault is still there: which of the parameters can learn when the loop starts?",
     5: "One fault is still there: does the head learn from the features that it will be tested on?",
@@ -206,20 +205,9 @@ def check_script(lines: Iterable[int]) -> None:
     mobilenet_lib.checks.CheckFailed: Line 2 is fine: loading first and replacing the classifier afterwards is the \
 right order.
     """
-    if not compare.is_listed(lines):
-        raise CheckFailed("Give the numbers of the lines as a list.")
-    given = {compare.whole(compare.real("The number of a line", line)) for line in compare.listed(lines)}
-    strange = [line for line in given if line not in range(1, 9)]
-    if strange:
-        raise CheckFailed(f"There is no line {strange[0]}.")
-    for line, hint in SCRIPT_FINE.items():
-        if line in given:
-            raise CheckFailed(hint)
-    missing = [line for line in FAULTY if line not in given]
-    if len(missing) == len(FAULTY):
-        raise CheckFailed("The list is empty. Begin with what PyTorch says: who still learns?")
-    if missing:
-        raise CheckFailed(SCRIPT_MISSING[missing[0]])
+    named = "Give the numbers of the lines as a list.", "The number of a line", "line"
+    empty = "The list is empty. Begin with what PyTorch says: who still learns?"
+    compare.expect_chosen(lines, named, SCRIPT_FINE, SCRIPT_MISSING, empty)
     praise("frozen after the new head, trained in the wrong mode, tested on other pictures.")
 
 

@@ -208,7 +208,6 @@ def _two_tensors(result: Any) -> tuple[Tensor, Tensor]:
     return result[0], result[1]
 
 
-STAYS = (2, 5, 6)
 CAN_BE_MERGED = {
     1: "Number 1 can be merged: what is added is linear, and ReLU comes after the sum.",
     3: "Number 3 can be merged: nothing stands between the two, and a linear map of a linear map is one.",
@@ -242,20 +241,9 @@ def check_unmergeable(numbers: Iterable[int]) -> None:
         ...
     mobilenet_lib.checks.CheckFailed: Number 4 can be merged: a 3x3 kernel is a 5x5 kernel with zeros around it.
     """
-    if not compare.is_listed(numbers):
-        raise CheckFailed("Give their numbers as a list.")
-    given = {compare.whole(compare.real("A number", number)) for number in compare.listed(numbers)}
-    strange = [number for number in given if number not in range(1, 7)]
-    if strange:
-        raise CheckFailed(f"There is no number {shown(strange[0])}.")
-    for number, hint in CAN_BE_MERGED.items():
-        if number in given:
-            raise CheckFailed(hint)
-    missing = [number for number in STAYS if number not in given]
-    if len(missing) == len(STAYS):
-        raise CheckFailed("The list is empty. What must hold for each branch, so that the branches can be merged?")
-    if missing:
-        raise CheckFailed(STAYS_MISSING[missing[0]])
+    named = "Give their numbers as a list.", "A number", "number"
+    empty = "The list is empty. What must hold for each branch, so that the branches can be merged?"
+    compare.expect_chosen(numbers, named, CAN_BE_MERGED, STAYS_MISSING, empty)
     praise("a ReLU inside, a factor that depends on the image, averages of the batch.")
 
 

@@ -303,6 +303,28 @@ def expect_rows(rows: list[tuple], right: list[tuple], mistakes: Mistakes) -> No
 # Tensors
 
 
+def expect_chosen(
+    answer: object, named: tuple[str, str, str], fine: Mapping[int, str], faulty: Mapping[int, str], empty: str
+) -> None:
+    """Require a list of the numbers that are faulty, and no others.
+
+    ``named`` says how to ask for the list, what one of its entries is, and what is not there when a number is strange.
+    """
+    ask, entry, what = named
+    if not is_listed(answer):
+        raise CheckFailed(ask)
+    given = {whole(real(entry, number)) for number in listed(answer)}
+    strange = [number for number in given if number not in {**fine, **faulty}]
+    if strange:
+        raise CheckFailed(f"There is no {what} {shown(strange[0])}.")
+    for number, hint in fine.items():
+        if number in given:
+            raise CheckFailed(hint)
+    missing = [hint for number, hint in faulty.items() if number not in given]
+    if missing:
+        raise CheckFailed(empty if len(missing) == len(faulty) else missing[0])
+
+
 def is_tensor(result: object, like: Tensor) -> None:
     """Say so if a function does not return a tensor of the shape it is given."""
     if not isinstance(result, Tensor):
