@@ -1,8 +1,9 @@
 """Write the lecture of the page for instructors as one notebook, with its clock: ``lecture/90_minutes.ipynb``.
 
-The plan is the page's own table. Each of its rows becomes: the section that it names, as the live edition has it; what
-to show and to ask, folded; the figures that it links to, set up as its links say; and, folded, what the section's code
-takes from earlier in its chapter.
+The plan is the page's own table. Each of its rows becomes: the section that it names, as the live edition has it, with
+all that tells a result folded; what to show, to say and to ask, folded too; the figures that it links to, set up as its
+links say; and, folded, what the section's code takes from earlier in its chapter. What all steps need, and what takes
+long the first time, stands in one cell at the top, to be run before the class comes.
 """
 
 from __future__ import annotations
@@ -10,14 +11,15 @@ from __future__ import annotations
 import ast
 import builtins
 import re
-from collections.abc import Iterable, Iterator, Mapping
+import textwrap
+from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 import nbformat
 from docutils import nodes
-from editions import FOLDED_TITLE, Edition, code_cell, glued, markdown_cell, notebook_of, read, setup_of, tags
+from editions import BY_HAND, FOLDED_TITLE, Edition, code_cell, glued, markdown_cell, notebook_of, read, setup_of, tags
 from packing import FOR_THE_BOOK, FORM, WHEELS, read_library
 from plain_markdown import PlainMarkdown, details
 from repository import site_address
@@ -30,6 +32,11 @@ ROW = re.compile(r"^\| (\d+) \| \[(.*?)\]\(page:([^)#]+)#?([^)]*)\) \| (.*?) \| 
 FIGURE = re.compile(r"\]\(page:[^)#]+#([\w-]+)\?([^)]*)\)")
 LINK = re.compile(r"\[([^\]]*)\]\(page:[^)]*\)")
 HEADING = re.compile(r"(#{2,6}) (.*)")
+OWN_GUESS = re.compile(r"\n>\n> \*Your prediction[^\n]*")  # the class raises its hands
+SLOW = re.compile(r"(?:pretrained|preparing)\.\w+\((?:[^()]|\([^()]*\))*\)|explorables\.\w+\(\)")  # the first time
+ASKED = re.compile(r"^:::\{predict\}[^:]*?(?:^:(?!shown:)[^\n]*\n)*^:shown: *(\S+)", re.MULTILINE)
+NOT_RUN = FOR_THE_BOOK | {"exercise", "solution", "check"}
+BEFORE_CLASS = "# Before the class comes: what takes long the first time"
 FOLDER = "lecture"
 
 
@@ -101,45 +108,143 @@ def section(cells: list[Mapping], place: str) -> tuple[int, int]:
     return begin, len(cells)
 
 
-def from_before(before: Iterable[Mapping], programs: Iterable[str]) -> list[str]:
+def votes_before(cells: list[Mapping], places: Iterable[str]) -> list[Mapping]:
+    r"""Return the boxes before the first of some sections that ask what one of the sections will show.
+
+    >>> box = {"cell_type": "markdown", "source": ":::{predict} Cost\n:shown: count\n:::"}
+    >>> title = {"cell_type": "markdown", "source": "## Count", "id": "title"}
+    >>> votes_before([box, title, {"cell_type": "code", "source": "1 + 1", "id": "count"}], ["count"]) == [box]
+    True
+    """
+    spans = [section(cells, place) for place in places]
+    shown = {cell["id"] for begin, end in spans for cell in cells[begin:end]}
+    before = cells[: min(begin for begin, _ in spans)]
+    return [cell for cell in before if (match := ASKED.search(source(cell))) and match[1] in shown]
+
+
+def programs_of(cells: Iterable[Mapping]) -> Iterator[tuple[str, str]]:
+    """Yield the id and the code of each cell that a lecture runs, with its blanks open."""
+    for cell in cells:
+        if cell["cell_type"] == "code" and not tags(cell) & NOT_RUN:
+            yield cell["id"], blanked(source(cell)) if "live" in tags(cell) else source(cell)
+
+
+def from_before(
+    before: Iterable[Mapping],
+    programs: Iterable[str],
+    there: Container[str] = (),
+    made_by: Mapping[str, str] | None = None,
+) -> list[str]:
     r"""Return the code before a section that its programs need, without what it would show.
 
-    >>> cells = [{"cell_type": "code", "metadata": {}, "source": text} for text in ("a = 1\na", "b = 2", "c = a\nc")]
+    Names that are `there` are not looked for, nor those that an earlier step has made by the same cell: `made_by` says
+    which cell made a name last.
+
+    >>> programs = "a = 1\na", "b = 2", "c = a\nc"
+    >>> cells = [{"id": text, "cell_type": "code", "metadata": {}, "source": text} for text in programs]
     >>> from_before(cells, ["c + 1"])
     ['a = 1', 'c = a']
+    >>> from_before(cells, ["c + 1"], made_by={"a": "a = 1\na"})
+    ['c = a']
     """
+    made_by = made_by or {}
     wanted: set[str] = set()
     for program in reversed(list(programs)):
         wanted = (wanted - defined(program)) | free(program)
+    wanted -= set(there)
     found = []
-    for cell in reversed(list(before)):
-        if cell["cell_type"] != "code" or tags(cell) & (FOR_THE_BOOK | {"exercise", "solution", "check"}):
-            continue
-        program = blanked(source(cell)) if "live" in tags(cell) else source(cell)
-        if defined(program) & wanted:
+    for name, program in reversed(list(programs_of(before))):
+        made = defined(program) & wanted
+        wanted -= made
+        if any(made_by.get(each) != name for each in made):
             found.insert(0, without_last_value(program))
-            wanted = (wanted - defined(program)) | free(program)
+            wanted |= free(program) - set(there)
     return found
 
 
+def imports_of(notebooks: Iterable[Mapping], wanted: Container[str]) -> list[str]:
+    """Return the lines that import the wanted names, as the chapters do."""
+    plain, parts = set(), {}
+    for notebook in notebooks:
+        for _, program in programs_of(notebook["cells"]):
+            for statement in ast.parse(program).body:
+                if isinstance(statement, ast.Import):
+                    plain |= {ast.unparse(ast.Import([each])) for each in statement.names if name_of(each) in wanted}
+                elif isinstance(statement, ast.ImportFrom):
+                    names = {each.name for each in statement.names if name_of(each) in wanted}
+                    parts[statement.module] = parts.get(statement.module, set()) | names
+    lines = sorted(plain)
+    for module, names in sorted(parts.items()):
+        begin = f"from {module} import "
+        lines += [begin + line for line in textwrap.wrap(", ".join(sorted(names)), 72 - len(begin))]
+    return [line.rstrip(",") for line in lines]
+
+
+def imported(notebook: Mapping) -> set[str]:
+    """Return the names that a chapter imports."""
+    trees = [ast.parse(program) for _, program in programs_of(notebook["cells"])]
+    statements = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    return {name_of(alias) for statement in statements for alias in statement.names}
+
+
+def name_of(alias: ast.alias) -> str:
+    return (alias.asname or alias.name).partition(".")[0]
+
+
 def defined(program: str) -> set[str]:
-    names = {node.id for node in ast.walk(ast.parse(program)) if isinstance(node, ast.Name) and is_stored(node)}
-    for node in ast.walk(ast.parse(program)):
+    """Return the names that a program makes; the letter that a comprehension counts with is gone after it.
+
+    >>> sorted(defined("a = [c for c in b]"))
+    ['a']
+    """
+    tree = ast.parse(program)
+    inside = inner(tree)
+    names = {
+        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and is_stored(node) and node not in inside
+    }
+    for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             names.add(node.name)
         elif isinstance(node, ast.Import | ast.ImportFrom):
-            names |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+            names |= {name_of(alias) for alias in node.names}
     return names
 
 
 def free(program: str) -> set[str]:
-    """Return the names that a program uses before it has defined them, or while it does."""
-    known, found = {*dir(builtins), "_", "reveal"}, set()
-    for statement in ast.parse(program).body:
-        used = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and not is_stored(node)}
-        found |= used - known
+    r"""Return the names that a program uses before it has defined them, or while it does.
+
+    >>> sorted(free("a = [c for c in b]")), sorted(free("for i in x:\n    y = i\n    y"))
+    (['b'], ['x'])
+    """
+    return used_first(ast.parse(program).body, {*dir(builtins), "_", "reveal"})
+
+
+def used_first(body: Iterable[ast.stmt], known: set[str]) -> set[str]:
+    """Return the names that statements use before they are in `known`, and add to that what the statements define."""
+    found = set()
+    for statement in body:
+        blocks = [value for _, value in ast.iter_fields(statement) if is_block(value)]
+        nested = {node for block in blocks for each in block for node in ast.walk(each)}
+        names = [node for node in ast.walk(statement) if isinstance(node, ast.Name) and node not in nested]
+        used = {node.id for node in names if not is_stored(node)}
+        if isinstance(statement, ast.AugAssign) and isinstance(statement.target, ast.Name):
+            used.add(statement.target.id)
+        found |= used - known - {node.id for node in inner(statement)}
+        known |= {node.id for node in names if is_stored(node)}
+        for block in blocks:
+            found |= used_first(block, known)
         known |= defined(ast.unparse(statement))
     return found
+
+
+def is_block(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(each, ast.stmt) for each in value)
+
+
+def inner(tree: ast.AST) -> set[ast.Name]:
+    """Return the places where comprehensions name what they count with."""
+    targets = [node.target for node in ast.walk(tree) if isinstance(node, ast.comprehension)]
+    return {node for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)}
 
 
 def is_stored(node: ast.Name) -> bool:
@@ -156,34 +261,75 @@ def without_last_value(program: str) -> str:
 
 
 class Part(Edition):
-    """A step of the lecture: a section as the live edition has it, without that edition's clock."""
+    """A step of the lecture: a section as the live edition has it, without that edition's clock.
+
+    On the wall, what a cell will say must not stand below it: all text behind a cell is folded, up to the next heading
+    or box, but for a last paragraph that leads on to the next cell.
+    """
+
+    typed = False  # whether the last cell was a blank
 
     def speaker(self, cell: Mapping) -> nbformat.NotebookNode:
         super().speaker(cell)  # it looks whether a length is given
         words = self.plain.convert(re.sub(r"^\*\d+ min\.\*\s*", "", source(cell)))
-        return markdown_cell(cell["id"], details("Speaker", words))
+        return markdown_cell(cell["id"], details("Speaker", words), tags=["speaker"])
 
-    def step(self, step: Step, clock: str) -> Iterator[nbformat.NotebookNode]:
-        """Yield the cells of a step."""
+    def text(self, cell: Mapping, exercise: str, solves: bool) -> Iterator[nbformat.NotebookNode]:
+        for made in super().text(cell, exercise, solves):
+            made.source = OWN_GUESS.sub("", made.source.removesuffix(f"\n\n{BY_HAND}"))
+            yield made
+
+    def code(self, cell: Mapping, exercise: str, solves: bool) -> Iterator[nbformat.NotebookNode]:
+        yield from super().code(cell, exercise, solves)
+        self.typed = self.answered
+        self.answered = self.answered or not tags(cell) & FOR_THE_BOOK
+
+    def given_away(self, words: str) -> tuple[str, str]:
+        before, after = super().given_away(words)
+        if after or not before.rstrip().endswith((":", "?")):
+            return before, after
+        told, gap, last = before.rstrip().rpartition("\n\n")
+        if self.typed:  # what a blank asks for may stand in the same paragraph
+            told, gap, last = before.rstrip().rpartition(". ")
+            told += gap.rstrip()
+        return told, last
+
+    def step(
+        self, step: Step, clock: str, there: Container[str], made_by: dict[str, str], votes: Iterable[Mapping] = ()
+    ) -> Iterator[nbformat.NotebookNode]:
+        """Yield the cells of a step, and note in `made_by` which of them makes which name.
+
+        `votes` are boxes from before the section, to be asked in it.
+        """
         cells = self.notebook["cells"]
         begin, end = section(cells, step.place)
-        programs = [source(cell) for cell in cells[begin:end] if cell["cell_type"] == "code"]
+        programs = list(programs_of(cells[begin:end]))
         waiting = dict(step.figures)
         title, *rest = [cell for part in list(parts(cells))[begin:end] for cell in self.convert(*part)]
-        yield title
-        yield clock_cell(step, clock)
-        if needed := from_before(cells[:begin], [*programs, "explorables"]):
+        heading, _, words = title.source.partition("\n\n")
+        said = rest.pop(0) if rest and "speaker" in rest[0].metadata.get("tags", []) else None
+        yield markdown_cell(title.id, heading, **title.metadata)
+        yield clock_cell(step, clock, said)
+        if needed := from_before(cells[:begin], [program for _, program in programs], there, made_by):
             yield code_cell("before", "\n".join([FOLDED_TITLE, *needed]), **FORM)
+        for cell in votes:
+            yield from self.convert(cell, "", False)
+        if words:
+            yield markdown_cell(f"{title.id}-text", words)
         for cell in rest:
-            for name in [name for name in waiting if cell.source == figure_call(name, {})]:
+            for name in [name for name in waiting if cell.source.startswith(figure_call(name, {})[:-1])]:
                 cell.source = figure_call(name, waiting.pop(name))
             yield cell
         yield from figure_cells(waiting)
+        for name, program in programs:
+            made_by.update(dict.fromkeys(defined(program), name))
 
 
-def clock_cell(step: Step, clock: str) -> nbformat.NotebookNode:
+def clock_cell(step: Step, clock: str, said: nbformat.NotebookNode | None = None) -> nbformat.NotebookNode:
     show, ask = (LINK.sub(r"\1", text) for text in (step.show, step.ask))
-    words = "\n\n".join(f"*{kind}:* {text}" for kind, text in (("Show and type", show), ("Ask", ask)) if text.strip())
+    say = re.sub(r"</?details>|<summary>.*?</summary>", "", said.source).strip() if said else ""
+    kinds = (("Show and type", show), ("Ask", ask), ("Say", say))
+    words = "\n\n".join(f"*{kind}:* {text}" for kind, text in kinds if text.strip())
     return markdown_cell("clock", f"{clock}\n\n{details('What to show, and what to ask', words)}")
 
 
@@ -196,21 +342,26 @@ def lecture(app) -> nbformat.NotebookNode:
     """Return the lecture."""
     root, site = Path(app.srcdir), site_address(Path(app.srcdir))
     total, steps = plan(root)
-    cells, minute, used = [], 0, {}
+    used = {step.page: read(app, step.page) for step in steps if app.env.doc2path(step.page).endswith(".ipynb")}
+    there = {name for notebook in used.values() for name in imported(notebook)}
+    cells, minute, made_by, typed = [], 0, {}, []
     for number, step in enumerate(steps, start=1):
         clock = f"**Minute {minute} to {minute + step.minutes}**"
         minute += step.minutes
-        if app.env.doc2path(step.page).endswith(".ipynb"):
-            used.setdefault(step.page, read(app, step.page))
+        if step.page in used:
             plain = PlainMarkdown(app.env, step.page, glued(app, step.page), site)
-            made = list(Part("live", step.page, used[step.page], plain).step(step, clock))
+            part = Part("live", step.page, used[step.page], plain)
+            places = [each.place for each in steps if each.page == step.page]
+            votes = votes_before(used[step.page]["cells"], places) if step.place == places[0] else []
+            made = list(part.step(step, clock, there, made_by, votes))
+            typed += [part.answers[key] for cell in made if (key := cell.metadata.get("mobilenet", {}).get("answer"))]
         else:
-            imports = code_cell("before", f"{FOLDED_TITLE}\nfrom mobilenet_lib import explorables", **FORM)
-            made = [markdown_cell("title", f"## {step.title}"), clock_cell(step, clock), imports]
-            made += figure_cells(step.figures)
+            made = [markdown_cell("title", f"## {step.title}"), clock_cell(step, clock), *figure_cells(step.figures)]
         for cell in made:
             cell.id = f"step-{number}-{cell.id}"
         cells += made
+    programs = [cell.source for cell in cells if cell.cell_type == "code"]
+    ready = before_class(used.values(), [*programs, *typed])
     every = {"cells": [cell for notebook in used.values() for cell in notebook["cells"]]}
     setup = setup_of(root, read_library(next(Path(app.outdir, WHEELS).glob("*.whl"))), every, site)
     head = [
@@ -218,12 +369,21 @@ def lecture(app) -> nbformat.NotebookNode:
         markdown_cell(
             "edition",
             f"**For the person in front of the class.** {len(steps)} steps with their minutes, from the book's page "
-            "for instructors. What to show and to ask is folded, and so is what comes of it. Run the next cell before "
-            "the class comes, and type what stands beside each `...`.",
+            "for instructors. What to show and to ask is folded, and so is what comes of it. Run the next two cells "
+            "before the class comes; they may take a minute. Then type what stands beside each `...`.",
         ),
         code_cell("setup", setup, tags=["setup"], **(FORM if "LIBRARY = " in setup else {})),
+        code_cell("ready", ready),
     ]
     return notebook_of([*head, *cells], "lecture")
+
+
+def before_class(notebooks: Iterable[Mapping], programs: list[str]) -> str:
+    """Return the cell to run before the class comes: it imports, fetches weights and makes each figure once."""
+    wanted = {"torch"}.union(*map(free, programs))
+    text = re.sub(r"(explorables\.\w+)\(.*\)", r"\1()", "\n".join(programs))
+    steps = ["_ = torch.manual_seed(0)", *(f"_ = {call}" for call in dict.fromkeys(SLOW.findall(text)))]
+    return "\n".join([BEFORE_CLASS, *imports_of(notebooks, wanted), "", *steps])
 
 
 def lecture_path(root: Path) -> str:

@@ -207,10 +207,29 @@ const classList = (title) => {
   return { element, update };
 };
 
+// The photograph that is named. A page has it as a file; in a notebook the kernel sends it.
+const photographOf = (model, credits) => {
+  const folder = globalThis.explorables?.folder;
+  const image = html("img", { width: 224, height: 224, loading: "lazy", class: "dark-light" });
+  const credit = html("p", { class: "mn-small" });
+  const update = (name) => {
+    const source = folder ? new URL(`gallery/${name}.webp`, folder).href : model.get("seen")?.[name];
+    image.hidden = !source;
+    set(image, { alt: `Photograph: ${PHOTOGRAPH_LABELS[name]}` });
+    if (source && image.getAttribute("src") !== source) set(image, { src: source });
+    write(credit, credits[name]);
+    if (source === undefined && model.get("wanted") !== name) {
+      model.set("wanted", name);
+      model.save_changes();
+    }
+  };
+  return { image, credit, update };
+};
+
 function render({ model, el, signal }) {
   const view = explorable({ model, el, signal, title: "Break the trained network" });
   const experiment = model.get("experiment");
-  const { blocks, agreement, pieces, photographs } = experiment;
+  const { blocks, agreement, pieces, photographs, credits } = experiment;
   const seen = new Set(); // what this reader has tried
   const chart = blockChart(view, experiment);
   view.picture.append(chart.element);
@@ -231,7 +250,9 @@ function render({ model, el, signal }) {
   const lived = html("p", { class: "mn-small" });
   const note = html("p", { class: "mn-small" }, `Agreement: the share of ${pieces} pieces, cut from ${photographs} photographs, whose first class is that of`
     + " the intact network; in brackets the 95\u00a0% interval, a bootstrap over the photographs. It is not accuracy. Nothing is trained after a change.");
-  view.details.append(html("div", { class: "mn-columns" }, intact.element, changed.element), note, lived);
+  const photo = photographOf(model, credits);
+  view.details.append(html("div", { class: "mn-named" }, photo.image, html("div", { class: "mn-columns" }, intact.element, changed.element)),
+    photo.credit, note, lived);
 
   view.table({
     caption: "Agreement after a change of one block, in percent, with its 95 % interval",
@@ -254,8 +275,11 @@ function render({ model, el, signal }) {
     lived.hidden = !words;
     write(lived, words);
   };
-  model.on("change:live", showLive);
-  view.signal.addEventListener("abort", () => model.off("change:live", showLive));
+  const showPhoto = () => photo.update(view.state().photograph);
+  for (const [event, listener] of [["change:live", showLive], ["change:seen", showPhoto]]) {
+    model.on(event, listener);
+    view.signal.addEventListener("abort", () => model.off(event, listener));
+  }
   view.onReset(() => seen.clear());
 
   return view.start((state, before) => {
@@ -268,6 +292,7 @@ function render({ model, el, signal }) {
     const first = answersOf(experiment, "", state.photograph);
     intact.update(first, first[0].name);
     changed.update(answersOf(experiment, key, state.photograph), first[0].name);
+    photo.update(state.photograph);
     view.say(resultSentence(state, experiment));
     showLive();
   });

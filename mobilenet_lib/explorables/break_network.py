@@ -12,6 +12,7 @@ import traitlets
 from .. import specs
 from .kit import Choice, Explorable, undisturbed
 from .runtime import DATA
+from .what_it_sees import GALLERY, STORED, address_of
 
 FILE = DATA / "broken_network.json"
 # As topics.surgery calls them; "channels" goes by one of the rules.
@@ -41,7 +42,7 @@ class BreakNetwork(Explorable):
     rule : {"contribution", "weights", "random"}, default="contribution"
         Which channels go first: those that add least to the block's output, those with the smallest weights, or any.
     photograph : {"chelsea", "coffee", "china", "camera"}, default="chelsea"
-        Whose first five classes are shown.
+        Which one is shown, with its first five classes.
     bars : {"tried", "all"}, default="tried"
         Of which blocks the agreement is shown: those that the reader has tried, or all.
 
@@ -79,9 +80,13 @@ class BreakNetwork(Explorable):
     bars = Choice("tried", ["tried", "all"], help="of which blocks the agreement is shown")
     experiment = traitlets.Dict(help="stored results").tag(sync=True)
     live = traitlets.Dict(help="what PyTorch answers in a notebook").tag(sync=True)
+    pictures = traitlets.List(traitlets.Unicode(), help="files that the page shows").tag(sync=True)
+    wanted = traitlets.Unicode(help="which photograph a notebook asks for").tag(sync=True)
+    seen = traitlets.Dict(help="the photographs that a notebook has asked for, as addresses").tag(sync=True)
 
     def __init__(self, **values: object):
-        super().__init__(**{"experiment": _experiment(), **values})
+        pictures = [f"{GALLERY}/{name}.webp" for name in PHOTOGRAPHS]
+        super().__init__(**{"experiment": _experiment(), "pictures": pictures, **values})
         self._asked = self._question()
         self.observe(self._ask, names=["change", "block", "span", "share", "rule", "photograph"])
 
@@ -119,6 +124,19 @@ class BreakNetwork(Explorable):
         ]
 
     # In a notebook
+
+    @traitlets.observe("wanted")
+    def _show(self, event: dict) -> None:
+        name = event["new"]
+        if name not in PHOTOGRAPHS or name in self.seen:
+            return
+        from ..topics import page_model, photographs
+
+        try:
+            found = address_of(page_model.cut(photographs.picture(name)))
+        except Exception:  # without the picture the figure shows all the rest
+            found = ""
+        self.seen = {**self.seen, name: found}
 
     def _question(self) -> tuple[str, str]:
         return self.change_key(), self.photograph
@@ -241,4 +259,5 @@ def _is_pair(key: str) -> bool:
 
 @cache
 def _experiment() -> dict[str, Any]:
-    return {"blocks": blocks(), **json.loads(FILE.read_text(encoding="utf-8"))}
+    credits = {name: STORED["photographs"][name]["line"] for name in PHOTOGRAPHS}
+    return {"blocks": blocks(), "credits": credits, **json.loads(FILE.read_text(encoding="utf-8"))}

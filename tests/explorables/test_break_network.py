@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
+import io
 import itertools
 import json
 import re
 
+import numpy as np
 import pytest
 import traitlets
-from drawn import words
+from drawn import Elements, drawn, words
 from node import esm, javascript
+from PIL import Image
 
-from mobilenet_lib import MobileNetV2, naming, surgery, trained
+from mobilenet_lib import MobileNetV2, naming, photographs, surgery, trained
 from mobilenet_lib.explorables import break_network
 from mobilenet_lib.explorables.break_network import BLOCKS, CHANGES, FILE, PHOTOGRAPHS, RULES, SHARES, BreakNetwork
 
@@ -114,6 +118,18 @@ def test_the_static_form_has_the_numbers(experiment):
         assert name in text
 
 
+def test_the_static_form_shows_the_photograph_and_whose_it_is():
+    figure = BreakNetwork(photograph="china")
+    (image,) = [about for name, about in Elements(drawn(figure).html).found if name == "img"]
+    assert image["src"].endswith("/gallery/china.webp") and image["alt"] == "Photograph: palace"
+    assert image["loading"] == "lazy" and image["width"] == image["height"] == "224"
+    assert photographs.SHIPPED["china"].line in words(figure)
+    for file in figure.pictures:
+        with Image.open(FILE.parent / file) as picture:
+            assert picture.size == (224, 224)
+    assert {f"gallery/{name}.webp" for name in PHOTOGRAPHS} == set(figure.pictures)
+
+
 def test_what_the_page_carries_is_small(experiment):
     assert len(gzip.compress(json.dumps(experiment).encode())) < 8_000
     own = FILE.parents[1] / "explorables"
@@ -122,6 +138,33 @@ def test_what_the_page_carries_is_small(experiment):
 
 
 # In a notebook
+
+
+def test_the_kernel_sends_the_photograph_that_is_asked_for():
+    figure = BreakNetwork()
+    assert figure.seen == {}
+    figure.wanted = "coffee"
+    kind, _, content = figure.seen["coffee"].partition(",")
+    assert kind == "data:image/jpeg;base64"
+    with (
+        Image.open(io.BytesIO(base64.b64decode(content))) as sent,
+        Image.open(FILE.parent / "gallery/coffee.webp") as file,
+    ):
+        assert sent.size == file.size
+        sent, file = (np.asarray(each.convert("RGB"), dtype=float) for each in (sent, file))
+    assert np.abs(sent - file).mean() < 5  # two ways to write it down, of 255 steps
+
+
+def test_without_the_picture_the_figure_shows_all_the_rest(monkeypatch):
+    def missing(name):
+        raise ModuleNotFoundError("no skimage here")
+
+    monkeypatch.setattr(photographs, "picture", missing)
+    figure = BreakNetwork()
+    figure.wanted = "coffee"
+    assert figure.seen == {"coffee": ""}
+    figure.wanted = "dog"  # nobody has it
+    assert figure.seen == {"coffee": ""}
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import ast
+import base64
+import io
 import json
 import re
 import sys
+import tarfile
 import zipfile
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
 import bundle
+import nbformat
+import packing
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,6 +38,45 @@ def unpacked(packed, tmp_path_factory) -> Path:
 def test_same_site_gives_the_same_bytes(packed, site, tmp_path):
     again = bundle.write_bundle(site, tmp_path / "again.zip")
     assert again.read_bytes() == packed.read_bytes()
+
+
+def test_a_notebook_that_would_fetch_the_library_carries_it_in_the_bundle(tmp_path):
+    """A site with an address has small notebooks; in a room without the internet they bring what the wheel brings."""
+    files = {f"mobilenet_lib/{name}": f"# {name}".encode() for name in ("__init__.py", "cost.py", "data/answers.json")}
+    wheel = packing.wheel(files, "1.0+abc")
+    brought = packing.Library("1.0+abc", "mobilenet_lib-1.0+abc-py3-none-any.whl", wheel, files)
+    setup = packing.setup_with_wheel(brought, {"fvcore": "fvcore"}, "https://book.example/")
+    cells = [
+        nbformat.v4.new_markdown_cell("# Cost", id="title"),
+        nbformat.v4.new_code_cell(setup, id="setup", metadata={"tags": ["setup"]}),
+        nbformat.v4.new_code_cell("from mobilenet_lib import cost", id="imports"),
+    ]
+    for folder, name, content in (
+        (packing.WHEELS, brought.name, wheel),
+        ("colab", "cost.ipynb", nbformat.writes(nbformat.v4.new_notebook(cells=cells)).encode()),
+        ("_static", "book.css", b"p { margin: 0 }"),
+    ):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / name).write_bytes(content)
+
+    def alone(name: str) -> bytes:
+        return bundle.standing_alone(tmp_path / name, tmp_path)
+
+    assert alone("_static/book.css") == b"p { margin: 0 }"
+    found = nbformat.reads(alone("colab/cost.ipynb").decode(), as_version=4)
+    nbformat.validate(found)
+    assert [cell.id for cell in found.cells] == ["title", "setup", "imports"]
+    assert [found.cells[i] for i in (0, 2)] == [cells[i] for i in (0, 2)]
+    cell = found.cells[1]
+    assert "https:" not in cell.source.replace("https://pytorch.org", "")
+    assert cell.metadata.jupyter.source_hidden and cell.metadata.tags == ["setup"]
+    assert 'NEEDS = {"fvcore": "fvcore"}' in cell.source and 'VERSION = "1.0+abc"' in cell.source
+    packed = base64.b64decode(re.search(r'LIBRARY = """(.*?)"""', cell.source, re.DOTALL)[1])
+    with tarfile.open(fileobj=io.BytesIO(packed), mode="r:xz") as archive:
+        assert {entry.name: archive.extractfile(entry).read() for entry in archive} == files
+    again = tmp_path / "colab" / "again.ipynb"  # one that carries it stays as it is
+    again.write_bytes(alone("colab/cost.ipynb"))
+    assert alone("colab/again.ipynb") == again.read_bytes()
 
 
 def test_bundle_has_the_whole_site_and_says_what_to_do(unpacked, site):

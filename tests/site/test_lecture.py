@@ -7,12 +7,15 @@ import re
 from itertools import accumulate
 from pathlib import Path
 
+import class_clock
 import lecture
 import nbformat
 import pytest
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell
 from test_editions import RAW, unknown_names, visible
+
+from mobilenet_lib import reveal
 
 ROOT = Path(__file__).resolve().parents[2]
 MINUTES, STEPS = lecture.plan(ROOT)
@@ -48,6 +51,75 @@ def test_the_clock_runs_through_the_sections_in_their_order(notebook):
     at = -1
     for step in STEPS:
         at = next(i for i in range(at + 1, len(titles)) if titles[i].replace("`", "") == step.title.replace("`", ""))
+
+
+def test_the_plan_has_time_for_what_is_in_its_steps(notebook):
+    """Each step takes less than its minutes and more than half of them; what all take is what the page says."""
+    found = class_clock.clock(notebook, STEPS)
+    for planned, step in zip(STEPS, found, strict=True):
+        assert planned.minutes / 2 <= step.minutes <= planned.minutes, (step.title, planned.minutes, step.seconds)
+    page = (ROOT / "reference" / "instructors.md").read_text(encoding="utf8")
+    said, of = map(int, re.search(r"take about (\d+) of the (\d+) minutes", page).groups())
+    assert of == MINUTES
+    assert sum(step.minutes for step in found) == pytest.approx(said, abs=2)
+
+
+def test_the_clock_counts_what_a_class_does():
+    title = nbformat.v4.new_markdown_cell("## Cost\n\n" + "word " * 149)
+    box = "> **Predict first**\n>\n> How many?\n>\n> Alone? a) 1, b) 2\n>\n> Together? a) 1, b) 2"
+    vote = nbformat.v4.new_markdown_cell(box)
+    blank = nbformat.v4.new_code_cell("size = 56\n...  # both", metadata={"mobilenet": {"answer": "ch6.afford-code"}})
+    told = nbformat.v4.new_markdown_cell("<details>\n<summary>Stuck?</summary>\n\nNo word of this.\n\n</details>")
+    figure = nbformat.v4.new_code_cell("explorables.Manifold(n=3)")
+    step = lecture.Step(
+        9, "Cost", "chapters/x", "cost", "[2](page:chapters/x#manifold?n=2), [3](page:x#manifold?n=3)", ""
+    )
+    assert class_clock.votes(box) == 2
+    spent = class_clock.seconds([title, vote, blank, told, figure], step)
+    assert spent["read"] == 60 * (150 + len(re.findall(r"\w+\S*", box))) / 150
+    assert spent["typed"] == 3 * class_clock.TYPED  # standard, depthwise, and what is shown
+    assert spent["figures"] == class_clock.FIGURE + class_clock.STATE
+    assert spent["votes"] == 2 * class_clock.VOTE
+
+
+def test_no_text_on_the_wall_says_what_the_cell_above_it_will_say(notebook):
+    after_code, told = False, []
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            after_code = True
+            continue
+        text = re.sub(r"<details>.*?</details>", "", cell.source, flags=re.DOTALL).strip()
+        if re.match(r"#|>|\*\*Minute", text):
+            after_code = False
+        elif after_code and text and not text.endswith((":", "?")):
+            told.append(text)
+    assert told == []
+
+
+def test_a_vote_is_taken_before_its_result(notebook):
+    ids = [cell.id for cell in notebook.cells]
+    boxes = [cell.id for cell in notebook.cells if "**Predict first**" in cell.source]
+    for opening, result in (
+        ("step-2-predict-first", "step-3-whole-layer"),
+        ("step-5-predict-first", "step-7-measured"),
+        ("step-10-predict-first", "step-11-linear-meaning"),
+    ):
+        assert opening in boxes and ids.index(opening) < ids.index(result)
+    assert "Your prediction" not in "".join(markdown(notebook))  # the class raises its hands
+
+
+def test_what_takes_long_the_first_time_is_done_before_the_class_comes(notebook):
+    ready = next(cell.source for cell in notebook.cells if cell.id == "ready")
+    later = [cell.source for cell in notebook.cells if cell.cell_type == "code" and cell.id not in ("setup", "ready")]
+    assert not re.search(r"^(?:from|import) ", "\n".join(later), re.MULTILINE)
+    assert "import torch" in ready and "pretrained.from_torchvision" in ready
+    # All of it is of use.
+    for name in lecture.defined(ready) - {"_"}:
+        assert any(re.search(rf"\b{name}\b", program) for program in [*later, *map(str, answers_of(notebook))]), name
+
+
+def answers_of(notebook: nbformat.NotebookNode) -> list[str]:
+    return [reveal(cell.metadata.mobilenet.answer) for cell in notebook.cells if "mobilenet" in cell.metadata]
 
 
 def test_it_shows_no_raw_myst_and_its_notes_are_folded(notebook):

@@ -39,8 +39,8 @@ FAULTS = """() => {
     const size = parseFloat(getComputedStyle(box).fontSize);
     if (size < 24) faults.push(`${size} px: ${said}`);
   }
-  const frame = slide.querySelector(".mn-frame:has(> .mn-picture):not(:has(> .mn-totals))");
-  for (const part of frame?.querySelectorAll(":scope > .mn-picture, :scope > .mn-controls, .mn-result") ?? []) {
+  const frame = slide.querySelector(".mn-frame:has(> .mn-picture)");
+  for (const part of frame?.querySelectorAll(":scope > :is(.mn-picture, .mn-controls, .mn-totals), .mn-result") ?? []) {
     const { top, bottom, height } = part.getBoundingClientRect();
     const below = top > 680 || (bottom > 720 && !part.matches(".mn-result")); // a long verdict may go on
     if (height && (top < 0 || below)) faults.push(`${part.className} out of sight`);
