@@ -8,11 +8,12 @@ import json
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import torch
 from one_page import write_page
-from opened import AXE, Visit, too_wide, violations
+from opened import AXE, DESK, PHONE, Visit, too_wide, violations
 from PIL import Image
 from playwright.sync_api import Locator, Page
 
@@ -22,19 +23,20 @@ from mobilenet_lib.explorables.what_it_sees import FILE, NAMES, STORED, WhatItSe
 POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' data:"
 LONG = 120_000  # ms, on a busy machine
 EACH = 5  # pieces of each photograph that the page looks at
-# Have a worker of one's own answer questions, as the page does; a picture travels as base64.
+# Have a worker of one's own answer questions, as the page does. All travels as text: Playwright would give each of many
+# numbers a box of its own.
 ASK = """async questions => {
   globalThis.worker ??= new Worker(new URL("worker.js", explorables.folder), { type: "module" });
   const answers = [];
-  for (const { base64, ...question } of questions) {
+  for (const { picture, ...question } of JSON.parse(questions)) {
     if (question.url) question.url = new URL(question.url, explorables.folder).href;
-    if (base64) question.picture = new Blob([Uint8Array.from(atob(base64), (byte) => byte.charCodeAt(0))]);
+    if (picture) question.picture = await (await fetch(picture)).blob();
     answers.push(await new Promise((resolve, reject) => {
       worker.onmessage = ({ data }) => (data.news ? 0 : data.error ? reject(data.error) : resolve(data.value));
       worker.postMessage({ id: 1, ...question });
     }));
   }
-  return answers.map(({ blocks, seen, ...answer }) => answer);
+  return JSON.stringify(answers.map(({ blocks, seen, ...answer }) => answer));
 }"""
 OPEN = [{"do": "start"}, {"do": "open", "name": "mobilenet", "url": FILE, "shape": [1, 3, 224, 224]}]
 # Put a file where it is dropped, or pasted.
@@ -63,39 +65,47 @@ def address(folder, serving) -> Iterator[str]:
         yield served + "index.html"
 
 
+class Begun(NamedTuple):
+    """A visit up to the moment when the network is loaded, and what was to be seen until then."""
+
+    visited: Visit
+    text: str  # of the figure, before anything is pressed
+    first: list[str]  # the classes that it names
+    asked: list[str]  # and what has been fetched
+    too_early: str  # what it says of a picture that is chosen then
+    fetched: list[str]  # all that has been fetched when the network is there
+    seen: list[str]  # and the classes of that picture
+    wrong: list[str]
+
+
 @pytest.fixture(scope="module")
-def one_tab(browser, address) -> Iterator[Visit]:
-    """Return the page with the network loaded, after which there is no connection any more."""
-    context = browser.new_context()
-    visited = Visit(context.new_page())
+def begun(browser, address) -> Iterator[Begun]:
+    """Open the page, choose a picture too early, and load the network, after which there is no connection any more."""
+    context = browser.new_context(permissions=["camera"])
+    visited, asked = Visit(context.new_page()), []
+    page = visited.page
+    page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
     visited.begin(address)
-    load(visited.page)
+    page.wait_for_load_state("networkidle")
+    text, first, before = figure(page).inner_text(), classes(page), list(asked)
+    show(page, as_jpeg(photographs.picture("coffee")))
+    too_early = complaint(page)
+    load(page)
+    wrong = [*visited.errors, *visited.foreign]
     context.set_offline(True)
-    yield visited
+    yield Begun(visited, text, first, before, too_early, list(asked), classes(page), wrong)
     context.close()
 
 
 @pytest.fixture
-def loaded(one_tab) -> Visit:
+def loaded(begun) -> Visit:
     """Return that page as its reader begins: the network is loaded once for all tests that leave the page as it is."""
-    figure(one_tab.page).get_by_role("button", name="Reset").click()
-    assert classes(one_tab.page)[0] == "palace" and complaint(one_tab.page) == ""
-    one_tab.errors.clear()
-    one_tab.foreign.clear()
-    return one_tab
-
-
-@pytest.fixture
-def loaded_anew(visit, address) -> Callable[..., Visit]:
-    """Return a function that opens the page in a browser of its own kind, and loads the network."""
-
-    def open_page(**options) -> Visit:
-        visited = visit(address, **options)
-        load(visited.page)
-        visited.page.context.set_offline(True)
-        return visited
-
-    return open_page
+    visited = begun.visited
+    figure(visited.page).get_by_role("button", name="Reset").click()
+    assert classes(visited.page)[0] == "palace" and complaint(visited.page) == ""
+    visited.errors.clear()
+    visited.foreign.clear()
+    return visited
 
 
 @pytest.fixture(scope="module")
@@ -104,9 +114,26 @@ def ask(browser, address) -> Iterator[Callable[[list[dict]], list[dict]]]:
     context = browser.new_context()
     page = context.new_page()
     page.goto(address)
-    page.evaluate(ASK, OPEN)
-    yield lambda questions: page.evaluate(ASK, questions)
+
+    def answers(questions: list[dict]) -> list[dict]:
+        return json.loads(page.evaluate(ASK, json.dumps(questions)))
+
+    answers(OPEN)
+    yield answers
     context.close()
+
+
+@pytest.fixture
+def see(ask, folder) -> Callable[[list[Image.Image]], list[dict]]:
+    """Return what lays pictures beside the page as files, and has the worker say what the network sees in each."""
+
+    def look(pictures: list[Image.Image]) -> list[dict]:
+        names = [f"{i}.png" for i in range(len(pictures))]
+        for name, picture in zip(names, pictures, strict=True):
+            picture.save(folder / name, compress_level=0)  # to make a file small takes longer than to look at it
+        return ask([{"do": "see", "name": "mobilenet", "picture": name, "side": 224} for name in names])
+
+    return look
 
 
 def figure(page: Page) -> Locator:
@@ -138,18 +165,17 @@ def complaint(page: Page) -> str:
     return figure(page).locator(".mn-picture > [role=status]").inner_text()
 
 
-def test_nothing_is_fetched_before_the_press_and_its_size_is_said(visit, address):
-    visited, asked = visit("about:blank"), []
-    visited.page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
-    visited.begin(address)
-    visited.page.wait_for_load_state("networkidle")
-    assert not [name for name in asked if "onnx" in name or name in ("worker.js", "picture.js")]
-    text = figure(visited.page).inner_text()
-    assert "Load the network, 7.0\N{NO-BREAK SPACE}MB" in text and "nothing leaves your device" in text
-    assert classes(visited.page) == [name for _, name, _ in STORED["photographs"]["china"]["first"]]
-    load(visited.page)
-    assert {"worker.js", "picture.js", "mobilenet-v2.onnx.gz"} < set(asked)
-    assert visited.errors == [] and visited.foreign == []
+def test_nothing_is_fetched_before_the_press_and_its_size_is_said(begun):
+    assert not [name for name in begun.asked if "onnx" in name or name in ("worker.js", "picture.js")]
+    assert "Load the network, 7.0\N{NO-BREAK SPACE}MB" in begun.text and "nothing leaves your device" in begun.text
+    assert begun.first == [name for _, name, _ in STORED["photographs"]["china"]["first"]]
+    assert {"worker.js", "picture.js", "mobilenet-v2.onnx.gz"} < set(begun.fetched)
+    assert begun.wrong == []
+
+
+def test_a_picture_chosen_too_early_is_looked_at_once_the_network_is_there(begun):
+    assert "Your picture is here. Load the network" in begun.too_early
+    assert begun.seen[0] == "espresso"
 
 
 def test_photographs_of_the_gallery_get_the_classes_that_pytorch_gives(loaded):
@@ -174,25 +200,20 @@ def test_scores_and_maps_equal_pytorchs_on_the_same_input(ask, released):
     native = shipping.OnnxNetwork(page_model.stored())
     expected = dict(zip(native.outputs, native.session.run(None, {native.input: image.numpy()}), strict=True))
     for name in ("output", "maps", "head"):
-        assert answer[name] == pytest.approx(expected[name].flatten().tolist(), abs=1e-3), name
+        said, wanted = torch.tensor(answer[name]), torch.from_numpy(expected[name].flatten())
+        torch.testing.assert_close(said, wanted, rtol=0, atol=1e-3, msg=lambda text, name=name: f"{name}: {text}")
     head = torch.tensor(answer["head"]).reshape(1280, 7, 7)
     network = shipping.fold(pretrained.from_torchvision())
     seen = anatomy.class_activation_map(network, image[0], int(expected["first"][0, 0]))
     assert len(answer["maps"]) == 5 * head[0].numel() == 5 * seen.numel()
 
 
-def test_pieces_of_photographs_agree_with_float32(ask, released):
+def test_pieces_of_photographs_agree_with_float32(see, released):
     """Decoded, prepared and run in the page: 95 of 100, as the file itself."""
     released("mobilenet_v2")
     pieces = compare.crops(trained.to_compare(), EACH, seed=1)
     said = compare.scores(shipping.fold(pretrained.from_torchvision()), preparing.prepared(pieces.pictures))
-    questions = []
-    for piece in pieces.pictures:
-        buffer = io.BytesIO()
-        piece.save(buffer, "PNG")
-        text = base64.b64encode(buffer.getvalue()).decode()
-        questions.append({"do": "see", "name": "mobilenet", "base64": text, "side": 224})
-    answers = ask(questions)
+    answers = see(pieces.pictures)
     same = [answer["first"][0]["category"] == row.argmax() for answer, row in zip(answers, said, strict=True)]
     assert sum(same) >= 0.95 * len(same)
 
@@ -258,17 +279,8 @@ def test_a_picture_may_be_dropped_or_pasted(loaded, kind):
     root.locator(".mn-see-first").get_by_text("palace").wait_for()
 
 
-def test_a_picture_chosen_too_early_is_looked_at_once_the_network_is_there(visit, address):
-    page = visit(address).page
-    show(page, as_jpeg(photographs.picture("coffee")))
-    assert "Your picture is here. Load the network" in complaint(page)
-    load(page)
-    assert classes(page)[0] == "espresso"
-
-
-def test_the_camera_films_after_a_press_and_stops(loaded_anew):
-    visited = loaded_anew(permissions=["camera"])
-    root = figure(visited.page)
+def test_the_camera_films_after_a_press_and_stops(loaded):
+    root = figure(loaded.page)
     root.get_by_role("button", name="Camera").click()
     root.get_by_text("The camera.", exact=True).wait_for(timeout=LONG)
     seen = root.locator(".mn-see-stage > canvas").first
@@ -276,7 +288,7 @@ def test_the_camera_films_after_a_press_and_stops(loaded_anew):
     assert root.locator(".mn-see-stage > canvas").nth(1).evaluate("canvas => canvas.width") == 5
     root.get_by_role("button", name="Stop the camera").click()
     root.get_by_role("button", name="Camera", exact=True).wait_for()
-    assert visited.errors == []
+    assert loaded.errors == []
     agreement = STORED["about"]["agreement"]["160"]
     assert f"160×160 pixels to {agreement[0]:.1f}\N{NO-BREAK SPACE}%" in root.inner_text()
 
@@ -343,9 +355,8 @@ def test_page_from_the_disk_says_how_to_serve_it_and_shows_what_is_stored(visit,
     assert visited.errors == []
 
 
-def test_everything_works_from_the_keyboard_in_the_dark_and_on_a_phone(loaded_anew):
-    visited = loaded_anew()
-    page, root = visited.page, figure(visited.page)
+def test_everything_works_from_the_keyboard_in_the_dark_and_on_a_phone(loaded):
+    page, root = loaded.page, figure(loaded.page)
     root.locator(".mn-see-first input").first.focus()
     page.keyboard.press("ArrowDown")
     assert root.locator(".mn-see-first input").nth(1).is_checked()
@@ -361,24 +372,21 @@ def test_everything_works_from_the_keyboard_in_the_dark_and_on_a_phone(loaded_an
     for scheme in ("light", "dark"):
         page.evaluate("scheme => { document.documentElement.dataset.theme = scheme; }", scheme)
         assert violations(page, {"rules": {"region": {"enabled": False}}}) == []
-    page.set_viewport_size({"width": 375, "height": 800})
+    page.set_viewport_size(PHONE)
     assert too_wide(page) == []
+    root.get_by_role("button", name="Show as table").click()
+    page.set_viewport_size(DESK)
+    page.evaluate("delete document.documentElement.dataset.theme")
 
 
-def test_pictures_of_chance_are_prepared_as_torchvision_does_it(ask, released):
+def test_pictures_of_chance_are_prepared_as_torchvision_does_it(see, released):
     released("mobilenet_v2")
     draw, pictures = random.Random(0), []
     for name in ("coffee", "camera", "flower"):
         photograph = photographs.picture(name)
         size = draw.randint(230, 900), draw.randint(230, 900)
         pictures.append(photograph.resize(size))
-    questions = []
-    for picture in pictures:
-        buffer = io.BytesIO()
-        picture.save(buffer, "PNG")
-        text = base64.b64encode(buffer.getvalue()).decode()
-        questions.append({"do": "see", "name": "mobilenet", "base64": text, "side": 224})
-    answers = ask(questions)
+    answers = see(pictures)
     native = shipping.OnnxNetwork(page_model.stored())
     for answer, picture in zip(answers, pictures, strict=True):
         given = {native.input: preparing.prepared(picture).numpy()}
