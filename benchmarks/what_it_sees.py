@@ -22,6 +22,7 @@ from report import kept, machine, median, table, verdict  # noqa: E402
 
 from mobilenet_lib import page_model, pretrained, shipping  # noqa: E402
 from mobilenet_lib.explorables.what_it_sees import FILE, SIDE, SMALL, WhatItSees  # noqa: E402
+from mobilenet_lib.topics._command import DATA  # noqa: E402
 
 RUNS, WARM, VISITS = 25, 25, 3
 LARGEST_FILE, LONGEST = 3_500_000, 60  # bytes, ms for one picture of 224 pixels
@@ -52,7 +53,7 @@ TIMES = """async ([file, sides, warm, runs]) => {
 
 def main() -> int:
     """Measure, print, and say whether the budgets were kept."""
-    size = (page_model.DATA / FILE).stat().st_size
+    size = (DATA / FILE).stat().st_size
     rows = [["the file, bytes as they travel", f"{size:,}", kept(size, LARGEST_FILE, "bytes of the file")]]
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         write_page(Path(folder), [WhatItSees()])

@@ -6,9 +6,8 @@ import warnings
 from pathlib import Path
 
 import nbformat
-from execution import cache_path
+from execution import cache_path, client
 from jupyter_cache import get_cache
-from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parents[1]
 EXECUTED: dict[Path, nbformat.NotebookNode] = {}
@@ -29,7 +28,7 @@ def executed(path: Path) -> nbformat.NotebookNode:
                 _, notebook = cache.merge_match_into_notebook(notebook)
             except KeyError:
                 print(f"running {path.name}, which the build has not run in this state ...", flush=True)
-                NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(path.parent)}}).execute()
+                client(notebook, path.parent).execute()
             finally:
                 cache.db.dispose()  # or Python 3.13 warns of it, some tests later
         EXECUTED[path] = notebook

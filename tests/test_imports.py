@@ -74,7 +74,7 @@ MAY_IMPORT = {
 MAY_IMPORT_WHEN_LIVE = MAY_IMPORT["explorables"] | SUBJECT | {"measure", "topics"}
 # These find their names when they are used.
 LAZY = {"__init__", "measure.__init__", "explorables.__init__", "topics.families.__init__"}
-FREE = {"_validation", "_lazy", "_composed"}
+FREE = {"_validation", "_lazy", "_composed", "topics._command"}
 
 # What turns notebooks into pages needs colours, answers, the checks' hints, and the library's table of public names.
 BOOK_MAY_IMPORT = {"course.answers", "course.palette", ""}

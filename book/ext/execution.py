@@ -7,7 +7,6 @@ import hashlib
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -21,10 +20,13 @@ from repository import LIBRARY
 
 COMPUTES = {".py", ".js", ".css", ".json", ".md", ".npz", ".onnx"}  # files of the library that outputs depend on
 
-# ipykernel remarks that nothing is encrypted, and PyTorch that it found a CUDA compiler and no GPU.
+# ipykernel remarks that nothing is encrypted, and PyTorch that it found a CUDA compiler and no GPU. And `glue` imports
+# what checks a notebook's form, which for the sake of foreign letters in addresses makes a grammar: that takes 1.4 of
+# its 1.5 seconds, in each kernel, and no notebook has such an address.
 KERNEL_PROFILE = """
 c.IPKernelApp.log_level = 40
 c.InteractiveShellApp.exec_lines = [
+    "__import__('sys').modules['rfc3987_syntax'] = None",
     "__import__('logging').getLogger('torch.utils.cpp_extension').setLevel('ERROR')",
 ]
 """
@@ -59,15 +61,19 @@ def quiet_kernel(app) -> None:
 # Two at a time
 
 
+def client(notebook: nbformat.NotebookNode, folder: Path, timeout: int = 600, **options: str) -> NotebookClient:
+    """Return what runs a notebook in a folder, for the build and for the tests."""
+    place = {"metadata": {"path": str(folder)}}
+    # Times in the cells' metadata would make another notebook of it, to the cache.
+    return NotebookClient(notebook, timeout=timeout, resources=place, record_timing=False, **options)
+
+
 def execute(path: Path, timeout: int) -> tuple[nbformat.NotebookNode, float]:
     """Run a notebook on one thread, and return it with its outputs and the seconds that it took."""
-    notebook = nbformat.read(path, as_version=4)
-    place = {"metadata": {"path": str(path.parent)}}
-    # Times in the cells' metadata would make another notebook of it, to the cache.
-    client = NotebookClient(notebook, timeout=timeout, resources=place, record_timing=False)
+    notebook = read(path.read_text(encoding="utf8"))
     begun = time.perf_counter()
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}  # more, and two notebooks wait for each other
-    asyncio.run(client.async_execute(env=environment))
+    asyncio.run(client(notebook, path.parent, timeout).async_execute(env=environment))
     return notebook, time.perf_counter() - begun
 
 
@@ -75,14 +81,15 @@ def run_ahead(app, env, docnames) -> list[str]:
     """Run the notebooks that no cache has, two at a time, into the cache; return which ones.
 
     myst-nb runs one after the other. It still does so with those that measure times, and with one that fails: it says
-    where.
+    where. The last chapters take longest, and come first: so both places are busy to the end.
     """
     folder = app.config.nb_execution_cache_path
-    paths = {name: Path(env.doc2path(name)) for name in sorted(docnames) if name not in app.config.notebooks_alone}
+    alone = app.config.notebooks_alone
+    paths = {name: Path(env.doc2path(name)) for name in sorted(docnames, reverse=True) if name not in alone}
     waiting = {
         name: path
         for name, path in paths.items()
-        if path.suffix == ".ipynb" and not is_cached(path.read_text(encoding="utf8"), folder)
+        if is_notebook(path) and not is_cached(path.read_text(encoding="utf8"), folder)
     }
     if len(waiting) < 2:
         return []
@@ -145,9 +152,15 @@ def is_notebook(path: Path) -> bool:
     return path.suffix == ".ipynb" or is_myst_markdown_notebook(path.read_text(encoding="utf8"))
 
 
+def read(text: str) -> nbformat.NotebookNode:
+    """Return the notebook that a file has: in Jupyter's own form, or in Markdown as MyST writes it."""
+    if is_myst_markdown_notebook(text):
+        return read_myst_markdown_notebook(text)
+    return nbformat.reads(text, as_version=4)
+
+
 def is_cached(text: str, folder: str) -> bool:
     """Say whether a notebook's outputs are in the cache; myst-nb will look there too, and run it where they are not."""
-    read = read_myst_markdown_notebook if is_myst_markdown_notebook(text) else partial(nbformat.reads, as_version=4)
     try:
         get_cache(folder).match_cache_notebook(read(text))
     except KeyError:

@@ -13,7 +13,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 
-from .figures import FOREGROUND, STYLE, _axes, _colour, _described
+from ._drawing import FOREGROUND, STYLE, colour_of, described, new_axes
 
 HALF_WIDTH, HALF_HEIGHT = 0.44, 0.3  # of a box, in columns and rows
 ROW = 0.75  # inches
@@ -97,7 +97,7 @@ def flow(parts: Sequence[Part], arrows: Sequence[tuple[int, int]], ax: Axes | No
             raise ValueError(f"arrows must lead down or sideways, got {arrow}; exchange its ends")
     rows, columns = [part.row for part in parts], [part.column for part in parts]
     with mpl.rc_context(STYLE):
-        ax = ax or _axes(height=ROW * (max(rows, default=0) + 1))
+        ax = ax or new_axes(height=ROW * (max(rows, default=0) + 1))
         ax.set(xlim=(min(columns, default=0) - 0.55, max(columns, default=0) + 0.55), aspect="auto")
         ax.set_ylim(max(rows, default=0) + 0.5, -0.5)
         ax.set_axis_off()
@@ -106,7 +106,7 @@ def flow(parts: Sequence[Part], arrows: Sequence[tuple[int, int]], ax: Axes | No
         for begin, end in arrows:
             _join(ax, parts[begin], parts[end])
     spoken = ". ".join(f"{_said(parts[begin])} leads to {_said(parts[end])}" for begin, end in arrows)
-    return _described(ax, f"Diagram. {spoken}.")
+    return described(ax, f"Diagram. {spoken}.")
 
 
 def squeeze_excite(ax: Axes | None = None) -> Axes:
@@ -222,7 +222,7 @@ def _draw(ax: Axes, part: Part) -> None:
                 2 * height,
                 boxstyle="round,pad=0,rounding_size=0.08",
                 facecolor="none",
-                edgecolor=_colour(part.role) if part.role else FOREGROUND,
+                edgecolor=colour_of(part.role) if part.role else FOREGROUND,
                 linewidth=1.8,
             )
         )

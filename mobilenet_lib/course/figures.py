@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import html
 import io
-import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -19,36 +18,24 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
-from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
-from matplotlib.text import Annotation
-from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from .._validation import mapping, one_of, positive_int, positive_number, sized, string
+from ._drawing import (
+    FOREGROUND,
+    STYLE,
+    WIDTH,
+    Units,
+    colour_of,
+    covered,
+    described,
+    legend_above,
+    markers,
+    new_axes,
+)
 from .numbers import short
 from .palette import COLOURS
-
-# A colour no figure would choose by accident: the SVG writer turns it into the page's own text colour.
-FOREGROUND = "#212325"
-WIDTH = 5.2  # inches: at 375 pixels the text is still about 10 pixels high
-NAME_HEIGHT = 13  # points between two lines of text
-LEGEND = 32  # letters in all that one row of a legend has room for
-
-STYLE: dict[Any, Any] = {  # matplotlib types its names one by one
-    "axes.edgecolor": FOREGROUND,
-    "axes.labelcolor": FOREGROUND,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "font.size": 11,
-    "grid.alpha": 0.18,
-    "grid.color": FOREGROUND,
-    "legend.frameon": False,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "mobilenet",
-    "text.color": FOREGROUND,
-    "xtick.color": FOREGROUND,
-    "ytick.color": FOREGROUND,
-}
 
 
 def cost_bars(bars: Mapping[str, Mapping[str, float]], unit: str = "MACs", ax: Axes | None = None) -> Axes:
@@ -83,28 +70,28 @@ def cost_bars(bars: Mapping[str, Mapping[str, float]], unit: str = "MACs", ax: A
     if not bars:
         raise ValueError("bars must hold at least one block, got none; give {'standard': {'standard': 9e8}}")
     with mpl.rc_context(STYLE):
-        ax = ax or _axes(height=0.75 + 0.5 * len(bars))
+        ax = ax or new_axes(height=0.75 + 0.5 * len(bars))
         seen = []
         for row, parts in enumerate(bars.values()):
             left = 0.0
             for role, value in parts.items():
                 label = role if role not in seen else None
-                ax.barh(row, value, left=left, height=0.62, color=_colour(role), label=label)
+                ax.barh(row, value, left=left, height=0.62, color=colour_of(role), label=label)
                 seen.append(role)
                 left += value
             ax.annotate(f" {short(left)}", (left, row), va="center", textcoords="offset points", xytext=(2, 0))
         totals = [sum(parts.values()) for parts in bars.values()]
         ax.set(yticks=range(len(bars)), yticklabels=list(bars), xlabel=unit, xlim=(0, 1.22 * (max(totals) or 1)))
-        ax.xaxis.set_major_formatter(_Units(sep=" "))
+        ax.xaxis.set_major_formatter(Units(sep=" "))
         ax.invert_yaxis()
         ax.tick_params(axis="y", length=0)
         if len(set(seen)) > 1:
-            _legend_above(ax)
+            legend_above(ax)
     spoken = "; ".join(
         f"{name}: {', '.join(f'{role} {short(value)}' for role, value in parts.items())}, in all {short(total)}"
         for (name, parts), total in zip(bars.items(), totals, strict=True)
     )
-    return _described(ax, f"Bar chart of {unit}. {spoken}.")
+    return described(ax, f"Bar chart of {unit}. {spoken}.")
 
 
 def curves(
@@ -159,9 +146,9 @@ def curves(
         if len(y) != len(x):
             raise ValueError(f"lines[{name!r}] must have {len(x)} points like x, got {len(y)}")
     with mpl.rc_context(STYLE):
-        ax, names = ax or _axes(height=3.0), []
+        ax, names = ax or new_axes(height=3.0), []
         for name, y in lines.items():
-            colour = _colour(roles[name]) if roles and name in roles else FOREGROUND
+            colour = colour_of(roles[name]) if roles and name in roles else FOREGROUND
             ax.plot(x, y, color=colour, linewidth=2.2, label=name)
             beside = {"textcoords": "offset points", "xytext": (5, 0), "va": "center", "annotation_clip": False}
             names.append(ax.annotate(name, (x[-1], y[-1]), **beside))
@@ -175,7 +162,7 @@ def curves(
             ax.minorticks_off()
         ax.set(xlabel=xlabel, ylabel=ylabel)
         ax.grid(True, axis="y")
-        if len(names) > 1 and _covered(ax, names):
+        if len(names) > 1 and covered(ax, names):
             for name in names:
                 name.remove()
             ax.legend(handlelength=1)
@@ -183,7 +170,7 @@ def curves(
         f"{name} goes from {y[0]:.3g} at {x[0]:g} to {y[-1]:.3g} at {x[-1]:g}" for name, y in lines.items()
     )
     dashed = f" A dashed line marks {limit[1]}." if limit else ""
-    return _described(ax, f"Curves of {ylabel} over {xlabel}. {spoken}.{dashed}")
+    return described(ax, f"Curves of {ylabel} over {xlabel}. {spoken}.{dashed}")
 
 
 def roofline(
@@ -230,7 +217,7 @@ def roofline(
     if cache is not None:
         positive_number(cache=cache)
     with mpl.rc_context(STYLE):
-        ax = ax or _axes(height=3.4 if len(points) <= 4 else 3.4 + 0.2 * len(points))
+        ax = ax or new_axes(height=3.4 if len(points) <= 4 else 3.4 + 0.2 * len(points))
         steep = max(bandwidth, cache or 0)
         ridge = peak / bandwidth
         left = min(0.25, *(0.5 * x for x, _, _ in points.values()))
@@ -244,15 +231,15 @@ def roofline(
             ax.annotate("cache", (2.6 * left, 2.6 * left * steep), **above)
         start = 1.5 * left if cache is None else 1.05 * left
         ax.annotate("bandwidth" if cache is None else "memory", (start, start * bandwidth), **below)
-        for marker, (name, (x, y, role)) in zip(_markers(), points.items(), strict=False):
+        for marker, (name, (x, y, role)) in zip(markers(), points.items(), strict=False):
             ax.plot([x, x], [y, min(peak, x * steep)], color=FOREGROUND, linewidth=1, linestyle=":")
-            ax.plot([x], [y], marker, color=_colour(role), markersize=9, linestyle="", label=name)
+            ax.plot([x], [y], marker, color=colour_of(role), markersize=9, linestyle="", label=name)
         ax.set(xscale="log", yscale="log", xlabel="MACs per byte", ylabel="MACs a second", xlim=(left, right))
         bottom = min(left * bandwidth, *(y for _, y, _ in points.values()))
         ax.set_ylim(0.5 * bottom, 3 * peak)
         ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         for axis in (ax.xaxis, ax.yaxis):
-            axis.set_major_formatter(_Units(sep=" "))
+            axis.set_major_formatter(Units(sep=" "))
             axis.set_minor_formatter(NullFormatter())
         ax.grid(True)
         if len(points) <= 4:
@@ -262,7 +249,7 @@ def roofline(
     spoken = "; ".join(f"{name} at {x:.3g} MACs per byte does {short(y)}" for name, (x, y, _) in points.items())
     roof = f"The roof rises with {short(steep)} bytes a second up to {peak / steep:.3g} MACs per byte, then is flat at"
     dashed = f" A dashed slope is the memory's, {short(bandwidth)} bytes a second." if cache is not None else ""
-    return _described(ax, f"Roofline. {roof} {short(peak)} MACs a second.{dashed} Measured: {spoken}.")
+    return described(ax, f"Roofline. {roof} {short(peak)} MACs a second.{dashed} Measured: {spoken}.")
 
 
 def scatter(
@@ -310,15 +297,15 @@ def scatter(
         if not len(points):
             raise ValueError(f"groups[{name!r}] must hold at least one point, got none; leave the group out")
     with mpl.rc_context(STYLE):
-        ax = ax or _axes(height=3.2)
-        for marker, (name, points) in zip(_markers(), groups.items(), strict=False):
-            colour = _colour(roles[name]) if roles and name in roles else FOREGROUND
+        ax = ax or new_axes(height=3.2)
+        for marker, (name, points) in zip(markers(), groups.items(), strict=False):
+            colour = colour_of(roles[name]) if roles and name in roles else FOREGROUND
             ax.plot(*zip(*points, strict=True), marker, color=colour, markersize=8, linestyle="", label=name)
         for name, axis in (("x", ax.xaxis), ("y", ax.yaxis)):
             if name in log:
                 getattr(ax, f"set_{name}scale")("log")
                 axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            axis.set_major_formatter(_Units(sep=" "))
+            axis.set_major_formatter(Units(sep=" "))
         ax.set(xlabel=xlabel, ylabel=ylabel)
         ax.minorticks_off()
         if "x" not in log:
@@ -331,7 +318,7 @@ def scatter(
     spoken = "; ".join(
         f"{name}: {', '.join(f'{short(x)} and {y:.3g}' for x, y in points)}" for name, points in groups.items()
     )
-    return _described(ax, f"Points of {ylabel} over {xlabel}. {spoken}.")
+    return described(ax, f"Points of {ylabel} over {xlabel}. {spoken}.")
 
 
 def channel_profiles(profiles: Mapping[str, Sequence[tuple[int, str]]], ax: Axes | None = None) -> Axes:
@@ -362,7 +349,7 @@ def channel_profiles(profiles: Mapping[str, Sequence[tuple[int, str]]], ax: Axes
     """
     mapping("profiles", profiles, "{'V2': [(24, 'expansion'), (144, 'depthwise')]}")
     with mpl.rc_context(STYLE):
-        ax = ax or _axes(height=3.0)
+        ax = ax or new_axes(height=3.0)
         left, centres = 0.0, []
         for steps in profiles.values():
             start = left
@@ -370,7 +357,7 @@ def channel_profiles(profiles: Mapping[str, Sequence[tuple[int, str]]], ax: Axes
                 ax.fill(
                     [left, left, left + 1, left + 1],
                     [-channels / 2, channels / 2, after / 2, -after / 2],
-                    color=_colour(role),
+                    color=colour_of(role),
                     alpha=0.45,
                     linewidth=0,
                 )
@@ -395,7 +382,7 @@ def channel_profiles(profiles: Mapping[str, Sequence[tuple[int, str]]], ax: Axes
     spoken = "; ".join(
         f"{name}: {' to '.join(str(channels) for channels, _ in steps)} channels" for name, steps in profiles.items()
     )
-    return _described(ax, f"Silhouettes of blocks by number of channels. {spoken}.")
+    return described(ax, f"Silhouettes of blocks by number of channels. {spoken}.")
 
 
 def connections(masks: Mapping[str, np.ndarray], ax: Axes | None = None) -> Axes:
@@ -422,13 +409,13 @@ def connections(masks: Mapping[str, np.ndarray], ax: Axes | None = None) -> Axes
     with mpl.rc_context(STYLE):
         wide = sum(mask.shape[1] + 2 for mask in masks.values())
         tall = max((mask.shape[0] for mask in masks.values()), default=1)
-        ax = ax or _axes(height=0.5 + WIDTH * tall / wide)  # as tall as the squares are, no empty bands
+        ax = ax or new_axes(height=0.5 + WIDTH * tall / wide)  # as tall as the squares are, no empty bands
         left, centres = 0, []
         for mask in masks.values():
             rows, columns = np.nonzero(np.ones_like(mask))
             ax.scatter(columns + left, rows, s=12, color=FOREGROUND, alpha=0.12, linewidths=0)
             rows, columns = np.nonzero(mask)
-            ax.scatter(columns + left, rows, s=30, marker="s", color=_colour("standard"), linewidths=0)
+            ax.scatter(columns + left, rows, s=30, marker="s", color=colour_of("standard"), linewidths=0)
             centres.append(left + (mask.shape[1] - 1) / 2)
             left += mask.shape[1] + 2
         ax.set(xticks=centres, xticklabels=list(masks), yticks=[], ylabel="output channel", aspect="equal")
@@ -438,7 +425,7 @@ def connections(masks: Mapping[str, np.ndarray], ax: Axes | None = None) -> Axes
     spoken = "; ".join(
         f"{name}: {int(mask.sum())} of {mask.size} pairs of channels are joined" for name, mask in masks.items()
     )
-    return _described(ax, f"Which input channels (columns) each output channel (row) reads. {spoken}.")
+    return described(ax, f"Which input channels (columns) each output channel (row) reads. {spoken}.")
 
 
 def maps(images: Mapping[str, np.ndarray], ax: Axes | None = None) -> Axes:
@@ -468,7 +455,7 @@ def maps(images: Mapping[str, np.ndarray], ax: Axes | None = None) -> Axes:
     """
     mapping("images", images, "{'digit': picture}")
     with mpl.rc_context(STYLE):
-        ax = ax or _axes(height=0.5 + WIDTH / max(2, len(images)))
+        ax = ax or new_axes(height=0.5 + WIDTH / max(2, len(images)))
         top = 0.0
         for i, (name, image) in enumerate(images.items()):
             image = np.asarray(image, dtype=float)
@@ -482,7 +469,7 @@ def maps(images: Mapping[str, np.ndarray], ax: Axes | None = None) -> Axes:
         ax.spines[["left", "bottom"]].set_visible(False)
         ax.tick_params(axis="x", length=0)
     spoken = "; ".join(f"{name}, {np.shape(image)[0]} by {np.shape(image)[1]} pixels" for name, image in images.items())
-    return _described(ax, f"Grey images side by side: {spoken}.")
+    return described(ax, f"Grey images side by side: {spoken}.")
 
 
 def filter_banks(banks: Mapping[str, Any], roles: Mapping[str, str] | None = None, ax: Axes | None = None) -> Axes:
@@ -519,13 +506,13 @@ def filter_banks(banks: Mapping[str, Any], roles: Mapping[str, str] | None = Non
     with mpl.rc_context(STYLE):
         tall = pitch * max((len(array) for array in arrays.values()), default=1)
         wide = (pitch * channels + 3) * len(arrays)
-        ax = ax or _axes(height=0.5 + WIDTH * tall / wide)
+        ax = ax or new_axes(height=0.5 + WIDTH * tall / wide)
         size = (0.7 * WIDTH * 72 / wide) ** 2  # points squared, a square of most of a step
         centres = []
         for i, (name, array) in enumerate(arrays.items()):
             left = i * (pitch * channels + 3)
             places, weights = _placed(array, channels, pitch)
-            colour = _colour((roles or {}).get(name, name if name in COLOURS else "standard"))
+            colour = colour_of((roles or {}).get(name, name if name in COLOURS else "standard"))
             strength = 0.15 + 0.85 * np.abs(weights) / (np.abs(weights).max() or 1)
             colours = np.tile(to_rgba(colour), (2, len(weights), 1))
             colours[:, :, 3] = np.where(weights > 0, strength, 0), strength
@@ -542,7 +529,7 @@ def filter_banks(banks: Mapping[str, Any], roles: Mapping[str, str] | None = Non
         f"{array.shape[2]} by {array.shape[2]}, {array.size} weights in all"
         for name, array in arrays.items()
     )
-    return _described(ax, f"Weights of convolutions, a row of kernels for each output channel. {spoken}.")
+    return described(ax, f"Weights of convolutions, a row of kernels for each output channel. {spoken}.")
 
 
 def _bank(name: str, bank: Any) -> np.ndarray:
@@ -616,7 +603,8 @@ def filters(kernels: Mapping[str, Any], shown: int = 16, ax: Axes | None = None)
         rows.append(array[at] * np.where(total[at] < 0, -1, 1)[:, None, None] / largest)
         said.append(f"{name}: {100 * (balance > 0.9).mean():.0f} % blurs, {100 * (balance < 0.2).mean():.0f} % edges")
     with mpl.rc_context(STYLE):
-        ax = ax or _axes(height=0.2 + 0.73 * WIDTH * len(rows) / shown, w_pad=0.15)  # the page's letters may be wider
+        # The page's letters may be wider.
+        ax = ax or new_axes(height=0.2 + 0.73 * WIDTH * len(rows) / shown, w_pad=0.15)
         for i, row in enumerate(rows):
             for j, kernel in enumerate(row):
                 extent = (j, j + 0.86, i + 0.86, i)
@@ -625,7 +613,7 @@ def filters(kernels: Mapping[str, Any], shown: int = 16, ax: Axes | None = None)
         ax.set_yticks([i + 0.43 for i in range(len(rows))], list(kernels))
         ax.spines[["left", "bottom"]].set_visible(False)
         ax.tick_params(axis="y", length=0)
-    return _described(ax, f"Filters as small grey squares, in each row from edges to blurs. {'; '.join(said)}.")
+    return described(ax, f"Filters as small grey squares, in each row from edges to blurs. {'; '.join(said)}.")
 
 
 def effects(rows: Mapping[str, Mapping[str, tuple[float, float, float]]], xlabel: str, ax: Axes | None = None) -> Axes:
@@ -659,7 +647,7 @@ def effects(rows: Mapping[str, Mapping[str, tuple[float, float, float]]], xlabel
     mapping("rows", rows, "{'V2': {'mean': (0.0, -1.0, 1.0)}}")
     series = _series(rows)
     with mpl.rc_context(STYLE):
-        ax = ax or _axes(height=0.9 + 0.22 * len(rows) * (len(series) + 0.6))
+        ax = ax or new_axes(height=0.9 + 0.22 * len(rows) * (len(series) + 0.6))
         ax.axvline(0, color=FOREGROUND, linewidth=1, linestyle="--")
         # Shapes tell the series apart: colours belong to concepts.
         for i, (name, marker) in enumerate(zip(series, "oDs^", strict=False)):
@@ -685,7 +673,7 @@ def effects(rows: Mapping[str, Mapping[str, tuple[float, float, float]]], xlabel
         ax.tick_params(axis="y", length=0)
         ax.grid(True, axis="x")
         if len(series) > 1:
-            for handle in _legend_above(ax).legend_handles:
+            for handle in legend_above(ax).legend_handles:
                 if isinstance(handle, Line2D):
                     handle.set_fillstyle("full")
     spoken = "; ".join(
@@ -693,7 +681,7 @@ def effects(rows: Mapping[str, Mapping[str, tuple[float, float, float]]], xlabel
         for label, row in rows.items()
         for name, (mean, low, high) in row.items()
     )
-    return _described(ax, f"Differences with their intervals, in {xlabel}. {spoken}.")
+    return described(ax, f"Differences with their intervals, in {xlabel}. {spoken}.")
 
 
 def _series(rows: Mapping[str, Mapping[str, tuple[float, float, float]]]) -> list[str]:
@@ -747,52 +735,6 @@ def svg(ax: Axes | Figure) -> str:
     opening = f'<svg role="img" aria-label="{html.escape(label, quote=True)}" style="{look}"'
     root, rest = drawing.split(">", 1)
     return opening + re.sub(r' (width|height)="[^"]*"', "", root.removeprefix("<svg")) + ">" + rest.strip()
-
-
-class _Units(EngFormatter):
-    """Write 200 M for a large number. Below a thousand the number itself: a share of 0.2 is not "200 m"."""
-
-    def __call__(self, x: float, pos: int | None = None) -> str:
-        return f"{x:g}".replace("-", "\N{MINUS SIGN}") if abs(x) < 1000 else super().__call__(x, pos)
-
-
-def _axes(height: float, **margins: float) -> Axes:
-    # Not pyplot's: the notebook would then show the figure a second time.
-    figure = Figure(figsize=(WIDTH, height))
-    figure.set_layout_engine("constrained", **margins)
-    return figure.subplots()
-
-
-def _legend_above(ax: Axes) -> Legend:
-    """Put the legend above the axes: in one row, or in two where its words would not fit the figure."""
-    names = ax.get_legend_handles_labels()[1]
-    rows = 1 if sum(map(len, names)) <= LEGEND else 2
-    columns = -(-len(names) // rows)
-    return ax.legend(ncols=columns, loc="lower left", bbox_to_anchor=(0, 1), handlelength=1, columnspacing=1)
-
-
-def _covered(ax: Axes, names: Sequence[Annotation]) -> bool:
-    """Whether one of the names at the ends of curves would cover another."""
-    ax.figure.canvas.figure.draw_without_rendering()  # only now the axes have their place
-    at = sorted(ax.transData.transform(name.xy)[1] * 72 / ax.figure.dpi for name in names)
-    return any(above - below < NAME_HEIGHT for below, above in itertools.pairwise(at))
-
-
-def _colour(role: str) -> str:
-    if role not in COLOURS:
-        raise ValueError(f"role must be one of {', '.join(COLOURS)}, got {role!r}")
-    return COLOURS[role].light
-
-
-def _markers() -> Iterator[str]:
-    """Return one mark after the other: a colour alone would not tell two groups apart for everyone."""
-    return itertools.cycle("osD^vPX*")
-
-
-def _described(ax: Axes, alt: str) -> Axes:
-    figure = ax.figure
-    figure.set_label(f"{figure.get_label()} {alt}".strip())
-    return ax
 
 
 def _show_in_notebooks() -> None:

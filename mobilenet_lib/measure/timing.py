@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import math
 import statistics
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -28,6 +29,7 @@ MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.
 # What two measurements must share, or their ratio says something about the wrong thing.
 CONDITIONS = ("batch", "threads", "memory_format", "device", "torch")
 ROUNDS = 5
+BLOCKS = 4  # that a round has of what is fast
 # What a roof is measured with: convolutions that kernels are good at, and arrays for the memory and for the caches.
 FAST = (
     conv_layer("3x3, 64 channels", "standard", 64, 64, size=56, kernel_size=3),
@@ -240,14 +242,20 @@ def _in_turn(timers: Mapping[Any, Timer], seconds: float) -> tuple[dict[Any, lis
     """Return the seconds of each timer's calls, and how many calls these were."""
     times: dict[Any, list[float]] = {name: [] for name in timers}
     runs = dict.fromkeys(timers, 0)
+    share = seconds / ROUNDS
     with torch.inference_mode():
+        # Both ways of a timer begin with calls that are not counted: they are the warm-up.
+        calls = {name: math.ceil(share / BLOCKS / timer.timeit(1).median) for name, timer in timers.items()}
         for _ in range(ROUNDS):
             for name, timer in timers.items():
-                # It begins with calls that are not counted, to find out how many at once are long enough for the clock:
-                # they are the warm-up.
-                measured = timer.blocked_autorange(min_run_time=seconds / ROUNDS)
-                times[name] += measured.times
-                runs[name] += len(measured.times) * measured.number_per_run
+                # To find out how many calls are long enough for the clock, a timer tries one, ten, a hundred. In each
+                # round again, that would take several times as long as to measure what is fast.
+                if calls[name] <= BLOCKS:
+                    found = [timer.blocked_autorange(min_run_time=share)]
+                else:
+                    found = [timer.timeit(calls[name]) for _ in range(BLOCKS)]
+                times[name] += [each for one in found for each in one.times]
+                runs[name] += sum(len(one.times) * one.number_per_run for one in found)
     return times, runs
 
 

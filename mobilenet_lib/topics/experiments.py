@@ -6,7 +6,6 @@ that :func:`mobilenet_lib.topics.training.trained` loads.
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import platform
@@ -32,9 +31,8 @@ from .._validation import flag, one_of, zero_or_more
 from ..blocks import ConvDepthwiseConv, DepthwiseSeparableConv
 from ..layers import ConvBNReLU
 from . import datasets, training
+from ._command import told
 from .training import TWINS, SmallNet, expanding
-
-DATA = Path(__file__).parents[1] / "data"
 
 # What differs from the reference
 
@@ -518,16 +516,14 @@ def main(arguments: list[str] | None = None) -> None:
         ...
     SystemExit: 2
     """
-    parser = argparse.ArgumentParser("mobilenet_lib.topics.experiments", description="Train the chapter's networks.")
-    parser.add_argument("--processes", type=int, default=2, help="trainings at a time, each on one thread")
-    parser.add_argument("--tasks", nargs="+", default=list(TASKS), choices=list(TASKS))
-    parser.add_argument("--networks", nargs="+", default=list(NETWORKS), choices=list(NETWORKS))
-    parser.add_argument("--seeds", type=int, default=len(SEEDS), help="how many, from 0")
-    parser.add_argument("--epochs", type=int, help="instead of each task's own")
-    parser.add_argument("--out", type=Path, default=DATA, help="folder to write to")
-    chosen = parser.parse_args(arguments)
-    if not chosen.out.is_dir():  # what has been trained must have a place to go
-        parser.error(f"argument --out: there is no folder {chosen.out}; make it first")
+    options: dict[str, dict[str, Any]] = {
+        "--processes": {"type": int, "default": 2, "help": "trainings at a time, each on one thread"},
+        "--tasks": {"nargs": "+", "default": list(TASKS), "choices": list(TASKS)},
+        "--networks": {"nargs": "+", "default": list(NETWORKS), "choices": list(NETWORKS)},
+        "--seeds": {"type": int, "default": len(SEEDS), "help": "how many, from 0"},
+        "--epochs": {"type": int, "help": "instead of each task's own"},
+    }
+    chosen = told("experiments", "Train the chapter's networks.", arguments, options)
     settings = {"epochs": chosen.epochs} if chosen.epochs else {}
     jobs = [
         (network, task, seed)

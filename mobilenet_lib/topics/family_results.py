@@ -7,7 +7,6 @@ others have measured stands in ``data/after_v2.json``, with its sources.
 
 from __future__ import annotations
 
-import argparse
 import json
 import platform
 import statistics
@@ -17,7 +16,6 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -27,8 +25,8 @@ from .. import measure
 from .._validation import one_of
 from ..measure.allocator import keep_memory
 from . import shipping
+from ._command import told
 
-DATA = Path(__file__).parents[1] / "data"
 FILE, PUBLISHED = "families.json", "after_v2.json"
 # The side of the images that each network is measured with: what timm's own weights were trained or tested with.
 NETWORKS = {
@@ -453,12 +451,9 @@ def main(arguments: list[str] | None = None) -> None:
         ...
     SystemExit: 2
     """
-    parser = argparse.ArgumentParser("mobilenet_lib.topics.family_results", description="Measure what came after V2.")
-    parser.add_argument("--out", type=Path, default=DATA, help="folder to write to")
-    chosen = parser.parse_args(arguments)
+    chosen = told("family_results", "Measure what came after V2.", arguments)
     from timm.models import _efficientnet_blocks
 
-    torch.set_num_threads(1)
     found: dict[str, Any] = {"networks": {}, "branched": {}}
     cases = {}
     for name, side in NETWORKS.items():

@@ -6,13 +6,11 @@ what the network in float32 says of them. ``make page-model`` calls it.
 
 from __future__ import annotations
 
-import argparse
 import gzip
 import io
 import json
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
-from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -24,12 +22,12 @@ from .._validation import instance, several, tensor
 from ..measure.probe import evaluating
 from ..models import MobileNetV2, check_image
 from . import few_bits, naming, photographs, shipping, trained
+from ._command import told
 from .anatomy import blocks_of, class_activation_map, conv_of
 from .compare import Crops, agreement, crops, first_classes, scores
 from .preparing import cropped, normalised, prepared
 from .pretrained import from_torchvision
 
-DATA = Path(__file__).parents[1] / "data"
 FILE, ANSWERS, GALLERY = "onnx/mobilenet-v2.onnx.gz", "gallery.json", "gallery"
 SHOWN = ("china", "chelsea", "coffee", "camera", "rocket", "hopper", "astronaut", "flower")
 FIRST = 5  # classes that the file names, with a map of each
@@ -266,7 +264,7 @@ def stored() -> bytes:
 
     Examples
     --------
-    >>> len(stored()) > 3_000_000 if (DATA / FILE).exists() else True
+    >>> len(stored()) > 3_000_000 if files("mobilenet_lib").joinpath("data", FILE).is_file() else True
     True
     """
     path = files("mobilenet_lib").joinpath("data", FILE)
@@ -484,10 +482,7 @@ def main(arguments: list[str] | None = None) -> None:
         ...
     SystemExit: 2
     """
-    parser = argparse.ArgumentParser("mobilenet_lib.topics.page_model", description="Write what a page fetches.")
-    parser.add_argument("--out", type=Path, default=DATA, help="folder to write to")
-    out = parser.parse_args(arguments).out
-    torch.set_num_threads(1)  # several threads add up in another order each time
+    out = told("page_model", "Write what a page fetches.", arguments).out
     categories = naming.categories()
     network = cast(MobileNetV2, shipping.fold(from_torchvision(weights="IMAGENET1K_V1")))
     twelve = trained.to_compare()

@@ -6,7 +6,6 @@ reads, and two files of arrays beside it. ``make experiments`` calls it.
 
 from __future__ import annotations
 
-import argparse
 import json
 import platform
 import sys
@@ -25,11 +24,11 @@ from torch import Tensor, nn
 from ..measure.probe import evaluating
 from ..models import MobileNetV2
 from . import anatomy, few_bits, lite0, photographs, shipping, surgery
+from ._command import told
 from .compare import Answer, Crops, Estimate, agreement, crops, difference, first_classes, scores
 from .preparing import WAYS, cropped, prepared
 from .pretrained import from_torchvision
 
-DATA = Path(__file__).parents[1] / "data"
 FILE, ANSWERS, FILTERS = "trained.json", "imagenet_answers.npz", "imagenet_filters.npz"
 EACH, SEED = 20, 0  # pieces of each photograph, and what decides them
 MEASURED_ON = 4, 11  # the same, for the pictures on which contributions and means are measured
@@ -589,10 +588,7 @@ def main(arguments: list[str] | None = None) -> None:
         ...
     SystemExit: 2
     """
-    parser = argparse.ArgumentParser("mobilenet_lib.topics.trained", description="Experiment on the trained network.")
-    parser.add_argument("--out", type=Path, default=DATA, help="folder to write to")
-    chosen = parser.parse_args(arguments)
-    torch.set_num_threads(1)  # several threads add up in another order each time
+    chosen = told("trained", "Experiment on the trained network.", arguments)
     network, dense = (from_torchvision(weights="IMAGENET1K_V1", output_stride=stride) for stride in (32, 16))
     _make(network, dense, lite0.pretrained(), photographs.pictures(), to_compare(), chosen.out)
 

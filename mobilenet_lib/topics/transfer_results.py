@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import argparse
 import base64
 import json
 import platform
@@ -15,7 +14,6 @@ from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -25,9 +23,9 @@ from torch.nn import functional
 from .._validation import one_of, positive_int
 from ..models import MobileNetV2
 from . import datasets, photographs, training, transfer
+from ._command import told
 from .pretrained import from_torchvision
 
-DATA = Path(__file__).parents[1] / "data"
 FILE = "transfer.json"
 EACH_TEST = 40  # test pieces of each photograph
 SIZE = 96  # pixels a side that the network gets
@@ -305,10 +303,7 @@ def main(arguments: list[str] | None = None) -> None:
         ...
     SystemExit: 2
     """
-    parser = argparse.ArgumentParser("mobilenet_lib.topics.transfer_results", description="Transfer to three tasks.")
-    parser.add_argument("--out", type=Path, default=DATA, help="folder to write to")
-    chosen = parser.parse_args(arguments)
-    torch.set_num_threads(1)  # several threads add up in another order each time
+    chosen = told("transfer_results", "Transfer to three tasks.", arguments)
     network = from_torchvision(weights="IMAGENET1K_V1").eval()
     found: dict[str, Any] = {"few": {}}
     for name in TASKS:

@@ -10,9 +10,9 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import environment
+import execution
 import nbformat
 import pytest
-from nbclient import NotebookClient
 
 Rerun = Callable[[nbformat.NotebookNode], object]
 
@@ -53,8 +53,7 @@ def run(colab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callabl
 
     @contextmanager
     def ran(notebook: nbformat.NotebookNode) -> Iterator[Rerun]:
-        place = {"metadata": {"path": str(folder)}}
-        client = NotebookClient(notebook, timeout=600, kernel_name=KERNEL, resources=place)
+        client = execution.client(notebook, folder, kernel_name=KERNEL)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the kernel's sockets, when they are closed late
             with client.setup_kernel():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import itertools
+import math
 import subprocess
 import sys
 import time
@@ -15,7 +17,7 @@ from torch import nn
 
 from mobilenet_lib import InvertedResidual, MobileNetV2, measure
 from mobilenet_lib.measure import timing
-from mobilenet_lib.measure.timing import CONDITIONS, ROUNDS, Latency, _laid_out
+from mobilenet_lib.measure.timing import BLOCKS, CONDITIONS, ROUNDS, Latency, _laid_out
 
 ONE = Latency(12.0, 0.3, 40, 1, 1, "contiguous", "cpu", "2.9.0")
 SHAPE = (2, 8, 28, 28)
@@ -188,10 +190,11 @@ class Known:
     """A timer that measures nothing and knows all: 9, 4 and 6 times what it is told."""
 
     def __init__(self, second):
-        self.second = second
+        self.second, self.next = second, itertools.cycle([9, 4, 6])
 
     def timeit(self, number):
-        return None
+        took = next(self.next) * self.second
+        return SimpleNamespace(median=took, times=[took], number_per_run=number)
 
     def blocked_autorange(self, min_run_time):
         return SimpleNamespace(times=[9 * self.second, 4 * self.second, 6 * self.second], number_per_run=2)
@@ -253,3 +256,18 @@ def test_a_latency_is_the_middle_of_all_rounds_in_milliseconds(monkeypatch):
     assert [each.median for each in took.values()] == pytest.approx([48, 6])
     assert [each.iqr for each in took.values()] == pytest.approx([40, 5])
     assert [each.runs for each in took.values()] == [30, 30]
+
+
+def test_what_is_fast_is_measured_in_blocks_that_fill_its_rounds(monkeypatch):
+    monkeypatch.setattr(timing, "_timer", lambda statement, names, threads: Known(1e-4))
+    took = measure.latency(nn.Identity(), (1, 1), seconds=0.5)
+    assert took.median == pytest.approx(0.6)
+    assert took.runs == ROUNDS * BLOCKS * math.ceil(0.5 / ROUNDS / BLOCKS / 9e-4)
+
+
+@pytest.mark.parametrize("ms", [0.05, 0.4, 0.7])
+def test_measuring_takes_about_the_seconds_asked_for(ms):
+    """Where the length of the blocks is found by tens, and again in each round, it takes many times as long."""
+    called = []
+    measure.latency(lambda x: called.append(Slept(ms)(x)), (1, 1), seconds=0.1)
+    assert len(called) * ms < 3 * 100  # a busy machine makes it fewer calls

@@ -282,6 +282,25 @@ def test_the_solutions_edition_is_the_student_edition_filled_in(page):
 
 
 @built
+@every_chapter
+def test_the_whole_edition_is_the_student_edition_with_what_is_typed_in_class(page):
+    """So it is enough to run the student edition: its exercises open, and then with all its answers."""
+    student, whole = read("student", page), read("colab", page)
+    known = answers(source_of(page), editions.chapter_number(page))
+    first, code = (next(cell.source for cell in each.cells if cell.id == "setup") for each in (student, whole))
+    assert first == code
+    given = programs(student)
+    for name, code in programs(whole).items():
+        if name.endswith("-try"):  # there, its check is a cell of its own, which cannot be changed
+            parts = given[name].split("\n") + given.get(f"{name}-check", "").split("\n")
+            assert [line for line in code.split("\n") if line] == [line for line in parts if line]
+        else:
+            key = blanks(student).get(name)
+            assert code == (known[key] if key else given[name])
+    assert all(re.search(r"-try(-check)?$", name) for name in given.keys() - programs(whole).keys())
+
+
+@built
 @pytest.mark.parametrize("page", LESSONS)
 def test_speaker_notes_tell_the_time(page):
     notes = [cell.source for cell in read("live", page).cells if "speaker" in tags(cell)]

@@ -15,9 +15,10 @@ from torch import nn
 from torch.nn import functional
 
 from mobilenet_lib import InvertedResidual, cost, experiments, measure, training
+from mobilenet_lib.topics._command import DATA
 from mobilenet_lib.topics.experiments import EASY, NETWORKS, SEEDS, TASKS, Effect, build, effect, results
 
-FILE = experiments.DATA / "experiments.json"
+FILE = DATA / "experiments.json"
 ABLATIONS = ("relu6_bottleneck", "no_residual", "expansion_shortcut")
 
 

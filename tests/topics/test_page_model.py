@@ -26,8 +26,9 @@ from mobilenet_lib import (
     shipping,
     trained,
 )
+from mobilenet_lib.topics._command import DATA
 
-STORED = json.loads((page_model.DATA / page_model.ANSWERS).read_text("utf8"))
+STORED = json.loads((DATA / page_model.ANSWERS).read_text("utf8"))
 LIMIT = 3_500_000
 
 
@@ -67,7 +68,7 @@ def whole() -> torch.Tensor:
 
 
 def test_the_file_is_small_and_a_model():
-    packed = (page_model.DATA / page_model.FILE).read_bytes()
+    packed = (DATA / page_model.FILE).read_bytes()
     assert len(packed) < LIMIT and len(packed) == STORED["about"]["bytes"]
     assert gzip.decompress(packed) == page_model.stored()
     onnx.checker.check_model(onnx.load_from_string(page_model.stored()), full_check=True)
@@ -132,7 +133,7 @@ def test_names_come_with_the_file(whole):
 
 @pytest.mark.parametrize("name", page_model.SHOWN)
 def test_a_photograph_of_the_gallery_gets_the_class_of_its_original(name, exact):
-    file = Image.open(page_model.DATA / page_model.GALLERY / f"{name}.webp")
+    file = Image.open(DATA / page_model.GALLERY / f"{name}.webp")
     image = page_model._from_square(file)
     with torch.inference_mode():
         now, original = exact(image[None]), exact(preparing.prepared(photographs.picture(name)))

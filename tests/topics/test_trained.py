@@ -10,10 +10,11 @@ import torch
 
 from mobilenet_lib import MobileNetV2, anatomy, few_bits, lite0, pretrained, shipping, surgery, trained
 from mobilenet_lib.topics import photographs
+from mobilenet_lib.topics._command import DATA
 from mobilenet_lib.topics.compare import Answer, agreement, first_classes, scores
 from mobilenet_lib.topics.preparing import WAYS
 
-FILE = trained.DATA / trained.FILE
+FILE = DATA / trained.FILE
 
 
 def numbers(part):
@@ -70,8 +71,8 @@ def test_there_are_answers_to_each_photograph_after_each_change():
 
 
 def test_the_stored_answers_are_small():
-    assert (trained.DATA / trained.ANSWERS).stat().st_size < 60_000
-    assert (trained.DATA / trained.FILTERS).stat().st_size < 100_000
+    assert (DATA / trained.ANSWERS).stat().st_size < 60_000
+    assert (DATA / trained.FILTERS).stat().st_size < 100_000
 
 
 @pytest.mark.parametrize("block", [0, 8, 16])
