@@ -214,6 +214,14 @@ def test_there_are_files_to_read():
     assert len(list((ROOT / "book").rglob("*.py"))) > 10
 
 
+def test_no_file_is_longer_than_a_reader_can_hold():
+    """What grows beyond 800 lines has a part that can stand by itself."""
+    rooms = ("mobilenet_lib", "book", "benchmarks")
+    files = [*ROOT.glob("*.py"), *(path for room in rooms for path in (ROOT / room).rglob("*.py"))]
+    lines = {str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in files}
+    assert len(lines) > 100 and {name: count for name, count in lines.items() if count > 800} == {}
+
+
 def loaded_by(program):
     """Return which of the heavy packages a fresh Python has loaded after a program."""
     program += "; import sys; print([heavy for heavy in ('torch', 'matplotlib', 'fvcore') if heavy in sys.modules])"

@@ -69,45 +69,62 @@ def client(notebook: nbformat.NotebookNode, folder: Path, timeout: int = 600, **
 
 
 def execute(path: Path, timeout: int) -> tuple[nbformat.NotebookNode, float]:
-    """Run a notebook on one thread, and return it with its outputs and the seconds that it took."""
-    notebook = read(path.read_text(encoding="utf8"))
+    """Run a notebook on one thread, and return it with its outputs and the seconds that it took.
+
+    A page shows no warning. Most are of one time only, as that of weights which had been damaged and are whole again:
+    the build says it, and runs the notebook once more.
+    """
     begun = time.perf_counter()
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}  # more, and two notebooks wait for each other
-    asyncio.run(client(notebook, path.parent, timeout).async_execute(env=environment))
+    for again in (False, True):
+        notebook = read(path.read_text(encoding="utf8"))
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}  # more, and two notebooks wait for each other
+        asyncio.run(client(notebook, path.parent, timeout).async_execute(env=environment))
+        said = warnings(notebook)
+        if again or not said:
+            break
+        Progress.say(f"{path.stem} runs once more, since it said: {said}")
     return notebook, time.perf_counter() - begun
 
 
-def run_ahead(app, env, docnames) -> list[str]:
-    """Run the notebooks that no cache has, two at a time, into the cache; return which ones.
+def warnings(notebook: nbformat.NotebookNode) -> str:
+    """Return what a notebook's cells wrote on the standard error."""
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    return "".join(output.text for output in outputs if output.get("name") == "stderr").strip()
 
-    myst-nb runs one after the other. It still does so with those that measure times, and with one that fails: it says
-    where. The last chapters take longest, and come first: so both places are busy to the end.
+
+def run_ahead(app, env, docnames) -> list[str]:
+    """Run the notebooks that no cache has, into the cache; return which ones.
+
+    They run two at a time, but for those that measure times: these come last, one after the other. The last chapters
+    take longest, and begin, so that both places are busy to the end. One that fails is left to myst-nb, which says
+    where.
     """
-    folder = app.config.nb_execution_cache_path
-    alone = app.config.notebooks_alone
-    paths = {name: Path(env.doc2path(name)) for name in sorted(docnames, reverse=True) if name not in alone}
+    folder, timeout = app.config.nb_execution_cache_path, app.config.nb_execution_timeout
+    paths = {name: Path(env.doc2path(name)) for name in sorted(docnames, reverse=True)}
     waiting = {
         name: path
         for name, path in paths.items()
         if is_notebook(path) and not is_cached(path.read_text(encoding="utf8"), folder)
     }
-    if len(waiting) < 2:
-        return []
-    Progress.say(f"running {len(waiting)} notebooks, two at a time ...")
+    alone = {name: path for name, path in waiting.items() if name in app.config.notebooks_alone}
+    together = {name: path for name, path in waiting.items() if name not in alone}
     ran = []
-    with ThreadPoolExecutor(2) as pool:
-        timeout = app.config.nb_execution_timeout
-        runs = {pool.submit(execute, path, timeout): name for name, path in waiting.items()}
-        for run in as_completed(runs):
-            name = runs[run]
-            try:
-                notebook, seconds = run.result()
-            except (CellExecutionError, CellTimeoutError, DeadKernelError):
-                continue
-            bundle = CacheBundleIn(notebook, str(waiting[name]), data={"execution_seconds": seconds})
-            get_cache(folder).cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
-            ran.append(name)
-            Progress.say(f"ran {name} in {seconds:.0f} s")
+    for those, places in ((together, 2), (alone, 1)):
+        if those:
+            how = "two at a time" if places == 2 else "each by itself"
+            Progress.say(f"running {len(those)} {'notebook' if len(those) == 1 else 'notebooks'}, {how} ...")
+        with ThreadPoolExecutor(places) as pool:
+            runs = {pool.submit(execute, path, timeout): name for name, path in those.items()}
+            for run in as_completed(runs):
+                name = runs[run]
+                try:
+                    notebook, seconds = run.result()
+                except (CellExecutionError, CellTimeoutError, DeadKernelError):
+                    continue
+                bundle = CacheBundleIn(notebook, str(those[name]), data={"execution_seconds": seconds})
+                get_cache(folder).cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+                ran.append(name)
+                Progress.say(f"ran {name} in {seconds:.0f} s")
     return sorted(ran)
 
 

@@ -84,29 +84,65 @@ def test_the_build_says_which_notebook_runs_and_which_came_from_the_cache(build,
     ]
 
 
+@pytest.fixture
+def ahead(tmp_path):
+    """Return a function that writes notebooks of one cell each and runs them ahead, and the cache that they go to."""
+    cache = str(tmp_path / "cache")
+    config = SimpleNamespace(nb_execution_cache_path=cache, nb_execution_timeout=60, notebooks_alone=["alone"])
+
+    def run(**cells: str) -> list[str]:
+        paths = {name: tmp_path / f"{name}.ipynb" for name in cells}
+        for name, code in cells.items():
+            book = notebook()
+            book.cells[1].source = code
+            nbformat.write(book, paths[name])
+        (tmp_path / "page.md").write_text("# A page")
+        (tmp_path / "text.md").write_text(TEXT)
+        paths |= {name: tmp_path / f"{name}.md" for name in ("page", "text")}
+        env = SimpleNamespace(doc2path=lambda name: str(paths[name]))
+        return execution.run_ahead(SimpleNamespace(config=config), env, list(paths))
+
+    return run, cache
+
+
 def test_notebooks_run_two_at_a_time_but_those_that_measure_times_and_one_that_fails_is_left_to_the_build(
-    tmp_path, capsys
+    ahead, tmp_path, capsys
 ):
-    for name, code in {"one": "1 + 1", "two": "2 + 2", "alone": "3 + 3", "faulty": "1 / 0"}.items():
-        book = notebook()
-        book.cells[1].source = code
-        nbformat.write(book, tmp_path / f"{name}.ipynb")
-    (tmp_path / "page.md").write_text("# A page")
-    config = SimpleNamespace(
-        nb_execution_cache_path=str(tmp_path / "cache"), nb_execution_timeout=60, notebooks_alone=["alone"]
-    )
-    names = {path.stem: str(path) for path in tmp_path.glob("*.*")}
-    env = SimpleNamespace(doc2path=names.__getitem__)
-    assert execution.run_ahead(SimpleNamespace(config=config), env, list(names)) == ["one", "two"]
+    run, folder = ahead
+    cells = {"one": "1 + 1", "two": "2 + 2", "alone": "3 + 3", "faulty": "1 / 0"}
+    assert run(**cells) == ["alone", "one", "text", "two"]
     said = capsys.readouterr().out.splitlines()
-    assert said[0] == "running 3 notebooks, two at a time ..."
-    assert sorted(line.split(" in ")[0] for line in said[1:]) == ["ran one", "ran two"]
-    cache = get_cache(config.nb_execution_cache_path)
-    _, ran = cache.merge_match_into_notebook(nbformat.read(tmp_path / "two.ipynb", as_version=4))
+    assert said[0] == "running 4 notebooks, two at a time ..."
+    assert sorted(line.split(" in ")[0] for line in said[1:4]) == ["ran one", "ran text", "ran two"]
+    assert said[4] == "running 1 notebook, each by itself ..." and said[5].startswith("ran alone in ")
+    _, ran = get_cache(folder).merge_match_into_notebook(nbformat.read(tmp_path / "two.ipynb", as_version=4))
     assert ran.cells[1].outputs[0]["data"]["text/plain"] == "4"
-    for name in ("alone", "faulty"):
-        assert not execution.is_cached((tmp_path / f"{name}.ipynb").read_text(), config.nb_execution_cache_path)
-    assert execution.run_ahead(SimpleNamespace(config=config), env, ["one", "two", "alone"]) == []
+    assert not execution.is_cached((tmp_path / "faulty.ipynb").read_text(), folder)
+    assert execution.is_cached(TEXT, folder)
+    assert run(one="1 + 1", alone="3 + 3") == []
+
+
+DAMAGED = """from pathlib import Path
+import warnings
+if Path("weights").read_text() != "right":
+    warnings.warn("these weights are damaged; right ones are fetched")
+    Path("weights").write_text("right")
+"""
+
+
+def test_a_warning_of_one_time_only_is_said_by_the_build_and_stands_in_no_page(ahead, tmp_path, capsys):
+    """As that of a damaged file of weights, which is whole again when the notebook has run."""
+    (tmp_path / "weights").write_text("wrong")
+    run, folder = ahead
+    assert run(one=DAMAGED, two="import warnings\nwarnings.warn('always')") == ["one", "text", "two"]
+    said = capsys.readouterr().out
+    assert "one runs once more, since it said: " in said and "UserWarning: these weights are damaged" in said
+    assert (tmp_path / "weights").read_text() == "right"
+    shown = {}
+    for name in ("one", "two"):
+        _, ran = get_cache(folder).merge_match_into_notebook(nbformat.read(tmp_path / f"{name}.ipynb", as_version=4))
+        shown[name] = execution.warnings(ran)
+    assert shown["one"] == "" and "always" in shown["two"]
 
 
 def test_kernels_start_with_a_profile_of_the_books_own(tmp_path, monkeypatch):
