@@ -109,7 +109,7 @@ const libraryCard = (library, most) => {
   const [name, kind] = [html("code", { class: "mn-name" }), html("span", { class: "mn-kind" })];
   const [tensors, note] = [html("p", { class: "mn-small mn-tensors" }), html("p", { class: "mn-note" })];
   const [made, run] = [sourceLines("made by", most.made), sourceLines("run by", most.run)];
-  const element = html("section", { class: "mn-library", "aria-label": library },
+  const element = html("div", { class: "mn-library", role: "region", "aria-label": library },
     html("div", { class: "mn-library-head" }, html("span", { class: "mn-library-title" }, library), name, kind),
     note, tensors, made.element, run.element);
   const update = (entry, role) => {
