@@ -175,6 +175,9 @@ class Draw:
         # Not the builder's render_partial: docutils' transforms in it do not know the exercises.
         visitor = self.builder.create_translator(self.document, self.builder)
         for child in children:
+            for box in child.findall(nodes.note):  # docutils gave it its title when it wrote the page, and would again
+                if isinstance(box.next_node(), nodes.title):
+                    box.pop(0)
             child.walkabout(visitor)
         html = re.sub(r"<(/?)section\b", r"<\1div", "".join(visitor.body))  # to reveal.js a section is a slide
         # Links within the chapter lead to its page.

@@ -37,7 +37,13 @@ COLOURS = {
 }
 
 # Where each of the places a widget can live says that it is dark.
-DARK = ('html[data-theme="dark"]', '[data-jp-theme-light="false"]', 'html[theme="dark"]', ".vscode-dark")
+DARK = (
+    'html[data-theme="dark"]',
+    '[data-jp-theme-light="false"]',
+    'html[theme="dark"]',
+    ".vscode-dark",
+    ".vscode-high-contrast:not(.vscode-high-contrast-light)",
+)
 
 
 def css() -> str:

@@ -94,7 +94,14 @@ def test_css_gives_every_concept_its_light_and_its_dark_value():
 
 
 @pytest.mark.parametrize(
-    "home", ['html[data-theme="dark"]', '[data-jp-theme-light="false"]', 'html[theme="dark"]', ".vscode-dark"]
+    "home",
+    [
+        'html[data-theme="dark"]',
+        '[data-jp-theme-light="false"]',
+        'html[theme="dark"]',
+        ".vscode-dark",
+        ".vscode-high-contrast:not(.vscode-high-contrast-light)",  # its light sister has both names
+    ],
 )
 def test_every_home_of_a_widget_has_its_dark_rule(home):
     assert home in palette.DARK

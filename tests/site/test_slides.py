@@ -31,6 +31,18 @@ FAULTS = """() => {
   const over = slide.scrollHeight - slide.clientHeight;
   if (over > 1) faults.push(`${over} px too tall`);
   if (slide.scrollWidth > 1280) faults.push(`${slide.scrollWidth} px wide`);
+  for (const code of slide.querySelectorAll("pre:not(.table)")) {
+    const wide = code.scrollWidth;
+    if (wide > code.clientWidth + 1) faults.push(`${wide} px of code: ${code.textContent.slice(0, 40)}`);
+  }
+  for (const quiz of slide.querySelectorAll(".mn-quiz .mn-frame")) {
+    if (quiz.scrollHeight > quiz.clientHeight + 1) faults.push("a question is cut off");
+  }
+  const [number, of] = document.querySelector(".slide-number").textContent.split("/").map(Number);
+  const all = [...document.querySelectorAll("section[data-cell]")];
+  if (number !== all.indexOf(slide) + 1 || of !== all.length) faults.push(`number ${number} of ${of}`);
+  const twice = slide.querySelector(".admonition-title + .admonition-title");
+  if (twice) faults.push(`${twice.textContent} twice`);
   const words = document.createTreeWalker(slide, NodeFilter.SHOW_TEXT);
   while (words.nextNode()) {
     const box = words.currentNode.parentElement;
@@ -44,6 +56,11 @@ FAULTS = """() => {
     const { top, bottom, height } = part.getBoundingClientRect();
     const below = top > 680 || (bottom > 720 && !part.matches(".mn-result")); // a long verdict may go on
     if (height && (top < 0 || below)) faults.push(`${part.className} out of sight`);
+  }
+  const picture = frame?.querySelector(":scope > .mn-picture");
+  for (const drawing of picture?.querySelectorAll("svg.mn-drawing") ?? []) {
+    const { bottom, height } = drawing.getBoundingClientRect();
+    if (height > 100 && bottom > picture.getBoundingClientRect().bottom + 2) faults.push("a drawing is cut off");
   }
   return faults;
 }"""

@@ -62,7 +62,7 @@
     }
     const endsLine = (node) => !node || node.textContent.endsWith("\n");
     while (pre.childNodes.length > 1 && (tooTall(section) || !endsLine(pre.lastChild))) copy.prepend(pre.lastChild);
-    if (copy.childNodes.length) rest.prepend(copy);
+    if (/[^=\s]/.test(copy.textContent)) rest.prepend(copy); // a last line that only rules off is no slide
   };
   const isFigureSlide = (section) => section.querySelector(".mn-explorable");
   const nextOf = (section, count) => {
@@ -108,6 +108,7 @@
   // A figure has the height that its slide has left, and its picture is made as small as it takes to be seen whole. A
   // picture lays itself out anew for another width, in its own time: so the next look is two frames later.
   const frames = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+  const LEAST = 0.55; // about the type of a page: what is smaller cannot be read
   let fitting = 0;
   const fitFigure = async () => {
     const section = deck.getCurrentSlide();
@@ -123,8 +124,8 @@
     picture.style.zoom = 1;
     for (let tries = 0; tries < 8; tries += 1) {
       await frames();
-      if (turn !== fitting || picture.scrollHeight <= picture.clientHeight + 1 || zoom <= 0.65) return;
-      zoom = Math.max(0.65, zoom * Math.max(0.8, Math.min(0.95, picture.clientHeight / picture.scrollHeight)));
+      if (turn !== fitting || picture.scrollHeight <= picture.clientHeight + 1 || zoom <= LEAST) return;
+      zoom = Math.max(LEAST, zoom * Math.max(0.8, Math.min(0.95, picture.clientHeight / picture.scrollHeight)));
       picture.style.zoom = zoom;
     }
   };
@@ -141,8 +142,11 @@
     backgroundTransition: "none",
     scrollActivationWidth: null, // a phone gets slides, too
     controlsLayout: "edges",
-    // Not "c/t": it would count every <section>, and a figure may have some of its own.
-    slideNumber: () => [deck.getSlidePastCount() + 1, "/", document.querySelectorAll("section[data-cell]").length],
+    // Not "c/t", which counts every <section>.
+    slideNumber: (slide = deck.getCurrentSlide()) => {
+      const all = [...document.querySelectorAll("section[data-cell]")];
+      return [all.indexOf(slide) + 1, "/", all.length];
+    },
     hash: false, // the address belongs to the figures' settings; the slide stands in the query
     respondToHashChanges: false,
     keyboardCondition: (event) => !ownsKey(event),
@@ -183,7 +187,20 @@
   });
   addEventListener("hashchange", begin);
   globalThis.deck = deck;
+  // A quiz asks one question at a time: each but the first waits for a key.
+  const turnQuiz = () => {
+    const slide = deck.getCurrentSlide();
+    if (slide?.querySelector(".mn-question")) slide.dataset.question = slide.querySelectorAll("i.fragment.visible").length;
+  };
+  for (const when of ["ready", "slidechanged", "fragmentshown", "fragmenthidden"]) deck.on(when, turnQuiz);
   const start = () => {
+    for (const question of document.querySelectorAll(".mn-question ~ .mn-question")) {
+      const next = document.createElement("i");
+      next.className = "fragment";
+      question.closest("section").append(next);
+    }
+    // Code goes on on the next line; a table of letters would be none then.
+    for (const pre of document.querySelectorAll("pre")) pre.classList.toggle("table", /^={9}/m.test(pre.textContent));
     divideAll();
     deck.initialize();
   };
