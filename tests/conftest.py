@@ -6,7 +6,9 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from chromium import ARGUMENTS, REMEDY, find_headless
@@ -89,6 +91,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if NEEDS & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.site)
     items.sort(key=lambda item: ("page_name" in getattr(item, "fixturenames", ()), not item.nodeid.startswith(LONG)))
+
+
+def pytest_runtest_setup() -> None:
+    """Let the exporter to ONNX read the source of its 500 translations once: each time it takes half a second."""
+    exporter: Any = sys.modules.get("torch.onnx._internal.exporter._registration")
+    registry = getattr(exporter, "ONNXRegistry", None)
+    if registry is not None and not hasattr(registry.from_torchlib, "cache_info"):
+        registry.from_torchlib = staticmethod(cache(registry.from_torchlib))
 
 
 @pytest.hookimpl(optionalhook=True)

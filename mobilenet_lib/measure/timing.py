@@ -293,7 +293,7 @@ def roofline(*, threads: int = 1, seconds: float = 0.5) -> Roofline:
 
     Examples
     --------
-    >>> roof = roofline(seconds=0.05)
+    >>> roof = roofline(seconds=0.01)
     >>> roof.peak > 0, roof.bandwidth > 0, roof.threads
     (True, True, 1)
     """

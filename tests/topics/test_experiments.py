@@ -203,7 +203,8 @@ def prediction(values, runs):
     return mean - half, mean + half
 
 
-@pytest.mark.parametrize(("task", "name", "seeds"), [("digits", "inverted", 1), ("tiny_digits", "no_residual", 1)])
+# The two rows that are trained soonest: three and four seconds, where others take fifteen.
+@pytest.mark.parametrize(("task", "name", "seeds"), [("digits", "standard_thin", 1), ("digits", "separable_thin", 1)])
 def test_a_subset_run_again_lands_where_the_file_says(task, name, seeds):
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -1,12 +1,9 @@
 """Weights from timm and torchvision: the outputs do not differ at all, and what does not fit is named."""
 
 import os
-import subprocess
-import sys
-import textwrap
 from functools import cache
-from pathlib import Path
 
+import fresh
 import pytest
 import timm
 import torch
@@ -30,7 +27,6 @@ SIZES = {
     "mobilenetv2_120d": (97,),
     "mobilenetv2_140": (97,),
 }
-ROOT = Path(__file__).resolve().parents[2]
 WIDTHS = (0.25, 0.35, 0.5, 1.0, 1.4)
 
 
@@ -407,11 +403,10 @@ def test_trained_weights_go_from_timms_own_download_into_the_network(monkeypatch
 
 def run(program, **environment):
     """Run a program in a Python of its own, with some variables set and no proxy."""
-    clean = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program)], env={**clean, "PYTHONPATH": str(ROOT), **environment},
-        capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        for key in [key for key in os.environ if key.lower().endswith("_proxy")]:
+            patch.delenv(key)
+        done = fresh.python(program, **environment)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

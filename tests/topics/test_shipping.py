@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import copy
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+import fresh
 import onnx
 import pytest
 import timm
@@ -134,15 +134,18 @@ def test_the_model_is_valid_and_has_no_batchnorm_left(exported):
     assert shipping.operators(exported) == {"Conv": 3, "Clip": 2, "Add": 1}
 
 
-def test_the_same_block_gives_the_same_bytes_here_and_in_another_process(block, exported, tmp_path):
+def test_the_same_block_gives_the_same_bytes_here_and_in_another_process_quietly(block, exported, tmp_path, capfd):
+    capfd.readouterr()
     assert shipping.to_onnx(block, (5, *SHAPE[1:])) == exported
+    assert capfd.readouterr() == ("", "")
     torch.save(block.state_dict(), tmp_path / "block.pt")
     program = (
         "import torch; from mobilenet_lib import InvertedResidual, shipping; block = InvertedResidual(8, 48, 8);"
         f"block.load_state_dict(torch.load({str(tmp_path / 'block.pt')!r}));"
         f"open({str(tmp_path / 'block.onnx')!r}, 'wb').write(shipping.to_onnx(block, {SHAPE}))"
     )
-    subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True, capture_output=True)
+    done = fresh.python(program)
+    assert done.returncode == 0, done.stderr
     assert (tmp_path / "block.onnx").read_bytes() == exported
 
 
@@ -171,11 +174,6 @@ def test_exporting_leaves_the_module_as_it_was():
     assert all(torch.equal(tensor, state[key]) for key, tensor in module.state_dict().items())
 
 
-def test_exporting_is_quiet(capfd, block):
-    shipping.to_onnx(block, SHAPE)
-    assert capfd.readouterr() == ("", "")
-
-
 def test_wrong_arguments_are_refused(block):
     with pytest.raises(TypeError, match="call the class"):
         shipping.to_onnx(MobileNetV2, SHAPE)
@@ -191,7 +189,8 @@ def test_wrong_arguments_are_refused(block):
 def test_what_is_not_installed_is_named_with_a_remedy(monkeypatch, block, exported, missing):
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(ImportError, match=f"this needs {missing}: pip install onnx onnxscript onnxruntime"):
-        shipping.to_onnx(block, SHAPE)
+        if missing != "onnxruntime":  # without it a model is written, see below
+            shipping.to_onnx(block, SHAPE)
         shipping.OnnxNetwork(exported)
 
 
@@ -208,13 +207,13 @@ def test_a_network_of_half_numbers_gives_a_model_of_half_numbers():
     assert measure.latency(run, SHAPE, seconds=0.01).runs >= 5
 
 
-@pytest.mark.parametrize("dtype", [torch.double, torch.bfloat16])
-def test_what_onnx_runtime_does_not_run_is_refused_at_the_call_with_a_remedy_that_helps(dtype):
-    module = nn.Conv2d(8, 4, 1).to(dtype)
-    name = str(dtype).removeprefix("torch.")
-    with pytest.raises(ValueError, match=f"module must be one .*got {name}, .*module.float.. makes it float32"):
-        shipping.to_onnx(module, SHAPE)
-    assert module.weight.dtype == dtype
+def test_what_onnx_runtime_does_not_run_is_refused_at_the_call_with_a_remedy_that_helps():
+    for dtype in (torch.double, torch.bfloat16):
+        module = nn.Conv2d(8, 4, 1).to(dtype)
+        name = str(dtype).removeprefix("torch.")
+        with pytest.raises(ValueError, match=f"module must be one .*got {name}, .*module.float.. makes it float32"):
+            shipping.to_onnx(module, SHAPE)
+        assert module.weight.dtype == dtype
     run = shipping.OnnxNetwork(shipping.to_onnx(module.float(), SHAPE))  # the remedy
     assert run(torch.zeros(SHAPE)).shape == (1, 4, 14, 14)
 
