@@ -22,8 +22,9 @@ help:  ## show this list
 book: $(READY)  ## build the site (the first time: make .venv and install, some minutes)
 	$(BIN)/python book/tools/build.py
 
-check: lint  ## lint, and the tests that need no built site and no browser (a minute or two)
-	$(PYTEST) -m "not site and not colab"
+check: $(READY)  ## lint, and the tests that need no built site and no browser (a minute or two)
+	@said=$$(mktemp); $(MAKE) --no-print-directory lint > $$said 2>&1 & $(PYTEST) -m "not site and not colab"; tests=$$?; \
+	wait $$!; lint=$$?; cat $$said; rm $$said; exit $$((tests > lint ? tests : lint))
 
 test: book  ## bring the book up to date, then run all tests
 	$(PYTEST)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import sys
@@ -19,9 +20,19 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # jsonschema, which nbformat imports, would set up a grammar of internationalised addresses for three seconds.
 sys.modules.setdefault("rfc3987_syntax", None)
 
+# Nothing that is made while tests are collected becomes rubbish, and to look for some takes seconds.
+gc.disable()
+
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / "_build" / "html"
 LONG = ("tests/site/", "tests/topics/")
+# The files that take longest, the longest first.
+LONGEST = [
+    *(f"tests/site/test_{name}.py" for name in ("explorables", "jupyterlab", "networks_in_the_page", "what_it_sees")),
+    *(f"tests/topics/test_{name}.py" for name in ("experiments", "training", "shipping", "page_model", "pretrained")),
+    *("tests/test_tracing.py", "tests/explorables/test_explorables.py", "tests/checks/test_bestiary.py"),
+    *("tests/checks/test_every_check.py", "tests/test_wrong_inputs.py", "tests/topics/test_trained.py"),
+]
 NEEDS = {"site", "browser", "page_name"}  # fixtures without which `make check` has to do
 
 
@@ -90,7 +101,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if NEEDS & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.site)
-    items.sort(key=lambda item: ("page_name" in getattr(item, "fixturenames", ()), not item.nodeid.startswith(LONG)))
+    longest = {name: place for place, name in enumerate(LONGEST)}
+
+    def place(item: pytest.Item) -> tuple:
+        is_page = "page_name" in getattr(item, "fixturenames", ())
+        return is_page, longest.get(item.nodeid.partition("::")[0], len(LONGEST)), not item.nodeid.startswith(LONG)
+
+    items.sort(key=place)
+
+
+def pytest_collection_finish() -> None:
+    """Leave out of every search for rubbish from now on what the collected tests are made of."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_runtest_setup() -> None:

@@ -4,27 +4,38 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Decimal
 from html import unescape
 from html.parser import HTMLParser
 
 import static_form
 import static_widgets
-from node import esm
+from node import draw, esm
 
 from mobilenet_lib.explorables.kit import Explorable
 
 DRAWN: dict[str, static_form.Drawn] = {}
 
 
-def drawn(explorable: Explorable, *, anew: bool = False) -> static_form.Drawn:
-    """Draw an explorable in node: once in each of its states, but where it is asked for `anew`."""
+def figure_of(explorable: Explorable) -> static_form.Figure:
+    """Return what an explorable is drawn from."""
     name = static_widgets.kebab(type(explorable).__name__)
-    figure = static_form.Figure(name, esm(explorable), static_widgets.public(explorable.get_state()))
+    return static_form.Figure(name, esm(explorable), static_widgets.public(explorable.get_state()))
+
+
+def drawn(explorable: Explorable) -> static_form.Drawn:
+    """Draw an explorable in a node that stays open, once in each of its states."""
+    figure = figure_of(explorable)
     key = json.dumps(figure, sort_keys=True)
-    if anew or key not in DRAWN:
-        DRAWN[key] = static_form.draw([figure])[0]
+    if key not in DRAWN:
+        DRAWN[key] = static_form.draw([figure], draw)[0]
     return DRAWN[key]
+
+
+def drawn_anew(explorables: Iterable[Explorable]) -> list[static_form.Drawn]:
+    """Draw explorables in a process of their own, as the build does."""
+    return static_form.draw(map(figure_of, explorables))
 
 
 def words(explorable: Explorable) -> str:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -40,32 +41,33 @@ WRONG = {
 }
 
 
+HEAD = "from mobilenet_lib import InvertedResidual, MobileNetV2, cost, specs\n"
+PROGRAMS = {
+    "good": GOOD,
+    "wrong": HEAD + "\n".join(WRONG) + "\nfrom mobilenet_lib import InvertedResiduals\n",
+}
+
+
 @pytest.fixture(scope="module")
-def pyright(tmp_path_factory, root):
-    """Return a function that gives pyright's findings in a program, as it would be written beside the library."""
+def findings(tmp_path_factory, root):
+    """Return pyright's findings in each of the programs, as they would be written beside the library."""
     folder = tmp_path_factory.mktemp("types")
-
-    def run(program):
-        path = folder / "program.py"
-        path.write_text(program)
-        settings = {"extraPaths": [str(root)], "typeCheckingMode": "basic", "include": ["program.py"]}
-        (folder / "pyrightconfig.json").write_text(json.dumps(settings))
-        command = [sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", sys.executable, "--project", folder]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        return json.loads(done.stdout)["generalDiagnostics"]
-
-    return run
+    for name, program in PROGRAMS.items():
+        (folder / f"{name}.py").write_text(program)
+    settings = {"extraPaths": [str(root)], "typeCheckingMode": "basic", "include": ["*.py"]}
+    (folder / "pyrightconfig.json").write_text(json.dumps(settings))
+    command = [sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", sys.executable, "--project", folder]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    found = json.loads(done.stdout)["generalDiagnostics"]
+    return {name: [one for one in found if Path(one["file"]).stem == name] for name in PROGRAMS}
 
 
-def test_an_editor_knows_what_comes_out(pyright):
-    found = pyright(GOOD)
-    assert [one for one in found if one["severity"] == "error"] == []
-    assert [one["message"] for one in found] == SEEN
+def test_an_editor_knows_what_comes_out(findings):
+    assert [one for one in findings["good"] if one["severity"] == "error"] == []
+    assert [one["message"] for one in findings["good"]] == SEEN
 
 
-def test_an_editor_reports_what_is_wrong(pyright):
-    head = "from mobilenet_lib import InvertedResidual, MobileNetV2, cost, specs\n"
-    found = pyright(head + "\n".join(WRONG) + "\nfrom mobilenet_lib import InvertedResiduals\n")
-    rules = {one["range"]["start"]["line"]: one["rule"] for one in found if one["severity"] == "error"}
+def test_an_editor_reports_what_is_wrong(findings):
+    rules = {one["range"]["start"]["line"]: one["rule"] for one in findings["wrong"] if one["severity"] == "error"}
     expected = [*WRONG.values(), "reportAttributeAccessIssue"]
     assert rules == dict(enumerate(expected, start=1))

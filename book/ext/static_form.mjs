@@ -8,6 +8,8 @@
 // same bytes.
 
 import { createHash } from "node:crypto";
+import { realpathSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { crc32, deflateSync } from "node:zlib";
 import { document, greysIn, render, widthOf } from "./no_page.mjs";
 
@@ -195,14 +197,20 @@ const staticForm = async (figure) => {
   return { html: whole, classes, settings, ...made };
 };
 
-let input = "";
-for await (const chunk of process.stdin) input += chunk;
-const found = [];
-for (const figure of JSON.parse(input)) {
-  try {
-    found.push(await staticForm(figure));
-  } catch (error) {
-    found.push({ error: String(error.stack ?? error).split("\n").slice(0, 3).join(" ") });
+export const drawn = async (figures) => {
+  const found = [];
+  for (const figure of figures) {
+    try {
+      found.push(await staticForm(figure));
+    } catch (error) {
+      found.push({ error: String(error.stack ?? error).split("\n").slice(0, 3).join(" ") });
+    }
   }
+  return found;
+};
+
+if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) { // else it is imported
+  let input = "";
+  for await (const chunk of process.stdin) input += chunk;
+  process.stdout.write(JSON.stringify(await drawn(JSON.parse(input))));
 }
-process.stdout.write(JSON.stringify(found));

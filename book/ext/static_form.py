@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,18 +57,26 @@ class CannotDraw(Exception):
         self.figure = figure
 
 
-def draw(figures: Iterable[Figure]) -> list[Drawn]:
-    """Draw the figures of a page; the same figures give the same bytes."""
+def _in_node(given: str) -> list[dict]:
+    done = nodejs.run(SCRIPT, input=given)
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip())
+    return json.loads(done.stdout)
+
+
+def draw(figures: Iterable[Figure], ask: Callable[[str], list[dict]] = _in_node) -> list[Drawn]:
+    """Draw the figures of a page; the same figures give the same bytes. Tests `ask` a node that stays open."""
     figures = list(figures)
     if not figures:
         return []
     # In the order of the page's own JSON: a figure may show what is in a dict one after the other.
     given = json.dumps([figure._asdict() for figure in figures], sort_keys=True)
-    done = nodejs.run(SCRIPT, input=given)
-    if done.returncode:
-        raise CannotDraw(figures[0].name, done.stderr.strip())
+    try:
+        answers = ask(given)
+    except RuntimeError as error:
+        raise CannotDraw(figures[0].name, str(error)) from None
     drawn = []
-    for figure, found in zip(figures, json.loads(done.stdout), strict=True):
+    for figure, found in zip(figures, answers, strict=True):
         if "error" in found:
             raise CannotDraw(figure.name, found["error"])
         # As strong as the style attributes of the live figure are.

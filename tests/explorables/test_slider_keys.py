@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-import nodejs
 import pytest
 import static_widgets
-from node import esm
+from node import esm, press
 
 from mobilenet_lib import explorables, specs
 from mobilenet_lib.explorables.kernel_scope import KernelScope, settle
@@ -30,9 +28,7 @@ def pressed(name: str) -> dict:
     """Press every key in every state that can be reached."""
     figure = getattr(explorables, name)()
     case = {"esm": esm(figure), "state": static_widgets.public(figure.get_state()), "along": SETTLING[name]}
-    done = nodejs.run(Path(__file__).parent / "js" / "keys.mjs", input=json.dumps(case))
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return press(case)
 
 
 def test_all_figures_that_settle_their_state_are_known_here():

@@ -2,6 +2,7 @@
 
 import json
 import math
+from functools import cache
 
 import pytest
 import traitlets
@@ -32,6 +33,12 @@ def figure() -> explorables.WidthResolution:
     return explorables.WidthResolution()
 
 
+@cache
+def made(width_mult: float, resolution: int) -> explorables.WidthResolution:
+    """Return the figure in one of the corners, to look at: fvcore runs a whole network for each that is made."""
+    return explorables.WidthResolution(width_mult=width_mult, resolution=resolution)
+
+
 def state(width_mult: float, resolution: int) -> dict:
     return {"width_mult": width_mult, "resolution": resolution}
 
@@ -57,7 +64,7 @@ def test_javascript_counts_every_layer_of_every_state_as_cost_does(figure):
 
 @pytest.mark.parametrize(("width_mult", "resolution"), CORNERS)
 def test_closed_form_is_what_fvcore_counts_on_the_real_network(width_mult, resolution):
-    figure = explorables.WidthResolution(width_mult=width_mult, resolution=resolution)
+    figure = made(width_mult, resolution)
     total = cost.total(figure.layers())
     assert figure.measured == {"key": figure.key(), "macs": total.macs}
     assert measure.params(models.MobileNetV1(width_mult=width_mult)) == total.params
@@ -148,7 +155,7 @@ def test_unknown_settings_are_refused():
 
 @pytest.mark.parametrize(("width_mult", "resolution"), CORNERS)
 def test_static_form_says_the_numbers(width_mult, resolution):
-    figure = explorables.WidthResolution(width_mult=width_mult, resolution=resolution)
+    figure = made(width_mult, resolution)
     text = words(figure)
     total, near = cost.total(figure.layers()), nearest_released(figure.released, width_mult, resolution)
     assert f"closed form: {total.macs:,} MACs" in text
