@@ -25,7 +25,7 @@ from typing import Any
 
 import nbformat
 from docutils import nodes
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_notebook
 from packing import FOR_THE_BOOK, FORM, WHEELS, Library, library, library_archive, needs, setup_alone, setup_with_wheel
 from plain_markdown import PlainMarkdown, details
 from repository import site_address
@@ -407,12 +407,14 @@ def notebook_of(cells: list[nbformat.NotebookNode], name: str) -> nbformat.Noteb
     return new_notebook(cells=cells, metadata=metadata)
 
 
+# nbformat's own functions hold each of thousands of cells against the schema. A notebook is, once, when it is written.
 def markdown_cell(name: str, words: str, **metadata: Any) -> nbformat.NotebookNode:
-    return new_markdown_cell(words, id=name, metadata=metadata)
+    return nbformat.from_dict({"id": name, "cell_type": "markdown", "metadata": metadata, "source": words})
 
 
 def code_cell(name: str, program: str, **metadata: Any) -> nbformat.NotebookNode:
-    return new_code_cell(program, id=name, metadata=metadata)
+    cell = {"id": name, "cell_type": "code", "metadata": metadata, "source": program}
+    return nbformat.from_dict({**cell, "execution_count": None, "outputs": []})
 
 
 # The pages

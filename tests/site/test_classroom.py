@@ -78,16 +78,16 @@ def test_link_sets_a_figure_that_is_there_to_values_it_can_have(link, site):
     assert {key: getattr(kind(**shown), key) for key in values} == values  # a value it cannot have raises
 
 
-def test_figure_stands_as_the_link_says(visit, served):
+def test_figure_stands_as_the_link_says(tabs, served):
     """One of them, in a browser: the others are set by the same script."""
     link = next(link for link in STATES if "inverted-block?expansion=3" in link)
-    page = visit(f"{served}{link.replace('#', '.html#', 1)}").page
+    page = tabs(f"{served}{link.replace('#', '.html#', 1)}").page
     figure = page.locator("[data-explorable=inverted-block]")
     assert figure.get_by_role("slider", name="Expansion").get_attribute("aria-valuetext").startswith("3")
 
 
-def test_links_of_the_page_are_those_of_its_source(visit, served):
-    page = visit(served + "reference/instructors.html").page
+def test_links_of_the_page_are_those_of_its_source(tabs, served):
+    page = tabs(served + "reference/instructors.html").page
     shown = page.locator("article a").evaluate_all("links => links.map(a => a.getAttribute('href'))")
     assert {f"../{link.replace('#', '.html#', 1)}" for link in LINKS if "#" in link} <= set(shown)
     assert not [address for address in shown if address.startswith("page:")]

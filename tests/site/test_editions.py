@@ -386,16 +386,22 @@ def brought():
     return packing.library(ROOT, {key: {"code": str(reveal(key)), "words": ""} for key in keys()})
 
 
-def alone(brought: packing.Library, page: str) -> str:
-    """Return the first cell of a notebook that carries the library."""
-    source = source_of(page)
-    archive = packing.library_archive(ROOT, brought.files, source)
-    return packing.setup_alone(brought, packing.needs(ROOT, source), archive)
+@pytest.fixture(scope="module")
+def alone(brought):
+    """Return a function that gives the first cell of a notebook that carries the library."""
+
+    @functools.cache
+    def first_cell(page: str) -> str:
+        source = source_of(page)
+        archive = packing.library_archive(ROOT, brought.files, source)
+        return packing.setup_alone(brought, packing.needs(ROOT, source), archive)
+
+    return first_cell
 
 
 @pytest.mark.site  # it packs all of the library
-def test_a_notebook_without_an_address_brings_the_library_and_fetches_nothing_that_is_there(unpack, brought):
-    folder = unpack(alone(brought, CHAPTERS[-1]))
+def test_a_notebook_without_an_address_brings_the_library_and_fetches_nothing_that_is_there(unpack, alone):
+    folder = unpack(alone(CHAPTERS[-1]))
     for path in packing.library_files(ROOT):
         if path.suffix not in packing.DENSE:
             assert (folder / path.relative_to(ROOT)).read_bytes() == path.read_bytes()
@@ -406,12 +412,12 @@ def test_a_notebook_without_an_address_brings_the_library_and_fetches_nothing_th
 
 
 @pytest.mark.site
-def test_a_readers_changes_to_the_library_stay(unpack, brought, capsys):
-    program = alone(brought, CHAPTERS[0])
+def test_a_readers_changes_to_the_library_stay(unpack, brought, alone, capsys):
+    program = alone(CHAPTERS[0])
     path = unpack(program) / "mobilenet_lib" / "cost.py"
     path.write_text("mine")
     unpack(program)
-    unpack(alone(brought, CHAPTERS[9]))  # it brings more data along
+    unpack(alone(CHAPTERS[9]))  # it brings more data along
     assert path.read_text() == "mine"
     assert capsys.readouterr().out == ""
     newer = program.replace(brought.version, "9.9.9+newer")
@@ -420,8 +426,8 @@ def test_a_readers_changes_to_the_library_stay(unpack, brought, capsys):
 
 
 @pytest.mark.site
-def test_a_damaged_library_is_refused(unpack, brought):
-    program = alone(brought, CHAPTERS[0])
+def test_a_damaged_library_is_refused(unpack, alone):
+    program = alone(CHAPTERS[0])
     at = program.index('LIBRARY = """\n') + 2000
     with pytest.raises(ValueError, match="damaged"):
         unpack(program[:at] + ("A" if program[at] != "A" else "B") + program[at + 1 :])

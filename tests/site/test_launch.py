@@ -15,8 +15,8 @@ CHAPTER = "chapters/03_depthwise_separable_convolution"
 
 
 @pytest.fixture
-def menu(visit, served):
-    page = visit(served + CHAPTER + ".html").page
+def menu(tabs, served):
+    page = tabs(served + CHAPTER + ".html").page
     page.get_by_role("button", name="Run this chapter").click()
     return page.locator(".dropdown-run-buttons .dropdown-menu")
 
@@ -31,8 +31,8 @@ def test_the_notebook_and_every_edition_can_be_downloaded(menu, site):
         menu.page.get_by_role("button", name="Run this chapter").click()
 
 
-def test_the_menu_opens_and_is_left_with_the_keyboard(visit, served):
-    page = visit(served + CHAPTER + ".html").page
+def test_the_menu_opens_and_is_left_with_the_keyboard(tabs, served):
+    page = tabs(served + CHAPTER + ".html").page
     button = page.get_by_role("button", name="Run this chapter")
     button.focus()
     page.keyboard.press("Enter")
@@ -44,25 +44,24 @@ def test_the_menu_opens_and_is_left_with_the_keyboard(visit, served):
     assert page.evaluate("document.activeElement.ariaLabel") == "Run this chapter"
 
 
-def test_the_menu_fits_a_phone(visit, served):
-    page = visit(served + CHAPTER + ".html").page
-    page.set_viewport_size({"width": 375, "height": 700})
+def test_the_menu_fits_a_phone(tabs, served):
+    page = tabs(served + CHAPTER + ".html", viewport={"width": 375, "height": 700}).page
     page.get_by_role("button", name="Run this chapter").click()
     box = page.locator(".dropdown-run-buttons .dropdown-menu").bounding_box()
     assert box["x"] >= 0 and box["x"] + box["width"] <= 375
     assert page.evaluate("document.documentElement.scrollWidth") <= 375
 
 
-def test_the_theme_offers_no_second_notebook(visit, served):
-    page = visit(served + CHAPTER + ".html").page
+def test_the_theme_offers_no_second_notebook(tabs, served):
+    page = tabs(served + CHAPTER + ".html").page
     links = page.locator(".bd-header-article a[href$='.ipynb']").evaluate_all("links => links.map(a => a.pathname)")
     assert len(links) == len(editions.EDITIONS)
     assert not [link for link in links if "_sources" in link]
 
 
 @pytest.mark.parametrize("other", ["index.html", "reference/glossary.html", "genindex.html"])
-def test_pages_without_a_lesson_have_no_such_menu(visit, served, other):
-    assert visit(served + other).page.locator(".dropdown-run-buttons").count() == 0
+def test_pages_without_a_lesson_have_no_such_menu(tabs, served, other):
+    assert tabs(served + other).page.locator(".dropdown-run-buttons").count() == 0
 
 
 @pytest.mark.parametrize(
