@@ -70,8 +70,7 @@ def ask(address: str, command: str, environment: Mapping[str, str], streams: lis
 @cache
 def parent() -> str:
     """Start the process that is forked, and return where it listens."""
-    folder = tempfile.mkdtemp()
-    address = str(Path(folder) / "line")
+    address = str(Path(tempfile.mkdtemp()) / "line")
     own = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
         [sys.executable, __file__, address], env=own, stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -79,12 +78,7 @@ def parent() -> str:
     assert process.stdin is not None and process.stdout is not None
     if process.stdout.readline() != b"ready\n":
         raise RuntimeError("the process that tests fork did not begin")
-
-    def end() -> None:
-        process.communicate(b"")  # it ends when nobody is there to ask
-        shutil.rmtree(folder, ignore_errors=True)
-
-    atexit.register(end)
+    atexit.register(process.communicate)  # it ends when nobody is there to ask any more
     return address
 
 
@@ -107,6 +101,7 @@ def _listen(address: str) -> None:
                 line.close()
                 _answer(asked)
             asked.close()
+    shutil.rmtree(Path(address).parent)
 
 
 def _answer(asked: socket.socket) -> NoReturn:

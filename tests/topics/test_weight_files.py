@@ -42,16 +42,23 @@ def timms():
     return settle(timm.create_model("mobilenetv2_035", num_classes=5), seed=1)
 
 
+def scores(network):
+    with torch.no_grad():
+        return network.eval()(IMAGES)
+
+
+scores_of_a_peer = cache(lambda peer: scores(peer()))
+
+
 def same(network, peer):
     """Say whether two networks give the same scores, to the last bit."""
-    with torch.no_grad():
-        return torch.equal(network.eval()(IMAGES), peer.eval()(IMAGES))
+    return torch.equal(scores(network), scores(peer))
 
 
 def takes(source, peer=theirs, load=pretrained.load_torchvision, **options):
     """Say whether a fresh network gives the peer's scores after loading."""
-    network = small(0.35 if peer is timms else 0.1)
-    return same(load(network, source, **options), peer())
+    network = load(small(0.35 if peer is timms else 0.1), source, **options)
+    return torch.equal(scores(network), scores_of_a_peer(peer))
 
 
 class Other(nn.Module):
