@@ -28,18 +28,24 @@ from mobilenet_lib.checks import (
     chapter_02,
     chapter_03,
     chapter_04,
+    chapter_05,
     chapter_06,
     chapter_07,
     chapter_08,
+    chapter_09,
+    chapter_10,
+    chapter_11,
+    chapter_12,
     chapter_13,
     chapter_14,
 )
+from mobilenet_lib.checks.compare import THREE_DIGITS, TWO_DIGITS
 from mobilenet_lib.course.answers import parts, source
 
 CHECK = re.compile(r"\bchecks\.(check_\w+)")
-WANTS_CODE = (
-    "To write and check your code, take the <em>Student edition</em>: it is behind the triangle above the page."
-)
+BEHIND = "take the <em>Student edition</em>: it is behind the triangle above the page."
+WANTS_CODE = f"To write and check your code, {BEHIND}"
+WANTS_WORDS = f"To try it in code, and to write down what you find, {BEHIND}"
 
 
 class Field(NamedTuple):
@@ -50,11 +56,12 @@ class Field(NamedTuple):
     label : str
         What stands before its box.
     kind : str
-        "number", "list" or "text".
+        "number", "list", "choice" or "text".
     right : object
         The answer.
     wrong : sequence
         Answers to which the check has something of their own to say; for a list, items that do not belong in it.
+        Of a choice, all others.
     other : object
         An answer of which nothing is known, for the hint that fits them all.
     step : float
@@ -88,6 +95,17 @@ def values(mistakes: Sequence, *arguments: Any) -> list:
 
 def pair(check: Callable, *fields: tuple) -> Exercise:
     return Exercise(check, [Field(label, "number", right, values(wrong), 7) for label, right, wrong in fields])
+
+
+def rounded(check: Callable, step: float, *fields: tuple) -> Exercise:
+    """Return an exercise whose numbers may be rounded; 1e-9 is what nobody answers."""
+    return Exercise(
+        check, [Field(label, "number", right, values(wrong), 1e-9, step) for label, right, wrong in fields]
+    )
+
+
+def choice(label: str, right: str, others: Sequence[str]) -> Field:
+    return Field(label, "choice", right, [other for other in others if other != right])
 
 
 @cache
@@ -166,6 +184,134 @@ def asked() -> dict[str, Exercise]:
             [Field("Numbers", "list", list(chapter_14.STAYS_MISSING), list(chapter_14.CAN_BE_MERGED), [], most=6)],
             lambda check, answers: check(answers[0]),
         ),
+        rounded(
+            checks.check_two_for_one, THREE_DIGITS, ("Percent", chapter_01.TWO_FOR_ONE, chapter_01.TWO_FOR_ONE_MISTAKES)
+        ),
+        rounded(
+            checks.check_padding_zeros,
+            TWO_DIGITS,
+            ("112×112, %", chapter_01.ZEROS[0], chapter_01.ZEROS_MISTAKES[0]),
+            ("7×7, %", chapter_01.ZEROS[1], chapter_01.ZEROS_MISTAKES[1]),
+        ),
+        Exercise(
+            checks.check_five_tools,
+            [choice(f"{number:,}", tool, list(chapter_02.TOOLS)) for number, tool in chapter_02.PRINTED],
+            lambda check, answers: check({n: tool for (n, _), tool in zip(chapter_02.PRINTED, answers, strict=True)}),
+        ),
+        Exercise(
+            checks.check_training_mode,
+            [
+                Field(
+                    "For each value", "number", chapter_02.TRAINING_NORM, values(chapter_02.TRAINING_MISTAKES), 1e-9
+                )
+            ],
+        ),
+        Exercise(
+            checks.check_shallow,
+            [
+                Field(
+                    "MACs", "number", chapter_04._shallow()[0], values(chapter_04._shallow()[1]), 1e-9, THREE_DIGITS
+                ),
+                Field(
+                    "alpha",
+                    "number",
+                    chapter_04.SHALLOW_ALPHA,
+                    [*values(chapter_04.SHALLOW_ALPHA_MISTAKES), *(s / 20 for s in range(1, 21) if s != 15)],
+                    0.333,
+                ),
+            ],
+        ),
+        Exercise(
+            checks.check_left_out,
+            [
+                choice(
+                    "Layer",
+                    "stem",
+                    ["stem", "blocks.0.depthwise", "blocks.0.pointwise", "blocks.12.pointwise", "classifier"],
+                )
+            ],
+        ),
+        Exercise(
+            checks.check_bits_needed,
+            [
+                Field(label, "number", chapter_05._bits(top, 0.01), values(chapter_05.BITS_MISTAKES, top, 0.01), 1e-9)
+                for label, top in (("Bits up to 6", 6.0), ("Bits up to 64", 64.0))
+            ],
+            lambda check, answers: check(tuple(answers)),
+        ),
+        Exercise(
+            checks.check_extra_shortcut,
+            [Field("Block, counted from 0", "number", 0, [place for place in range(1, 17)], 17)],
+        ),
+        Exercise(
+            checks.check_dearer_kernel,
+            [
+                *(
+                    Field(f"{k}×{k}, % more", "number", right, values(wrong), 1e-9, TWO_DIGITS)
+                    for k, right, wrong in zip((5, 7), chapter_06.KERNELS, chapter_06.KERNEL_MISTAKES, strict=True)
+                ),
+                Field(
+                    "t for 10 % more", "number", chapter_06.WIDER, values(chapter_06.WIDER_MISTAKES), 1e-9, THREE_DIGITS
+                ),
+            ],
+        ),
+        rounded(checks.check_smallest, chapter_07.SMALLEST_DIGITS, ("MACs", *chapter_07._smallest())),
+        rounded(
+            checks.check_narrow_head,
+            TWO_DIGITS,
+            *(
+                (label, right, wrong)
+                for label, right, wrong in zip(("Parameters, %", "MACs, %"), *chapter_07._narrow_head(), strict=True)
+            ),
+        ),
+        rounded(checks.check_thin_blocks, THREE_DIGITS, ("MACs", *chapter_07._thin_blocks())),
+        rounded(
+            checks.check_int8_limit,
+            THREE_DIGITS,
+            ("MACs per byte in int8", chapter_09.INT8_LIMIT, chapter_09.INT8_MISTAKES),
+        ),
+        Exercise(
+            checks.check_seeds,
+            [
+                Field(
+                    "Pairs",
+                    "number",
+                    chapter_10.PAIRS,
+                    [*values(chapter_10.PAIRS_MISTAKES), *(n for n in range(2, 100) if n != chapter_10.PAIRS)],
+                    1e6,
+                )
+            ],
+            look=chapter_10.SEEDS_LOOK,
+        ),
+        rounded(
+            checks.check_separable_share,
+            chapter_11.HEAD_SHARE_DIGITS,
+            ("Percent", chapter_11.HEAD_SHARE, chapter_11.HEAD_SHARE_MISTAKES),
+        ),
+        rounded(
+            checks.check_weight_bytes,
+            chapter_12.WEIGHT_BYTES_DIGITS,
+            *zip(("float32", "int8"), chapter_12.WEIGHT_BYTES, chapter_12.WEIGHT_BYTES_MISTAKES, strict=True),
+        ),
+        rounded(
+            checks.check_two_heads,
+            TWO_DIGITS,
+            *zip(("New head, %", "Old head, %"), chapter_13.TWO_HEADS, chapter_13.TWO_HEADS_MISTAKES, strict=True),
+        ),
+        Exercise(
+            checks.check_same_time,
+            [
+                choice("Most MACs in time", chapter_14.MOST, list(chapter_14.POINTS)),
+                Field(
+                    "How many you lose",
+                    "number",
+                    len(chapter_14.IN_TIME - chapter_14.FEW_MACS),
+                    values(chapter_14.LOST_MISTAKES),
+                    1e-9,
+                ),
+                choice("Too slow", next(iter(chapter_14.FEW_MACS - chapter_14.IN_TIME)), list(chapter_14.POINTS)),
+            ],
+        ),
     ]
     try:
         found.append(hunt())
@@ -201,6 +347,7 @@ def said(exercise: Exercise, answers: Sequence) -> tuple[bool, str]:
     return state == "right", words
 
 
+@cache
 def exported(name: str) -> dict | None:
     """Return what a page knows about an exercise, by the name of its check, or nothing if it wants code.
 
@@ -222,14 +369,21 @@ def exported(name: str) -> dict | None:
             "kind": field.kind,
             **{k: getattr(field, k) for k in ("step", "most") if getattr(field, k)},
         }
-        entry["right"] = [code(name, i, answer) for answer in near(field)]
+        entry["right"] = [code(name, i, answer) for answer in near(field, field.right)]
         entry["wrong"] = {}
+        if field.kind == "choice":
+            entry["choices"] = sorted([field.right, *field.wrong], key=str.lower)
+        beside: dict[str, int] = {}  # a hint is for the rounded number as well, where no other mistake gives that
         for key, answer in tried(field):
             was_right, words = said(exercise, [*right[:i], answer, *right[i + 1 :]])
             if not was_right and code(name, i, key) not in entry["right"]:
                 hints += [words] * (words not in hints)
                 entry["wrong"][code(name, i, key)] = hints.index(words)
-        entry["look"] = exercise.look or said(exercise, [*right[:i], field.other, *right[i + 1 :]])[1]
+                if field.step:
+                    beside |= {code(name, i, cell): hints.index(words) for cell in near(field, answer)}
+        entry["wrong"] = {k: v for k, v in beside.items() if k not in entry["right"]} | entry["wrong"]
+        if field.kind != "choice":
+            entry["look"] = exercise.look or said(exercise, [*right[:i], field.other, *right[i + 1 :]])[1]
         fields.append(entry)
     data = {"name": name, "fields": fields, "hints": hints}
     if len(right) == 2 and not (swapped := said(exercise, right[::-1]))[0] and "swapped" in swapped[1]:
@@ -238,11 +392,11 @@ def exported(name: str) -> dict | None:
     return {**data, "praise": hidden(praise, key)}
 
 
-def near(field: Field) -> list[str]:
-    """Return the canonical forms that count as right."""
+def near(field: Field, answer: Any) -> list[str]:
+    """Return the canonical forms that count as this answer."""
     if not field.step:
-        return [canonical(field, field.right)]
-    middle = round(math.log(field.right) / field.step)
+        return [canonical(field, answer)]
+    middle = round(math.log(abs(answer)) / field.step)
     return [f"~{cell}" for cell in (middle - 1, middle, middle + 1)]
 
 
@@ -263,8 +417,8 @@ def canonical(field: Field, answer: Any) -> str:
     """
     if field.kind == "list":
         return ",".join(map(str, sorted(answer)))
-    if field.kind == "text":
-        return str(answer).lower()
+    if field.kind in ("text", "choice"):
+        return re.sub(r"\s", "", str(answer)).lower()
     if field.step:
         return f"~{round(math.log(abs(answer)) / field.step)}"
     if abs(answer - round(answer)) <= 1e-9 * abs(round(answer)):
@@ -311,17 +465,24 @@ def hidden(text: str, key: str) -> str:
 
 def form_html(data: dict) -> str:
     """Return where an exercise is answered."""
+    size = 24 if len(data["fields"]) == 1 else 14
+    typed = f'<input type="text" autocomplete="off" autocapitalize="off" spellcheck="false" size="{size}">'
     boxes = "".join(
-        f'<label>{escape(field["label"])} <input type="text" autocomplete="off" autocapitalize="off" '
-        f'spellcheck="false" size="{24 if len(data["fields"]) == 1 else 14}"></label>'
+        f"<label>{escape(field['label'])} {chosen(field['choices']) if 'choices' in field else typed}</label>"
         for field in data["fields"]
     )
-    carried = escape(json.dumps(data, ensure_ascii=False, separators=(",", ":")))
+    carried = {**data, "fields": [{k: v for k, v in field.items() if k != "choices"} for field in data["fields"]]}
+    carried = escape(json.dumps(carried, ensure_ascii=False, separators=(",", ":")))
     return (
         f'<div class="pr-answer-box" role="group" aria-label="Your answer" data-exercise="{carried}">'
         f'<div class="pr-row">{boxes}<button type="button">Check</button></div>'
         '<p class="pr-said" role="status"></p></div>'
     )
+
+
+def chosen(choices: Sequence[str]) -> str:
+    """Return a box in which one of several is chosen."""
+    return f"<select><option></option>{''.join(f'<option>{escape(each)}</option>' for each in choices)}</select>"
 
 
 def add_forms(app, doctree: nodes.document) -> None:
@@ -343,12 +504,13 @@ def add_forms(app, doctree: nodes.document) -> None:
             if match := CHECK.search(source(cell)):
                 checked[exercise] = match[1]
     app.env.note_dependency(str(Path(checks.__file__)))
-    for label, name in checked.items():
-        if label in boxes:
-            data = exported(name)
-            html = form_html(data) if data else ""
-            html += f'<p class="pr-code">{WANTS_CODE}</p>' * (not data or label in functions)
-            boxes[label] += nodes.raw("", html, format="html")
+    for label, box in boxes.items():
+        name = checked.get(label, "")
+        data = exported(name)
+        html = form_html(data) if data else ""
+        if not data or label in functions:
+            html += f'<p class="pr-code">{WANTS_CODE if name else WANTS_WORDS}</p>'
+        box += nodes.raw("", html, format="html")
 
 
 def setup(app) -> dict:

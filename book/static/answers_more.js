@@ -188,7 +188,7 @@
     }).join("");
   };
   const readField = ({ kind, step }, text) => {
-    if (kind === "text") return text.split("=")[0].replace(/[\s"'`()]/g, "").toLowerCase();
+    if (kind === "text" || kind === "choice") return text.split("=")[0].replace(/[\s"'`()]/g, "").toLowerCase();
     if (kind === "list") {
       const items = text.replace(/[[\](){}]/g, "").split(/[\s,;]+/).filter(Boolean).map(Number);
       return items.length && items.every(Number.isInteger) ? [...new Set(items)].sort((a, b) => a - b) : null;
@@ -226,7 +226,7 @@
   };
   const check = (box) => {
     const exercise = JSON.parse(box.dataset.exercise);
-    const { state, words } = judge(exercise, [...box.querySelectorAll("input")].map(({ value }) => value));
+    const { state, words } = judge(exercise, [...box.querySelectorAll("input, select")].map(({ value }) => value));
     const said = box.querySelector(".pr-said");
     said.dataset.state = state;
     said.textContent = { right: "✓ Right: ", wrong: "✗ Look again: ", open: "" }[state] + words.replace(/\*\*|`/g, "");

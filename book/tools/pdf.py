@@ -26,7 +26,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import yaml
 from bs4 import BeautifulSoup, Tag
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "_build" / "html"
@@ -38,6 +38,30 @@ from chromium import ARGUMENTS, REMEDY, find_headless  # noqa: E402
 from repository import site_address  # noqa: E402
 from theme import WHOLE_BOOK  # noqa: E402
 
+PAPER_SIZE = 657, 994  # A4 without its margins, in pixels
+CODE_BEFORE = 104  # a figure leaves room on its page for the line of code that makes it
+LEAST = 0.68  # what would have to be smaller than this breaks instead
+# All is measured before anything changes: a page of all pages is laid out once and not a thousand times.
+FIT = """({ width, height, least }) => {
+  const figures = [...document.querySelectorAll(".mn-explorable:has(.mn-frame)")].map((figure) => {
+    const note = figure.nextElementSibling?.matches(".book-note") ? figure.nextElementSibling.offsetHeight + 8 : 0;
+    return [figure, figure.offsetWidth, height / (figure.offsetHeight + note)];
+  });
+  const code = [...document.querySelectorAll("article pre")].map((pre) => [pre, pre.clientWidth]);
+  for (const [pre] of code) Object.assign(pre.style, { whiteSpace: "pre", width: "max-content" });
+  const lines = code.map(([pre, wide]) => {
+    const { paddingLeft, paddingRight, fontSize } = getComputedStyle(pre);
+    const beside = parseFloat(paddingLeft) + parseFloat(paddingRight);
+    return [pre, (wide - beside) / (pre.clientWidth - beside), parseFloat(fontSize)];
+  });
+  for (const [figure, wide, scale] of figures) {
+    if (scale < 1 && scale >= least) figure.style.cssText = `zoom: ${scale}; width: ${wide}px; margin-inline: auto`;
+  }
+  for (const [pre, scale, size] of lines) {
+    pre.style.whiteSpace = pre.style.width = "";
+    if (scale < 1 && scale >= least) pre.style.fontSize = `${Math.floor(98 * scale * size) / 100}px`;
+  }
+}"""
 MARGIN = {"top": "16mm", "bottom": "18mm", "left": "18mm", "right": "18mm"}
 FOOTER = '<div style="width: 100%; text-align: center; font: 8px sans-serif"><span class="pageNumber"></span></div>'
 CONTROLS = re.compile(r"This figure has controls\. They need JavaScript; what you see is the state they start from")
@@ -220,6 +244,7 @@ def printed(browser: Browser, address: str, html: str) -> bytes:
     page = browser.new_page(java_script_enabled=False, color_scheme="light")
     page.route(f"**/{JOINED}", lambda route: route.fulfill(body=html, content_type="text/html; charset=utf-8"))
     page.goto(address + JOINED, wait_until="load", timeout=300_000)  # the network is idle before all is read
+    fit(page)
     pdf = page.pdf(
         format="A4",
         margin=MARGIN,
@@ -232,6 +257,13 @@ def printed(browser: Browser, address: str, html: str) -> bytes:
     )
     page.close()
     return pdf
+
+
+def fit(page: Page) -> None:
+    """Make what is a little too large for the paper smaller: figures that fill a page, and lines of code."""
+    page.set_viewport_size({"width": PAPER_SIZE[0], "height": PAPER_SIZE[1]})
+    page.emulate_media(media="print")
+    page.evaluate(FIT, {"width": PAPER_SIZE[0], "height": PAPER_SIZE[1] - CODE_BEFORE, "least": LEAST})
 
 
 def pages_of(pdf: bytes) -> dict[str, int]:

@@ -10,7 +10,7 @@ from torch import nn
 
 from .. import cost
 from . import compare
-from .compare import BIAS, PAIR, Case
+from .compare import BIAS, PAIR, PERCENT, THREE_DIGITS, TWO_DIGITS, Case
 from .verdicts import exercise, praise
 
 STEM = cost.conv(3, 32, kernel_size=3, out_size=112)
@@ -180,3 +180,90 @@ each pixel of the output.
     """
     compare.expect_function(function, list(_macs_cases()), MACS_MISTAKES)
     praise("your function counts every layer it was tried on: stride, padding, dilation, groups and a bias.")
+
+
+TWO_FOR_ONE = 72  # 2 * 9 weights against 25, for each pair of channels and each pixel
+TWO_FOR_ONE_MISTAKES = [
+    (PERCENT, 18 / 25),
+    ("there are two of the small layers.", 36),
+    ("a kernel has two sides: 3×3 are nine weights.", 120),
+    ("a kernel has two sides, and there are two of the small layers.", 60),
+    ("upside down: divide the cheaper by the dearer.", 2500 / 18),
+    ("this is what is saved. What is needed?", 28),
+    ("this is how many weights more the dearer one has for a pair of channels. What is the share?", 7),
+]
+
+
+@exercise
+def check_two_for_one(percent: float) -> None:
+    """Check how many percent of the dearer one's MACs the cheaper one needs: two 3x3 layers or one 5x5 layer.
+
+    Parameters
+    ----------
+    percent : float
+        With the same number of channels everywhere, and the same map.
+
+    Raises
+    ------
+    CheckFailed
+        If it is another number; the message says what to look at again.
+
+    Examples
+    --------
+    >>> check_two_for_one(36)
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: Percent: there are two of the small layers.
+    """
+    look = "for one pixel and one pair of channels, how many weights has each of the two?"
+    compare.expect_number("Percent", percent, TWO_FOR_ONE, TWO_FOR_ONE_MISTAKES, look, THREE_DIGITS)
+    praise("the pair needs 18/25 of the single layer, with a nonlinearity in the middle as well.")
+
+
+def _outside(side: int) -> float:
+    """Return how many percent of a 3x3 filter's taps lie outside of a map, with padding 1."""
+    return 100 * (1 - ((3 * side - 2) / (3 * side)) ** 2)
+
+
+ZEROS = _outside(112), _outside(7)
+ZEROS_MISTAKES = [
+    [
+        (PERCENT, right / 100),
+        ("this is along one axis. Rows meet the border, and columns do.", 200 / (3 * side)),
+        ("a tap at a corner is outside by its row and by its column. It is counted twice.", 400 / (3 * side)),
+        ("these are the pixels at the border. Most of the nine taps of such a pixel lie inside.",
+         100 * (1 - ((side - 2) / side) ** 2)),
+        ("this is the share of zeros in the padded map. Each of them meets fewer than nine taps.",
+         100 * (1 - (side / (side + 2)) ** 2)),
+        ("this is what lies inside.", 100 - right),
+    ]
+    for side, right in zip((112, 7), ZEROS, strict=True)
+]  # fmt: skip
+ZEROS_LOOK = "take one axis first: of the three taps at each of its positions, how many fall outside, all in all?"
+
+
+@exercise
+def check_padding_zeros(large: float, small: float) -> None:
+    """Check which share of a 3x3 convolution's counted MACs multiplies a padding zero.
+
+    Parameters
+    ----------
+    large, small : float
+        In percent, on a map of 112x112 and on one of 7x7.
+
+    Raises
+    ------
+    CheckFailed
+        If one of them is not right; the message says what to look at again.
+
+    Examples
+    --------
+    >>> check_padding_zeros(100 * 2 / 336, 100 * 2 / 21)
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: 112×112: this is along one axis. Rows meet the border, and columns do.
+    """
+    compare.expect_order((large, small), ZEROS, "the large map first, then the small one", TWO_DIGITS)
+    for name, answer, right, mistakes in zip(("112×112", "7×7"), (large, small), ZEROS, ZEROS_MISTAKES, strict=True):
+        compare.expect_number(name, answer, right, mistakes, ZEROS_LOOK, TWO_DIGITS)
+    praise(f"{ZEROS[0]:.1f} % and {ZEROS[1]:.1f} %. The smaller the map, the more of it is border.")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 
 from .. import cost
 from ..cost import Layer
 from . import CheckFailed, compare
 from .compare import PAIR, Case
-from .verdicts import exercise, praise, shown
+from .verdicts import exercise, kind, praise, shown, unfinished
 
 
 @cache
@@ -292,3 +292,90 @@ def check_useless_bias(v1: int, v2: int) -> None:
     for name, answer, right, mistakes in zip(("V1", "V2"), (v1, v2), USELESS, BIAS_MISTAKES, strict=True):
         compare.expect_number(name, answer, right, mistakes, look)
     praise(f"{USELESS[0]:,} and {USELESS[1]:,} parameters that BatchNorm cancels.")
+
+
+PRINTED = sorted((count(cost.mobilenet_v1_layers()), tool) for tool, count in TOOLS.items())
+_V1 = cost.mobilenet_v1_layers()
+PRINTED_HINTS = {
+    "closed form": "the smallest. Who counts the MACs and nothing else?",
+    "torchinfo": f"{_norm_params(_V1):,} more than the smallest for the BatchNorms, and {_V1[-1].out_channels:,} more "
+    "for biases. Who counts parameters?",
+    "fvcore": f"more than the smallest by two for each of {_normed(_V1):,} values, and by {_pooled(_V1):,} for those "
+    "that are averaged. Who leaves the activations out?",
+    "ptflops": "the largest of the three in the middle. Who counts the activations as well?",
+    "PyTorch": "twice the smallest. Who takes a multiplication and an addition for two?",
+}
+
+
+@exercise
+def check_five_tools(tools: Mapping[int, str]) -> None:
+    """Check which tool is behind each of the five numbers for MobileNetV1.
+
+    Parameters
+    ----------
+    tools : mapping of int to str
+        For each number "closed form", "torchinfo", "fvcore", "ptflops" or "PyTorch".
+
+    Raises
+    ------
+    CheckFailed
+        If one is not right; the message says what to look at again.
+
+    Examples
+    --------
+    >>> check_five_tools(dict.fromkeys((568740352, 568763240, 578875904, 583969768, 1137480704), "fvcore"))
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: 568,740,352 is the smallest. Who counts the MACs and nothing else?
+    """
+    if not isinstance(tools, Mapping):
+        raise CheckFailed(f"A dict is expected, each number with the name of its tool. This is a {kind(tools)}.")
+    for number, tool in PRINTED:
+        if number not in tools:
+            raise CheckFailed(f"{number:,} is missing.")
+        name = tools[number]
+        unfinished(name)
+        if not isinstance(name, str):
+            raise CheckFailed(f"{number:,}: write the name of its tool in quotes, not a {kind(name)}.")
+        if name.strip().lower() not in (each.lower() for each in TOOLS):
+            raise CheckFailed(f"{number:,}: {shown(name)} is none of the five tools of this chapter.")
+        if name.strip().lower() != tool.lower():
+            raise CheckFailed(f"{number:,} is {PRINTED_HINTS[tool]}")
+    praise("one number is M, one is twice M, and in three something is added.")
+
+
+TRAINING_NORM = 5
+TRAINING_MISTAKES = [
+    ("this is in eval mode. Call .train() on the block first.", 2),
+    ("this is what training mode adds to eval mode. What does it count altogether?", 3),
+    ("this is how many times as much as in eval mode. What is the number itself?", 2.5),
+    ("this is both modes together.", 7),
+    ("each value is counted more than once: look at by_operator()['batch_norm'].", 1),
+    ("this is for the block of the solution, all values together. Divide by the values that pass.", 5 * 1600),
+]
+
+
+@exercise
+def check_training_mode(per_value: float) -> None:
+    """Check what fvcore counts for each value that passes a BatchNorm in training mode.
+
+    Parameters
+    ----------
+    per_value : float
+        Operations for each value.
+
+    Raises
+    ------
+    CheckFailed
+        If it is another number; the message says what to look at again.
+
+    Examples
+    --------
+    >>> check_training_mode(2)
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: For each value: this is in eval mode. Call .train() on the block first.
+    """
+    look = "divide what is counted for the operator batch_norm by the number of values that pass it."
+    compare.expect_number("For each value", per_value, TRAINING_NORM, TRAINING_MISTAKES, look)
+    praise("the batch's mean and variance have to be computed first, and in eval mode they are there already.")

@@ -7,8 +7,8 @@ from functools import cache
 
 from .. import cost, specs
 from . import CheckFailed, compare
-from .compare import PAIR, Mistakes
-from .verdicts import exercise, praise
+from .compare import MILLIONS, PAIR, THREE_DIGITS, Mistakes
+from .verdicts import exercise, praise, shown
 
 
 @exercise
@@ -188,3 +188,112 @@ def check_printed_stride(macs: int) -> None:
     whole, right, mistakes = _printed()
     compare.expect_number("MACs", macs, right, mistakes, PRINTED_LOOK)
     praise(f"{right:,} MACs, {whole - right:,} fewer than with stride 1.")
+
+
+@cache
+def _shallow() -> tuple[int, Mistakes]:
+    """Return the MACs without the five blocks, and what the typical mistakes give."""
+    whole, block = cost.mobilenet_v1().macs, cost.depthwise_separable(512, 512, size=14).macs
+    depthwise, pointwise = (layer.macs for layer in cost.depthwise_separable_layers(512, 512, size=14))
+    right = whole - 5 * block
+    return right, [
+        ("this is what is dropped. What remains?", 5 * block),
+        (MILLIONS, right / 1e6),
+        ("blocks are counted, not MACs: the blocks do not all cost the same.", whole * 8 / 13),
+        ("only the pointwise layers are dropped.", whole - 5 * pointwise),
+        ("only the depthwise layers are dropped.", whole - 5 * depthwise),
+        ("one block is dropped, and there are five of them.", whole - block),
+        ("there are five with 512 channels and stride 1; the one before them has stride 2.", whole - 6 * block),
+        ("on which maps do these blocks work? Not on 7×7.", whole - 5 * block / 4),
+        (PAIR, 2 * right),
+    ]
+
+
+SHALLOW_LOOK = "take the MACs of one such block from the whole, five times."
+SHALLOW_ALPHA = 0.75
+SHALLOW_ALPHA_MISTAKES = [
+    ("this is the share of the MACs. They do not grow in proportion to the width.", 0.54),
+    ("this is where the parabola α² meets it. Try the steps of 0.05 beside it with the real network.", 0.735),
+    ("five of thirteen blocks are gone, but they are not five of thirteen MACs, and MACs grow as α² does.", 8 / 13),
+]
+
+
+@exercise
+def check_shallow(macs: int, alpha: float) -> None:
+    """Check what remains without the five blocks of 512 channels, and which width costs about as much.
+
+    Parameters
+    ----------
+    macs : int
+        Of MobileNetV1 at 224x224 and width 1 without them.
+    alpha : float
+        The width multiplier, in steps of 0.05, of the whole network whose MACs are nearest to that.
+
+    Raises
+    ------
+    CheckFailed
+        If one of them is not right; the message says what to look at again.
+
+    Examples
+    --------
+    >>> check_shallow(5 * cost.depthwise_separable(512, 512, size=14).macs, 0.75)
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: MACs: this is what is dropped. What remains?
+    """
+    right, mistakes = _shallow()
+    compare.expect_number("MACs", macs, right, mistakes, SHALLOW_LOOK, THREE_DIGITS)
+    number = compare.real("alpha", alpha)
+    if not compare.same(number, SHALLOW_ALPHA):
+        for hint, wrong in SHALLOW_ALPHA_MISTAKES:
+            if compare.same(number, wrong, THREE_DIGITS):
+                raise CheckFailed(f"alpha: {hint}")
+        steps = round(20 * number.value) if 0 < number.value <= 2 else 0
+        if not steps or not compare.same(number, steps / 20):
+            raise CheckFailed("alpha: give a width between 0 and 1, in steps of 0.05.")
+        found = cost.mobilenet_v1(steps / 20).macs
+        way = "more" if found > right else "less"
+        raise CheckFailed(
+            f"alpha: at this width the network takes {abs(found - right) / 1e6:.1f} million {way}. "
+            f"A {'thinner' if found > right else 'wider'} one is nearer."
+        )
+    praise(f"{right:,} MACs, and {cost.mobilenet_v1(SHALLOW_ALPHA).macs:,} for the thinner network.")
+
+
+@cache
+def _thin_layers() -> dict[str, int]:
+    return {layer.name: layer.macs for layer in cost.mobilenet_v1_layers(0.75, num_classes=1001)}
+
+
+@exercise
+def check_left_out(layer: str) -> None:
+    """Check which layer the released models' page left out of its MACs for width 0.75.
+
+    Parameters
+    ----------
+    layer : str
+        Its name in the list of layers.
+
+    Raises
+    ------
+    CheckFailed
+        If it is another one; the message says how much that would change.
+
+    Examples
+    --------
+    >>> check_left_out("classifier")
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: 'classifier' has 0.8 million MACs at this width and 224 pixels. How large is \
+the difference between paper and page?
+    """
+    layers = _thin_layers()
+    name = layer.strip().lower() if isinstance(layer, str) else ""
+    if name not in layers:
+        raise CheckFailed(f"Give the name of a layer, such as 'blocks.3.depthwise'; {shown(layer)} is none.")
+    if name != next(iter(layers)):
+        raise CheckFailed(
+            f"{shown(name)} has {layers[name] / 1e6:.1f} million MACs at this width and 224 pixels. How large is the "
+            "difference between paper and page?"
+        )
+    praise(f"{layers[name]:,} MACs, and that explains all four rows.")

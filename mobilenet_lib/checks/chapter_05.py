@@ -182,16 +182,19 @@ BITS_MISTAKES = [
 ]
 
 
+BITS_LOOK = "How wide may a step be, and how many steps is that?"
+
+
 @exercise
-def check_bits_needed(function: Callable[[float, float], int]) -> None:
+def check_bits_needed(answer: Callable[[float, float], int] | tuple[int, int]) -> None:
     """Check a function for the fewest bits that keep every value of a range within an error.
 
     Parameters
     ----------
-    function : callable
-        ``function(top, error)``: the smallest number of bits such that each value from 0 to ``top`` is at most
-        ``error`` away from the nearest of 2 ** bits equally spaced levels, of which the first is 0 and the last is
-        ``top``.
+    answer : callable or (int, int)
+        ``answer(top, error)``: the smallest number of bits such that each value from 0 to ``top`` is at most ``error``
+        away from the nearest of 2 ** bits equally spaced levels, of which the first is 0 and the last is ``top``. Or
+        two numbers: its results for an error of 0.01 and tops of 6 and 64.
 
     Raises
     ------
@@ -210,5 +213,12 @@ def check_bits_needed(function: Callable[[float, float], int]) -> None:
         # the third is met exactly: 3 bits have 7 gaps of 2
         for top, error in ((6.0, 0.01), (64.0, 0.01), (14.0, 1.0), (1.0, 0.6), (1.2, 0.5))
     ]
-    compare.expect_function(function, cases, BITS_MISTAKES, "How wide may a step be, and how many steps is that?")
+    if compare.is_listed(answer) and len(numbers := compare.listed(answer)) == 2:
+        names, right = ("Up to 6", "Up to 64"), [case.right for case in cases[:2]]
+        compare.expect_order(numbers, right, "the range up to 6 first, then the one up to 64")
+        for name, number, case in zip(names, numbers, cases, strict=False):
+            mistakes = [(hint, wrong(*case.args)) for hint, wrong in BITS_MISTAKES]
+            compare.expect_number(name, number, case.right, mistakes, BITS_LOOK)
+    else:
+        compare.expect_function(answer, cases, BITS_MISTAKES, BITS_LOOK)  # type: ignore[arg-type]
     praise("each bit halves the step, and a range ten times as long takes three or four bits more.")

@@ -9,9 +9,10 @@ from contextlib import suppress
 
 from torch import nn
 
+from .. import specs
 from ..blocks import ConvDepthwiseConv
 from . import CheckFailed, compare, modules
-from .compare import Case
+from .compare import PERCENT, THREE_DIGITS, TWO_DIGITS, Case
 from .verdicts import exercise, praise, shown
 
 
@@ -242,3 +243,97 @@ def check_inverted_residual(block: type[nn.Module]) -> None:
         ((8, 24, 16), {"kernel_size": 5, "stride": 2, "dilation": 2}),
     ]
     modules.same_block(block, ConvDepthwiseConv, parts, settings)
+
+
+def _ends_agree(width: float) -> list[bool]:
+    """Return for each of the 17 blocks whether it has a shortcut at a width."""
+    return [block.stride == 1 and block.in_channels == block.out_channels for block in specs.v2_blocks(width)]
+
+
+@exercise
+def check_extra_shortcut(block: int) -> None:
+    """Check which block has a shortcut at width 0.25, and none at width 1.
+
+    Parameters
+    ----------
+    block : int
+        Its place in ``MobileNetV2(width_mult=0.25).blocks``, counted from 0.
+
+    Raises
+    ------
+    CheckFailed
+        If it is another one; the message says what to look at again.
+
+    Examples
+    --------
+    >>> check_extra_shortcut(1)
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: Block 1 has stride 2, at each width.
+    """
+    wide, narrow, blocks = _ends_agree(1.0), _ends_agree(0.25), list(specs.v2_blocks(0.25))
+    place = compare.whole(compare.real("The block", block))
+    if not isinstance(place, int) or not 0 <= place < len(blocks):
+        raise CheckFailed(f"There are {len(blocks)} blocks. Give the place of one, counted from 0.")
+    if wide[place]:
+        raise CheckFailed(f"Block {place} has its shortcut at width 1, too.")
+    if blocks[place].stride == 2:
+        raise CheckFailed(f"Block {place} has stride 2, at each width.")
+    if not narrow[place]:
+        raise CheckFailed(f"The ends of block {place} differ at width 0.25, too. Which channels does rounding change?")
+    praise("its output is rounded up to 8 channels, and the stem has 8 as well.")
+
+
+KERNELS = tuple(100 * (k**2 - 9) / (96 + 9 + 96) for k in (5, 7))
+KERNEL_MISTAKES = [
+    [
+        (PERCENT, right / 100),
+        ("this is the new block in percent of the old one. How much comes on top?", 100 + right),
+        ("this is the depthwise layer alone. Both pointwise layers stay as they are.", 100 * (k**2 / 9 - 1)),
+        ("one of the two pointwise layers is left out.", 100 * (k**2 - 9) / (96 + 9)),
+        ("the kernel has two sides: square it.", 100 * (k - 3) / (96 + 3 + 96)),
+        ("each filter of the middle reads one channel only.", 100 * (k**2 - 9) * 576 / (96 + 9 * 576 + 96)),
+    ]
+    for k, right in zip((5, 7), KERNELS, strict=True)
+]
+KERNEL_LOOK = "in the bracket of the formula only k² changes, from 9. What is the bracket before and after?"
+WIDER = 6.6
+WIDER_MISTAKES = [
+    ("this is what is added to t.", 0.6),
+    ("these are the channels of the middle. t is how many times the input they are.", 633),
+    ("the ends stay at 96 channels, so the MACs grow with t and not with its square.", 6 * math.sqrt(1.1)),
+    ("this is the factor. What is t then?", 1.1),
+    ("a tenth of 6 is less than that.", 7),
+]
+
+
+@exercise
+def check_dearer_kernel(five: float, seven: float, t: float) -> None:
+    """Check what larger kernels cost in an inverted residual, and how wide it could be for 10 % more MACs.
+
+    Parameters
+    ----------
+    five, seven : float
+        By how many percent a kernel of 5x5 and one of 7x7 raise the MACs of ``InvertedResidual(96, 576, 96)``.
+    t : float
+        The expansion with a 3x3 kernel that costs 10 % more than 6 does.
+
+    Raises
+    ------
+    CheckFailed
+        If one of them is not right; the message says what to look at again.
+
+    Examples
+    --------
+    >>> check_dearer_kernel(100 * 16 / 9, 100 * 40 / 9, 6.6)
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: 5×5: this is the depthwise layer alone. Both pointwise layers stay as they are.
+    """
+    for name, answer, right, mistakes in zip(
+        ("5×5", "7×7"), (five, seven), KERNELS, KERNEL_MISTAKES, strict=True
+    ):
+        compare.expect_number(name, answer, right, mistakes, KERNEL_LOOK, TWO_DIGITS)
+    look = "with equal ends, to what are the block's MACs in proportion?"
+    compare.expect_number("t", t, WIDER, WIDER_MISTAKES, look, THREE_DIGITS)
+    praise("5×5 fits into the budget, 7×7 does not, and the wider block would cost as much as the budget allows.")

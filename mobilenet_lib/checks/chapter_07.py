@@ -8,7 +8,7 @@ from functools import cache
 from .. import cost, specs
 from ..cost import Layer
 from . import CheckFailed, compare
-from .compare import Case
+from .compare import MILLIONS, PAIR, PERCENT, THREE_DIGITS, TWO_DIGITS, Case, Mistakes
 from .verdicts import exercise, praise
 
 
@@ -209,3 +209,167 @@ def _check_place(place: object, name: str) -> None:
     raise CheckFailed(
         "The bytes are right, but they belong to another block: see the name of the layer that needs them."
     )
+
+
+SMALLEST_DIGITS = 6e-3  # with 1000 classes or 1001, and "12 million" is near enough
+SMALLEST_LOOK = "count mobilenet_v2 at this width and this size; how many numbers has the output of each layer?"
+
+
+@cache
+def _smallest() -> tuple[int, Mistakes]:
+    right, whole = cost.mobilenet_v2(0.35, 96, num_classes=1001), cost.mobilenet_v2()
+    return right.macs, [
+        (MILLIONS, right.macs / 1e6),
+        ("this is at 224 pixels.", cost.mobilenet_v2(0.35).macs),
+        ("this is at width 1.", cost.mobilenet_v2(1.0, 96).macs),
+        ("this is the whole network, of width 1 at 224 pixels.", whole.macs),
+        ("these are the parameters.", right.params),
+        ("α² and ρ² estimate it, but the stem's input and the last 1×1 convolution do not become narrower so fast.",
+         whole.macs * 0.35**2 * (96 / 224) ** 2),
+        ("the MACs of a pointwise layer change with both of its channel counts.", whole.macs * 0.35 * (96 / 224) ** 2),
+        ("a map has two sides.", cost.mobilenet_v2(0.35).macs * 96 / 224),
+        (PAIR, 2 * right.macs),
+    ]  # fmt: skip
+
+
+@exercise
+def check_smallest(macs: int) -> None:
+    """Check the MACs of the smallest of the released networks.
+
+    Parameters
+    ----------
+    macs : int
+        Of MobileNetV2 at width 0.35 and 96x96 pixels.
+
+    Raises
+    ------
+    CheckFailed
+        If it is another number; the message says what to look at again.
+
+    Examples
+    --------
+    >>> check_smallest(cost.mobilenet_v2(0.35).macs)
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: MACs: this is at 224 pixels.
+    """
+    right, mistakes = _smallest()
+    compare.expect_number("MACs", macs, right, mistakes, SMALLEST_LOOK, SMALLEST_DIGITS)
+    praise(f"{right:,} MACs. No unit makes 7 of it.")
+
+
+@cache
+def _narrow_head() -> tuple[tuple[float, float], list[list[tuple[str, float]]]]:
+    """Return what is saved, parameters and MACs in percent, and what the typical mistakes give."""
+    *rest, head, _ = cost.mobilenet_v2_layers(0.35)
+    whole, narrow = cost.mobilenet_v2(0.35), specs.make_divisible(1280 * 0.35)
+    before, after = (
+        (cost.conv(head.in_channels, width, 1, head.out_size) + cost.batch_norm(width), cost.linear(width, 1000))
+        for width in (1280, narrow)
+    )
+    saved, mistakes = [], []
+    for name in ("params", "macs"):
+        conv, classifier = (getattr(a, name) - getattr(b, name) for a, b in zip(before, after, strict=True))
+        total = getattr(whole, name)
+        right = 100 * (conv + classifier) / total
+        saved.append(right)
+        mistakes.append(
+            [
+                (PERCENT, right / 100),
+                ("this is what is left. What is saved?", 100 - right),
+                ("the classifier reads fewer features as well.", 100 * conv / total),
+                ("the convolution itself becomes smaller, too.", 100 * classifier / total),
+                ("only the head shrinks. The blocks are narrow already.", 65),
+                (
+                    "the head does not go altogether: what is left of it still counts.",
+                    100 * sum(getattr(part, name) for part in before) / total,
+                ),
+            ]
+        )
+    return (saved[0], saved[1]), mistakes
+
+
+HEAD_LOOK = "what do the last 1×1 convolution and the classifier cost with 1280 channels, and with 0.35 of that?"
+
+
+@exercise
+def check_narrow_head(params: float, macs: float) -> None:
+    """Check what MobileNetV2 of width 0.35 would save if its last 1x1 convolution were narrower, too.
+
+    Parameters
+    ----------
+    params, macs : float
+        Saved, in percent of the network at that width and 224x224 pixels.
+
+    Raises
+    ------
+    CheckFailed
+        If one of them is not right; the message says what to look at again.
+
+    Examples
+    --------
+    >>> check_narrow_head(65, 65)
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: Parameters: only the head shrinks. The blocks are narrow already.
+    """
+    saved, mistakes = _narrow_head()
+    compare.expect_order((params, macs), saved, "parameters first, then MACs", TWO_DIGITS)
+    for name, answer, right, typical in zip(("Parameters", "MACs"), (params, macs), saved, mistakes, strict=True):
+        compare.expect_number(name, answer, right, typical, HEAD_LOOK, TWO_DIGITS)
+    praise(f"{saved[0]:.1f} % of the parameters, and {saved[1]:.1f} % of the MACs.")
+
+
+@cache
+def _thin_blocks() -> tuple[int, Mistakes]:
+    """Return the MACs with depthwise separable blocks, and what the typical mistakes give."""
+    size, blocks, at_input = 112, 0, 0
+    for block in specs.v2_blocks():
+        ends = block.in_channels, block.out_channels
+        blocks += cost.depthwise_separable(*ends, size, stride=block.stride).macs
+        at_input += cost.depthwise_separable(*ends, size).macs
+        size //= block.stride
+    stem, *_, head, classifier = cost.mobilenet_v2_layers()
+    others, whole = stem.macs + head.macs + classifier.macs, cost.mobilenet_v2().macs
+    right = others + blocks
+    return right, [
+        (MILLIONS, right / 1e6),
+        ("these are the blocks alone. What else has the network?", blocks),
+        ("the stem is left out.", right - stem.macs),
+        ("the last 1×1 convolution is left out.", right - head.macs),
+        ("the classifier is left out.", right - classifier.macs),
+        ("this is what is saved. What remains?", whole - right),
+        ("this is MobileNetV2 as it is.", whole),
+        ("this is MobileNetV1. Here the blocks have V2's thin ends.", cost.mobilenet_v1().macs),
+        ("the strides are forgotten: a block with stride 2 writes a smaller map.", others + at_input),
+        (PAIR, 2 * right),
+    ]
+
+
+THIN_LOOK = "take ends, stride and map of each of the 17 blocks; stem, last convolution and classifier stay."
+
+
+@exercise
+def check_thin_blocks(macs: int) -> None:
+    """Check the MACs of MobileNetV2 with a depthwise separable block in the place of each of its 17 blocks.
+
+    Parameters
+    ----------
+    macs : int
+        Of the whole network at 224x224 pixels.
+
+    Raises
+    ------
+    CheckFailed
+        If it is another number; the message says what to look at again.
+
+    Examples
+    --------
+    >>> check_thin_blocks(cost.mobilenet_v2().macs)
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: MACs: this is MobileNetV2 as it is.
+    """
+    right, mistakes = _thin_blocks()
+    compare.expect_number("MACs", macs, right, mistakes, THIN_LOOK, THREE_DIGITS)
+    praise(f"{right:,} MACs, about a fifth of MobileNetV2's, and another network.")

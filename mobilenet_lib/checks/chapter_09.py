@@ -8,7 +8,7 @@ from .. import cost
 from ..cost import Layer
 from ..measure import roof as roofline
 from . import compare
-from .compare import Case
+from .compare import THREE_DIGITS, Case
 from .verdicts import exercise, praise
 
 
@@ -168,3 +168,40 @@ behind the other.
         function, cases, LEAST_TIME_MISTAKES, "How long would the arithmetic take alone? And the bytes?"
     )
     praise("the slower of the two decides, and that is all that a roofline says.")
+
+
+INT8_LIMIT = 9 / 2
+INT8_MISTAKES = [
+    ("this is the limit in float32. How many bytes has a number here?", 9 / 8),
+    ("one number is read for it, and one is written.", 9),
+    ("this is for numbers of two bytes.", 9 / 4),
+    ("upside down: MACs for each byte, not bytes for each MAC.", 2 / 9),
+    ("fewer bytes make more MACs per byte, not fewer.", 9 / 32),
+    ("a byte has eight bits, but it is bytes that are counted here.", 36),
+]
+
+
+@exercise
+def check_int8_limit(limit: float) -> None:
+    """Check which intensity a 3x3 depthwise layer of stride 1 never reaches in int8.
+
+    Parameters
+    ----------
+    limit : float
+        MACs for each byte.
+
+    Raises
+    ------
+    CheckFailed
+        If it is another number; the message says what to look at again.
+
+    Examples
+    --------
+    >>> check_int8_limit(9)
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: MACs per byte: one number is read for it, and one is written.
+    """
+    look = "for one value of the output: how many MACs, and how many bytes at the least?"
+    compare.expect_number("MACs per byte", limit, INT8_LIMIT, INT8_MISTAKES, look, THREE_DIGITS)
+    praise("four times float32's limit. The weights only add bytes.")

@@ -6,7 +6,7 @@ import math
 import statistics
 from collections.abc import Callable, Sequence
 
-from . import compare
+from . import CheckFailed, compare
 from .compare import Case
 from .verdicts import exercise, praise
 
@@ -90,6 +90,7 @@ def _exactly(s: float, h: float, t: float) -> float:
     return (t * s / h) ** 2
 
 
+SEEDS_LOOK = "Set the half width equal to t times the spread of the mean, and solve for n."
 SEEDS_MISTAKES = [
     ("Half the width takes four times as many pairs, and here only twice as many.",
      lambda s, h, t: math.ceil(t * s / h)),
@@ -105,14 +106,28 @@ SEEDS_MISTAKES = [
 ]  # fmt: skip
 
 
+PAIRS = 30  # for 30 pairs t is 2.045, and (2.045 * 0.8 / 0.3)² is below 30
+PAIRS_MISTAKES = [
+    ("Half the width takes four times as many pairs, and here only twice as many.", 6),
+    ("There is no part of a pair: give a whole number, the next one upwards.", _exactly(0.8, 0.3, 2.05)),
+    ("There is no part of a pair: give a whole number, the next one upwards.", _exactly(0.8, 0.3, 2.045)),
+    ("One too few: for so many pairs t is about 2.05, and the interval is still too wide.", 29),
+    ("This takes 1.96 for t, which is its value for very many pairs. For so few it is larger.", 28),
+    ("t is left out.", 8),
+    ("t is squared as well: it stands beside the spread.", 15),
+    ("It is half the width that is given, not the whole.", 120),
+    ("This is how many it takes to resolve such an effect four times of five. Here only the interval counts.", 58),
+]
+
+
 @exercise
-def check_seeds(function: Callable[[float, float, float], int]) -> None:
+def check_seeds(answer: Callable[[float, float, float], int] | int) -> None:
     """Check a function for how many pairs of runs it takes to see a difference.
 
     Parameters
     ----------
-    function : callable
-        ``function(spread, half_width, t)``: the smallest number of pairs for which t times the spread of the mean
+    answer : callable or int
+        ``answer(spread, half_width, t)``: the smallest number of pairs for which t times the spread of the mean
         difference is at most half_width; spread is the standard deviation of a single difference.
 
     Raises
@@ -129,7 +144,17 @@ def check_seeds(function: Callable[[float, float, float], int]) -> None:
     """
     numbers = [(1.0, 0.5, 2.0), (0.9, 0.31, 2.0), (3.0, 0.7, 2.0), (0.5, 1.5, 2.0), (1.1, 0.4, 3.0)]
     cases = [Case(case, math.ceil(_exactly(*case)), "spread={}, half_width={}, t={}".format(*case)) for case in numbers]
-    compare.expect_function(
-        function, cases, SEEDS_MISTAKES, "Set the half width equal to t times the spread of the mean, and solve for n."
-    )
+    if compare.read(answer) is None:
+        compare.expect_function(answer, cases, SEEDS_MISTAKES, SEEDS_LOOK)  # type: ignore[arg-type]
+    else:
+        _compare_pairs(compare.real("Pairs", answer))
     praise("and the number of pairs grows with the square of what you want to see.")
+
+
+def _compare_pairs(number: compare.Number) -> None:
+    if compare.same(number, PAIRS):
+        return
+    for hint, wrong in PAIRS_MISTAKES:
+        if compare.same(number, wrong, 1e-3):
+            raise CheckFailed(hint)
+    raise CheckFailed(f"{'Fewer' if number.value > PAIRS else 'More'} are needed. {SEEDS_LOOK}")

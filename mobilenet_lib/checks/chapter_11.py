@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .. import specs
+from .. import cost, specs
 from ..measure.threads import one_thread
 from . import CheckFailed, compare, modules
 from .chapter_08 import walk_strides
-from .compare import Case
+from .compare import PERCENT, Case
 from .verdicts import exercise, joined, praise, sentence
 
 PADDING_MISTAKES = [
@@ -409,3 +409,44 @@ def _gate(
     s = between(functional.linear(GATES[pool](x), first.weight.flatten(1), first.bias))
     s = gate(functional.linear(s, second.weight.flatten(1), second.bias))
     return join(x, s[:, :, None, None])
+
+
+HEAD_SHARE = 100 * cost.depthwise_separable(320, 256, size=32).macs / cost.standard_block(320, 256, size=32).macs
+HEAD_SHARE_MISTAKES = [
+    (PERCENT, HEAD_SHARE / 100),
+    ("the depthwise layers are left out.", 100 / 9),
+    ("the pointwise layers are left out.", 100 / 256),
+    ("N is the number of channels that come out.", 100 * (1 / 320 + 1 / 9)),
+    ("this is what is saved. What is left?", 100 - HEAD_SHARE),
+    ("three layers become three layers: the share is that of one.", 3 * HEAD_SHARE),
+    ("the kernel has two sides: square it.", 100 * (1 / 256 + 1 / 3)),
+    ("an eighth is the guess. What does the formula give?", 12.5),
+    ("how many times as much is the other way round.", 100 / HEAD_SHARE),
+]
+HEAD_SHARE_DIGITS = 3e-3  # closer than two digits: 11.4 is a mistake
+
+
+@exercise
+def check_separable_share(percent: float) -> None:
+    """Check which share of their MACs is left if DeepLabV3's dilated convolutions become depthwise separable.
+
+    Parameters
+    ----------
+    percent : float
+        Of the three convolutions from 320 to 256 channels on a 32x32 map.
+
+    Raises
+    ------
+    CheckFailed
+        If it is another share; the message says what to look at again.
+
+    Examples
+    --------
+    >>> check_separable_share(100 / 9)
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: Percent: the depthwise layers are left out.
+    """
+    look = "dilation changes no MACs. What are N and D_K here?"
+    compare.expect_number("Percent", percent, HEAD_SHARE, HEAD_SHARE_MISTAKES, look, HEAD_SHARE_DIGITS)
+    praise(f"{HEAD_SHARE:.1f} %, whatever the dilations.")

@@ -9,7 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .. import cost
 from . import CheckFailed, compare
+from .compare import Mistakes
 from .verdicts import exercise, kind, praise, unfinished
 
 Norm = Any  # an nn.BatchNorm2d that has averages; torch's own type may have none
@@ -211,3 +213,64 @@ def check_rounding(function: Callable[[Tensor, int], Tensor]) -> None:
                 "multiply by the scale."
             )
     praise("each channel uses its integers to the full.")
+
+
+def _weight_bytes() -> tuple[tuple[int, int], list[Mistakes]]:
+    """Return the bytes of the folded MobileNetV2's weights in float32 and int8, and what typical mistakes give."""
+    layers = cost.mobilenet_v2_layers()
+    weights, biases = sum(layer.weights for layer in layers), sum(layer.out_channels for layer in layers)
+    params = cost.total(layers).params
+    right = 4 * (weights + biases), weights + 4 * biases
+    return right, [
+        [
+            ("this is before folding. A channel then keeps one of BatchNorm's numbers, as its bias.", 4 * params),
+            ("the biases are left out.", 4 * weights),
+            ("this is how many numbers there are. How many bytes has each?", weights + biases),
+            ("this is how many numbers there are before folding. How many bytes has each?", params),
+            ("give bytes, not megabytes.", right[0] / 1e6),
+        ],
+        [
+            ("the biases stay in 32 bits.", weights + biases),
+            ("the biases are left out.", weights),
+            ("BatchNorm's numbers are gone, and the biases stay in 32 bits.", params),
+            ("this is a quarter of the unfolded network.", params / 4),
+            ("the weights take one byte each.", right[0]),
+            ("four times fewer for the weights, but not for the biases: those stay.", right[0] / 8),
+            ("give bytes, not megabytes.", right[1] / 1e6),
+        ],
+    ]
+
+
+WEIGHT_BYTES, WEIGHT_BYTES_MISTAKES = _weight_bytes()
+WEIGHT_BYTES_DIGITS = 1e-3
+WEIGHT_BYTES_LOOK = "count the weights of all layers, and one bias for each output channel. How many bytes has each?"
+
+
+@exercise
+def check_weight_bytes(float32: int, int8: int) -> None:
+    """Check how many bytes the weights of the folded MobileNetV2 take at the least.
+
+    Parameters
+    ----------
+    float32, int8 : int
+        Bytes. Biases have 32 bits in both.
+
+    Raises
+    ------
+    CheckFailed
+        If one of them is not right; the message says what to look at again.
+
+    Examples
+    --------
+    >>> check_weight_bytes(4 * 3_504_872, 3_504_872)
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: float32: this is before folding. A channel then keeps one of BatchNorm's \
+numbers, as its bias.
+    """
+    compare.expect_order((float32, int8), WEIGHT_BYTES, "float32 first, then int8", WEIGHT_BYTES_DIGITS)
+    for name, answer, right, mistakes in zip(
+        ("float32", "int8"), (float32, int8), WEIGHT_BYTES, WEIGHT_BYTES_MISTAKES, strict=True
+    ):
+        compare.expect_number(name, answer, right, mistakes, WEIGHT_BYTES_LOOK, WEIGHT_BYTES_DIGITS)
+    praise(f"{WEIGHT_BYTES[0]:,} and {WEIGHT_BYTES[1]:,} bytes. A file has names, shapes and scales beside them.")

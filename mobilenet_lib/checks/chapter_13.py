@@ -9,8 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .. import cost
 from ..models import MobileNetV2
 from . import CheckFailed, compare
+from .compare import PERCENT, TWO_DIGITS
 from .verdicts import exercise, kind, praise, shown, stopping, unfinished
 
 CLASSES = 5
@@ -271,3 +273,60 @@ def _look_at_names(given: set[str], right: set[str], after: nn.Module) -> None:
     if given - right:
         raise CheckFailed("Tensors are named that are the same in both networks.")
     raise CheckFailed(f"{sorted(right - given)[0]} differs, too. Does your function look at everything?")
+
+
+def _head_share(classes: int) -> float:
+    """Return how many percent of MobileNetV2's parameters its classifier has."""
+    return 100 * cost.linear(1280, classes).params / cost.mobilenet_v2(num_classes=classes).params
+
+
+TWO_HEADS = _head_share(11), _head_share(1000)
+TRUNK = cost.mobilenet_v2().params - cost.linear(1280, 1000).params
+TWO_HEADS_MISTAKES = [
+    [
+        (PERCENT, TWO_HEADS[0] / 100),
+        ("the new network has the new head only: the old one is gone.", 100 * 1280 * 11 / cost.mobilenet_v2().params),
+        ("this is the share of the classes. A head has 1280 numbers for each class, and a bias.", 1.1),
+        ("this is what is frozen.", 100 - TWO_HEADS[0]),
+        ("the head is the classifier alone. The 1×1 convolution before it is frozen.",
+         100 * (1280 * 11 + 320 * 1280) / cost.mobilenet_v2(num_classes=11).params),
+    ],
+    [
+        (PERCENT, TWO_HEADS[1] / 100),
+        ("this compares the head with the trunk. What is its share of the whole?", 100 * 1281000 / TRUNK),
+        ("this is the trunk's share.", 100 - TWO_HEADS[1]),
+        ("the head is the classifier alone. The 1×1 convolution before it is a part of the trunk.",
+         100 * (1280 * 1000 + 320 * 1280) / cost.mobilenet_v2().params),
+    ],
+]  # fmt: skip
+TWO_HEADS_LOOK = "a head is a linear layer from 1280 features, with a bias. Divide it by the network that has it."
+
+
+@exercise
+def check_two_heads(new: float, old: float) -> None:
+    """Check which share of MobileNetV2's parameters is in a head for eleven classes, and in one for a thousand.
+
+    Parameters
+    ----------
+    new, old : float
+        In percent of the whole network with that head.
+
+    Raises
+    ------
+    CheckFailed
+        If one of them is not right; the message says what to look at again.
+
+    Examples
+    --------
+    >>> check_two_heads(1.1, 100)
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: New head: this is the share of the classes. A head has 1280 numbers for each \
+class, and a bias.
+    """
+    compare.expect_order((new, old), TWO_HEADS, "the new head first, then the old one", TWO_DIGITS)
+    for name, answer, right, mistakes in zip(
+        ("New head", "Old head"), (new, old), TWO_HEADS, TWO_HEADS_MISTAKES, strict=True
+    ):
+        compare.expect_number(name, answer, right, mistakes, TWO_HEADS_LOOK, TWO_DIGITS)
+    praise(f"{TWO_HEADS[0]:.2f} % and {TWO_HEADS[1]:.1f} %. A thousand classes need a large head.")

@@ -14,6 +14,7 @@ from ..blocks import DepthwiseProjection, DepthwiseSeparableConv, InvertedResidu
 from ..layers import ConvBNReLU
 from ..measure.threads import one_thread
 from ..specs import V2_SPEC, make_divisible
+from ..topics import family_results
 from . import CheckFailed, compare
 from .chapter_08 import DECODED, _decoder_hint, _from_timm, _has_all_keys, _reading, _same_value, _without_e
 from .compare import Case
@@ -245,6 +246,77 @@ def check_unmergeable(numbers: Iterable[int]) -> None:
     empty = "The list is empty. What must hold for each branch, so that the branches can be merged?"
     compare.expect_chosen(numbers, named, CAN_BE_MERGED, STAYS_MISSING, empty)
     praise("a ReLU inside, a factor that depends on the image, averages of the batch.")
+
+
+# Twenty networks on a machine
+
+MOST_MS, MOST_MACS = 7, 320e6
+POINTS = {point.network: point for point in family_results.points("i9_10940x")}
+IN_TIME = {name for name, point in POINTS.items() if point.ms <= MOST_MS}
+FEW_MACS = {name for name, point in POINTS.items() if point.macs <= MOST_MACS}
+MOST = max(IN_TIME, key=lambda name: POINTS[name].macs)
+LOST_MISTAKES = [
+    ("these are all that are in time. Some of them have few MACs as well.", len(IN_TIME)),
+    ("these are all that have few MACs.", len(FEW_MACS)),
+    ("these are those that stay on both lists.", len(IN_TIME & FEW_MACS)),
+    ("these are all with more MACs. Only those that are in time can be lost.", len(POINTS) - len(FEW_MACS)),
+    ("this is how many come in that are too slow.", len(FEW_MACS - IN_TIME)),
+]
+
+
+@exercise
+def check_same_time(most: str, lost: Iterable[str] | int, extra: str) -> None:
+    """Check what a limit on MACs does to a list that should be in milliseconds.
+
+    Parameters
+    ----------
+    most : str
+        Of the networks with at most 7 ms for an image on the Core i9, the one with the most MACs.
+    lost : iterable of str, or int
+        Those in time that have more than 320 million MACs, or how many they are.
+    extra : str
+        The one with at most 320 million MACs that is not in time.
+
+    Raises
+    ------
+    CheckFailed
+        If one of them is not right; the message says what to look at again.
+
+    Examples
+    --------
+    >>> check_same_time("ghostnet_100", 5, "ghostnet_100")
+    Traceback (most recent call last):
+        ...
+    mobilenet_lib.checks.CheckFailed: The most MACs: 'ghostnet_100' takes more than 7 ms there.
+    """
+    name = _one_of_twenty("The most MACs", most)
+    if name not in IN_TIME:
+        raise CheckFailed(f"The most MACs: {name!r} takes more than {MOST_MS} ms there.")
+    if name != MOST:
+        raise CheckFailed(f"The most MACs: {name!r} is in time, and so is one with more MACs.")
+    if compare.read(lost) is None and compare.is_listed(lost):
+        given = {_one_of_twenty("Lost", each) for each in compare.listed(lost)}
+        if late := sorted(given - IN_TIME):
+            raise CheckFailed(f"Lost: {late[0]!r} is not in time, so it is no loss.")
+        if kept := sorted(given & FEW_MACS):
+            raise CheckFailed(f"Lost: {kept[0]!r} has at most 320 million MACs, so it stays.")
+        lost = len(given)
+    look = "which are in time, and have more than 320 million MACs?"
+    compare.expect_number("Lost", lost, len(IN_TIME - FEW_MACS), LOST_MISTAKES, look)
+    name = _one_of_twenty("Too slow", extra)
+    if name not in FEW_MACS:
+        raise CheckFailed(f"Too slow: {name!r} has more than 320 million MACs.")
+    if name in IN_TIME:
+        raise CheckFailed(f"Too slow: {name!r} is in time.")
+    praise("if the limit is in milliseconds, the list has to be in milliseconds, too.")
+
+
+def _one_of_twenty(what: str, answer: object) -> str:
+    """Return the name of a network."""
+    unfinished(answer)
+    if isinstance(answer, str) and answer.strip().lower() in POINTS:
+        return answer.strip().lower()
+    raise CheckFailed(f"{what}: give the name of one of the twenty networks, such as {next(iter(POINTS))!r}.")
 
 
 # A builder, in five steps

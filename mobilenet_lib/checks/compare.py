@@ -29,11 +29,14 @@ Mistakes = Sequence[tuple[str, Any]]  # a hint, and the value (or the function) 
 
 BIAS = "A bias is counted, but BatchNorm follows and would take it out again: the convolution has none."
 PAIR = "This is twice too much: multiplications and additions are counted apart. One MAC is a pair of them."
+PERCENT = "give percent: a hundred times this."
+MILLIONS = "give the number itself, not millions."
 SAME_FOR_ALL = "Your function gives the same answer for different inputs. Does it use all of its arguments?"
 
 PLACES = 4  # how many of its type's last places a result may be off: a few operations were rounded on the way
 ROUNDING = PLACES * torch.finfo(torch.float32).eps  # a float may have been a float32 before
 COARSEST = 1 / 8  # numbers of 8 bits
+TWO_DIGITS, THREE_DIGITS = 1.2e-2, 5e-3  # how far an answer may be off that was rounded to so many
 MANY = 10_000  # nobody's list is longer, and some never end
 
 
@@ -106,6 +109,11 @@ def real(what: str, answer: object) -> Number:
     return number
 
 
+def near(number: Number, right: float, tolerance: float = 0.0) -> bool:
+    """Compare a number with another within a tolerance, whatever their types; without one, as `same` does."""
+    return same(number, float(right) if tolerance else right, tolerance)
+
+
 def same(number: Number, right: float, tolerance: float = 0.0) -> bool:
     """Compare a number with another: integers exactly, floats within what their type allows, or `tolerance`."""
     if isinstance(number.value, int) and isinstance(right, int):
@@ -129,21 +137,23 @@ def amount(value: float) -> str:
     return f"{value:,}"
 
 
-def expect_number(what: str, answer: object, right: int, mistakes: Mistakes, look: str) -> None:
+def expect_number(
+    what: str, answer: object, right: float, mistakes: Mistakes, look: str, tolerance: float = 0.0
+) -> None:
     """Compare a number with the right one, then with what the typical mistakes give."""
     number = real(what, answer)
-    if same(number, right):
+    if near(number, right, tolerance):
         return
     for hint, wrong in mistakes:
-        if wrong != right and same(number, wrong):
+        if wrong != right and near(number, wrong, tolerance):
             raise CheckFailed(hint if hint[0].isupper() and ":" in hint else f"{what}: {hint}")
     raise CheckFailed(f"{what}: {look}")
 
 
-def expect_order(answers: Sequence[object], right: Sequence[int], order: str) -> None:
+def expect_order(answers: Sequence[object], right: Sequence[float], order: str, tolerance: float = 0.0) -> None:
     """Say so if both numbers are there, but the other way round."""
     found = [read(answer) for answer in answers]
-    if all(one is not None and same(one, other) for one, other in zip(found, reversed(right), strict=True)):
+    if all(one is not None and near(one, other, tolerance) for one, other in zip(found, reversed(right), strict=True)):
         raise CheckFailed(f"Both numbers are there, but swapped: {order}.")
 
 

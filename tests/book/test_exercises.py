@@ -5,9 +5,25 @@ import json
 
 import exercises
 import node
+import notebooks
 import pytest
 
+from mobilenet_lib.course.answers import parts, source
+
 NAMES = sorted(exercises.asked())
+# What wants a function or a class, a proof or a diagnosis in words, or a result that depends on the reader's machine.
+# Everything else asks for a number, a list or a choice, and the page has to answer it.
+WANTS_CODE = {
+    *("ex-count", "ex-fvcore-total", "ex-tool-behind", "ex-write", "ex-rows", "ex-share", "ex-write-inverted"),
+    *("ex-table-two", "ex-decoder", "ex-spec", "ex-dilation", "ex-intensity", "ex-least", "ex-half-width"),
+    *("ex-padding", "ex-field", "ex-hsigmoid", "ex-se", "ex-fold", "ex-round", "ex-groups", "ex-freeze", "ex-trace"),
+    *("ex-universal", "ex-merge", "ex-fields", "ex-scale-row", "ex-row", "ex-network", "ex-same-as-timm"),
+}
+WANTS_WORDS = {
+    *("ex-zero-six", "ex-worse", "ex-order", "ex-diagnose", "ex-half", "ex-clip", "ex-leaky", "ex-collapse"),
+    *("ex-nonsense", "ex-faults", "ex-caches", "ex-unpaired", "ex-own", "ex-three", "ex-equal", "ex-mode"),
+    "ex-before",
+}
 
 
 def written(field, answer):
@@ -29,6 +45,27 @@ def typical(exercise):
 
 def test_examples_in_the_module_are_true():
     assert doctest.testmod(exercises).failed == 0
+
+
+def checked_exercises(root):
+    """Return the label of each exercise of the book, with its chapter and the check that its cells call, or nothing."""
+    found = {}
+    for path in sorted((root / "chapters").glob("*.ipynb")):
+        for cell, label, solves in parts(notebooks.read(path).cells):
+            if label:
+                found.setdefault((path.stem, label), None)
+                if not solves and (match := exercises.CHECK.search(source(cell))):
+                    found[path.stem, label] = match[1]
+    return found
+
+
+def test_each_exercise_is_answered_in_the_page_unless_it_wants_code_or_words(root):
+    found = checked_exercises(root)
+    labels = [label for _, label in found]
+    assert len(labels) == len(set(labels)) and set(labels) >= WANTS_CODE | WANTS_WORDS
+    answered = {label for (_, label), check in found.items() if check in exercises.asked()}
+    assert answered == set(labels) - WANTS_CODE - WANTS_WORDS
+    assert {check for check in found.values() if check} >= set(exercises.asked())  # none is for nobody
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -56,6 +93,32 @@ def test_what_the_page_carries_does_not_show_the_answer(name):
     for field in exercise.fields:
         if field.kind == "number" and len(str(field.right)) > 3:
             assert str(field.right) not in text and f"{field.right:,}" not in text
+
+
+def test_a_number_may_be_rounded_and_a_mistake_is_recognised_all_the_same():
+    zeros, shallow = exercises.exported("check_padding_zeros"), exercises.exported("check_shallow")
+    assert [each["state"] for each in node.answers("judge", [[zeros, ["1.2 %", "18"]], [zeros, ["1.19", "18.1"]]])] == [
+        "right",
+        "right",
+    ]
+    assert node.answers("judge", [[zeros, ["1.2", "9.5"]], [zeros, ["18.1", "1.2"]]]) == [
+        {"state": "wrong", "words": "7×7: this is along one axis. Rows meet the border, and columns do."},
+        {
+            "state": "wrong",
+            "words": "Both numbers are there, but swapped: the large map first, then the small one.",
+        },
+    ]
+    assert node.answers("judge", [[shallow, ["307 million", "0.75"]]])[0]["state"] == "right"
+
+
+def test_a_choice_is_made_of_names_as_the_check_writes_them():
+    tools = exercises.exported("check_five_tools")
+    names = ["closed form", "torchinfo", "fvcore", "ptflops", "PyTorch"]
+    assert [field["choices"] for field in tools["fields"]] == [sorted(names, key=str.lower)] * 5
+    assert node.answers("judge", [[tools, names], [tools, names[:4] + [""]]]) == [
+        {"state": "right", "words": "one number is M, one is twice M, and in three something is added."},
+        {"state": "open", "words": "Not yet: one answer is missing."},
+    ]
 
 
 def test_unfinished_and_unreadable_answers_are_told_apart_from_wrong_ones():

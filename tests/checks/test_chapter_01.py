@@ -33,11 +33,26 @@ def forgetting(**changes):
     return lambda conv, height, width: sides(conv, height, width, **changes)
 
 
+def outside(side):
+    """Count the taps of a 3x3 filter that fall on the padding, in percent, with a convolution of ones."""
+    ones = torch.ones(1, 1, side, side)
+    inside = torch.nn.functional.conv2d(ones, torch.ones(1, 1, 3, 3), padding=1).sum().item()
+    return 100 - 100 * inside / (9 * side**2)
+
+
+PAIR_OF_CONVS = 2 * 100 * measure.macs(torch.nn.Conv2d(8, 8, 3, padding=1), (1, 8, 9, 9))
+TWO_FOR_ONE = PAIR_OF_CONVS / measure.macs(torch.nn.Conv2d(8, 8, 5, padding=2), (1, 8, 9, 9))
+ZEROS = outside(112), outside(7)
+
+
 RIGHT = [
     ("check_stem", (STEM.params, STEM.macs)),
     ("check_stem", (torch.tensor(STEM.params), np.float64(STEM.macs))),
     ("check_macs_function", (my_macs,)),
     ("check_macs_function", (lambda conv, h, w: measure.macs(conv, (1, conv.in_channels, h, w)),)),
+    ("check_two_for_one", (TWO_FOR_ONE,)),
+    ("check_padding_zeros", ZEROS),
+    ("check_padding_zeros", (1.2, 18)),
 ]
 HALF_WRITTEN = [
     ("check_stem", (STEM.params, ...), "put your answer in place"),
@@ -82,10 +97,33 @@ WRONG = {
         ((lambda conv, h, w: 1 / 0,), "ZeroDivisionError: division by zero."),
         ((12,), "Pass the function itself"),
     ],
+    "check_two_for_one": [
+        ((0.72,), "give percent"),
+        ((36,), "two of the small layers"),
+        ((120,), "nine weights"),
+        ((60,), "and there are two"),
+        ((139,), "upside down"),
+        ((28,), "what is saved"),
+        ((7,), "What is the share"),
+        ((50,), "for one pixel and one pair"),
+    ],
+    "check_padding_zeros": [
+        (ZEROS[::-1], "swapped"),
+        ((0.0119, ZEROS[1]), "112×112: give percent"),
+        ((0.6, ZEROS[1]), "along one axis"),
+        ((ZEROS[0], 9.52), "7×7: this is along one axis"),
+        ((ZEROS[0], 19.05), "counted twice"),
+        ((3.54, ZEROS[1]), "pixels at the border"),
+        ((ZEROS[0], 39.5), "zeros in the padded map"),
+        ((98.8, ZEROS[1]), "what lies inside"),
+        ((ZEROS[0], 50), "take one axis first"),
+    ],
 }
 # No hint prints these numbers.
 NUMBERS = {
     "check_stem": (STEM.params, STEM.macs),
+    "check_two_for_one": (72,),
+    "check_padding_zeros": (1.2, 1.19, 18, 18.1),
 }
 # Words and pieces of code that would be the solution.
 GIVEN_AWAY = {}

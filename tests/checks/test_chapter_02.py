@@ -47,14 +47,28 @@ def useless_biases():
     return tuple(sum(m.num_features for m in net.modules() if isinstance(m, nn.BatchNorm2d)) for net in networks)
 
 
+FIVE = {
+    measure.macs(models.MobileNetV1(), (1, 3, 224, 224)): "closed form",
+    measure.summary(models.MobileNetV1(), (1, 3, 224, 224)).total_mult_adds: "torchinfo",
+    sum(measure.macs_by_operator(models.MobileNetV1(), (1, 3, 224, 224)).values()): "fvcore",
+    583_969_768: "ptflops",  # tests/measure runs it
+    2 * measure.macs(models.MobileNetV1(), (1, 3, 224, 224)): "PyTorch",
+}
+
+
 RIGHT = [
     ("check_fvcore_total", (fvcore_total,)),
     ("check_tool_behind", (tool_behind,)),
     ("check_tool_behind", (lambda printed, layers: tool_behind(printed, layers).upper(),)),
     ("check_torchinfo_total", (torchinfo_total,)),
     ("check_useless_bias", useless_biases()),
+    ("check_five_tools", (FIVE,)),
+    ("check_five_tools", ({number: f" {tool.upper()}" for number, tool in FIVE.items()},)),
+    ("check_training_mode", (5,)),
 ]
-HALF_WRITTEN = []
+HALF_WRITTEN = [
+    ("check_five_tools", (FIVE | {568_740_352: ...},), "put your answer in place"),
+]
 WRONG = {
     "check_fvcore_total": [
         ((total,), "two kinds of layer more"),
@@ -106,15 +120,38 @@ WRONG = {
         ((lambda printed, layers: printed,), "in quotes"),
         ((lambda printed, layers: {total(layers): "closed form"}.get(printed),), "returns nothing for what torchinfo"),
     ],
+    "check_five_tools": [
+        ((FIVE | {568_740_352: "fvcore"},), "568,740,352 is the smallest"),
+        ((FIVE | {568_763_240: "fvcore"},), "Who counts parameters?"),
+        ((FIVE | {578_875_904: "ptflops"},), "Who leaves the activations out?"),
+        ((FIVE | {583_969_768: "fvcore"},), "Who counts the activations as well?"),
+        ((FIVE | {1_137_480_704: "fvcore"},), "a multiplication and an addition for two"),
+        ((FIVE | {1_137_480_704: "abacus"},), "none of the five tools"),
+        ((FIVE | {1_137_480_704: 2},), "in quotes"),
+        (({},), "568,740,352 is missing"),
+        ((["fvcore"],), "A dict is expected"),
+    ],
+    "check_training_mode": [
+        ((2,), "in eval mode"),
+        ((3,), "what training mode adds"),
+        ((2.5,), "how many times as much"),
+        ((7,), "both modes together"),
+        ((1,), "more than once"),
+        ((8000,), "Divide by the values"),
+        ((11,), "the operator batch_norm"),
+    ],
 }
 # No hint prints these numbers.
 NUMBERS = {
     "check_fvcore_total": (578875904, 314193216),
     "check_torchinfo_total": (568763240, 300809384),
     "check_useless_bias": useless_biases(),
+    "check_training_mode": (5,),
 }
 # Words and pieces of code that would be the solution.
-GIVEN_AWAY = {}
+GIVEN_AWAY = {
+    "check_five_tools": ["closed form", "torchinfo", "fvcore", "ptflops", "PyTorch"],
+}
 
 
 def test_what_the_checks_call_right_is_what_the_counters_say():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from torch import nn
+
 from mobilenet_lib import cost, measure, models, specs
 
 
@@ -23,11 +25,26 @@ def unscaled(rows):
     return [(2 * a, 2 * b, s) for a, b, s in rows]
 
 
+def shallow():
+    """Return what is counted for a network without the five blocks."""
+    network = models.MobileNetV1()
+    kept = [block for place, block in enumerate(network.blocks) if not 6 <= place <= 10]
+    network.blocks = type(network.blocks)(*kept) if isinstance(network.blocks, nn.Sequential) else nn.ModuleList(kept)
+    return measure.macs(network, (1, 3, 224, 224))
+
+
+SHALLOW = shallow()
+
+
 RIGHT = [
     ("check_width_for_budget", (WIDEST,)),
     ("check_v1_blocks", (V1_BLOCKS,)),
     ("check_v1_blocks", (lambda: specs.v1_blocks(0.5),)),
     ("check_printed_stride", (printed_stride(),)),
+    ("check_shallow", (SHALLOW, 0.75)),
+    ("check_shallow", (307e6, 0.75)),
+    ("check_left_out", ("stem",)),
+    ("check_left_out", (" Stem",)),
 ]
 HALF_WRITTEN = [
     ("check_v1_blocks", ([],), "the list is still empty"),
@@ -68,15 +85,42 @@ WRONG = {
         ((printed_stride() / 1e6,), "not millions"),
         ((1,), "only the last depthwise layer"),
     ],
+    "check_shallow": [
+        ((568740352 - SHALLOW, 0.75), "what is dropped"),
+        ((SHALLOW / 1e6, 0.75), "not millions"),
+        ((568740352 * 8 / 13, 0.75), "blocks are counted"),
+        ((568740352 - 5 * 512 * 512 * 196, 0.75), "only the pointwise layers"),
+        ((568740352 - 5 * 9 * 512 * 196, 0.75), "only the depthwise layers"),
+        ((568740352 - (9 + 512) * 512 * 196, 0.75), "one block is dropped"),
+        ((2 * SHALLOW, 0.75), "twice too much"),
+        ((1, 0.75), "five times"),
+        ((SHALLOW, 0.54), "share of the MACs"),
+        ((SHALLOW, 0.735), "parabola"),
+        ((SHALLOW, 8 / 13), "five of thirteen"),
+        ((SHALLOW, 0.7), "20.2 million less. A wider one"),
+        ((SHALLOW, 0.8), "A thinner one"),
+        ((SHALLOW, 0.731), "in steps of 0.05"),
+        ((SHALLOW, 75), "between 0 and 1"),
+    ],
+    "check_left_out": [
+        (("classifier",), "has 0.8 million MACs"),
+        (("blocks.0.depthwise",), "has 2.7 million MACs"),
+        (("blocks.12.pointwise",), "has 28.9 million MACs"),
+        (("pooling",), "'pooling' is none"),
+        ((0,), "Give the name of a layer"),
+    ],
 }
 # No hint prints these numbers.
 NUMBERS = {
     "check_width_for_budget": (WIDEST,),
     "check_v1_blocks": (len(V1_BLOCKS),),
     "check_printed_stride": (printed_stride(), printed_stride() // 10**6),
+    "check_shallow": (SHALLOW, 307, 0.75),
 }
 # Words and pieces of code that would be the solution.
-GIVEN_AWAY = {}
+GIVEN_AWAY = {
+    "check_left_out": ["stem"],
+}
 
 
 def test_the_printed_stride_is_what_the_changed_network_costs():

@@ -26,8 +26,12 @@ RIGHT = [
     ("check_step", (lambda top, bits: top / (2**bits - 1),)),
     ("check_bits_needed", (bits_needed,)),
     ("check_bits_needed", (lambda top, error: math.ceil(math.log2(top / error / 2 + 1)),)),
+    ("check_bits_needed", ((9, 12),)),
+    ("check_bits_needed", ([9.0, 12],)),
 ]
-HALF_WRITTEN = []
+HALF_WRITTEN = [
+    ("check_bits_needed", ((9, ...),), "put your answer in place"),
+]
 WRONG = {
     "check_lost_share": [
         ((lambda n, d=2: (n + 1) / 2**n,), "does not look at d"),
@@ -76,6 +80,14 @@ WRONG = {
         ((lambda top, error: math.log2(top / (2 * error) + 1),), "come whole"),
         ((lambda top, error: 8,), "the same answer for different inputs"),
         ((lambda top, error: top + error,), "How wide may a step be"),
+        (((12, 9),), "swapped"),
+        (((10, 12),), "Up to 6: Rounding is off"),
+        (((8, 12),), "One bit too few"),
+        (((9, 9),), "Up to 64: This is for a range up to 6"),
+        (((9, math.log2(3201)),), "Up to 64: Bits come whole"),
+        (((9, 3200),), "Up to 64: This is a number of gaps"),
+        (((9, 40),), "Up to 64: How wide"),
+        (((9, 12, 1),), "Pass the function itself"),
     ],
 }
 # No hint prints these numbers.

@@ -6,7 +6,7 @@ import numpy as np
 from checks.shared import MyInvertedResidual, MySeparable
 from torch import nn
 
-from mobilenet_lib import InvertedResidual, measure
+from mobilenet_lib import InvertedResidual, MobileNetV2, measure
 
 
 def break_even(channels, kernel_size):
@@ -76,6 +76,20 @@ def inverted(residual=None, padding=None, projected=None, summed=None, expanded=
     return Faulty
 
 
+def kernel_percent(size):
+    """Return by how many percent fvcore's count of the block grows with its kernel."""
+    small, large = (measure.macs(InvertedResidual(96, 576, 96, k), (1, 96, 14, 14)) for k in (3, size))
+    return 100 * large / small - 100
+
+
+KERNELS = kernel_percent(5), kernel_percent(7)
+MORE = [  # the place of the block that has a shortcut when the network is narrow
+    place
+    for place, (narrow, wide) in enumerate(zip(MobileNetV2(width_mult=0.25).blocks, MobileNetV2().blocks, strict=True))
+    if narrow.use_residual and not wide.use_residual
+]
+
+
 RIGHT = [
     ("check_break_even", (break_even,)),
     ("check_break_even", (3.79,)),
@@ -85,6 +99,9 @@ RIGHT = [
     ("check_residual_rule", (lambda i, o, s: np.bool_(s == 1 and i == o),)),
     ("check_inverted_residual", (MyInvertedResidual,)),
     ("check_inverted_residual", (InvertedResidual,)),
+    ("check_extra_shortcut", tuple(MORE)),
+    ("check_dearer_kernel", (*KERNELS, 6.6)),
+    ("check_dearer_kernel", (8, 20, 6.6)),
 ]
 HALF_WRITTEN = [
     ("check_residual_rule", (lambda i, o, s: None,), "put your answer in place"),
@@ -148,10 +165,34 @@ WRONG = {
         ((inverted(fixed_kernel=True),), "has a 3 x 3 kernel"),
         ((MySeparable,), "has 3 convolutions, and here 2 ran"),
     ],
+    "check_extra_shortcut": [
+        ((1,), "Block 1 has stride 2"),
+        ((2,), "at width 1, too"),
+        ((10,), "The ends of block 10 differ"),
+        ((17,), "There are 17 blocks"),
+        ((-1,), "There are 17 blocks"),
+        ((0.5,), "There are 17 blocks"),
+    ],
+    "check_dearer_kernel": [
+        ((0.0796, KERNELS[1], 6.6), "5×5: give percent"),
+        ((108, KERNELS[1], 6.6), "in percent of the old one"),
+        ((177.8, KERNELS[1], 6.6), "the depthwise layer alone"),
+        ((KERNELS[0], 38.1, 6.6), "7×7: one of the two pointwise layers"),
+        ((KERNELS[0], 2.05, 6.6), "two sides"),
+        ((KERNELS[0], 429, 6.6), "reads one channel only"),
+        ((KERNELS[0], 1, 6.6), "only k² changes"),
+        ((*KERNELS, 0.6), "added to t"),
+        ((*KERNELS, 633), "channels of the middle"),
+        ((*KERNELS, 6.29), "not with its square"),
+        ((*KERNELS, 1.1), "this is the factor"),
+        ((*KERNELS, 7), "less than that"),
+        ((*KERNELS, 60), "in proportion"),
+    ],
 }
 # No hint prints these numbers.
 NUMBERS = {
     "check_break_even": (3.789, 3.79, 3.8),
+    "check_dearer_kernel": (8, 7.96, 19.9, 20, 6.6),
 }
 # Words and pieces of code that would be the solution.
 GIVEN_AWAY = {}

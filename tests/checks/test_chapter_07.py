@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from mobilenet_lib import cost, specs
+from torch import nn
+
+from mobilenet_lib import DepthwiseSeparableConv, MobileNetV2, cost, measure, specs
 
 
 def expand(rows):
@@ -43,6 +45,30 @@ def both(layer):
     return layer.in_channels * layer.in_size[0] * layer.in_size[1] + layer.activations
 
 
+def narrow_head():
+    """Return what a real network saves, in percent, if its head is narrower."""
+    found = []
+    network = MobileNetV2(width_mult=0.35)
+    for _ in range(2):
+        found.append((measure.params(network), measure.macs(network, (1, 3, 224, 224))))
+        network.head = nn.Sequential(nn.Conv2d(112, 448, 1, bias=False), nn.BatchNorm2d(448), nn.ReLU6())
+        network.classifier = nn.Linear(448, 1000)
+    return tuple(100 - 100 * after / before for before, after in zip(*found, strict=True))
+
+
+def with_thin_blocks():
+    """Return what is counted for a real network with other blocks."""
+    network = MobileNetV2()
+    ends = [(block.in_channels, block.out_channels, block.stride) for block in specs.v2_blocks()]
+    network.blocks = nn.Sequential(*[DepthwiseSeparableConv(*each) for each in ends])
+    return measure.macs(network, (1, 3, 224, 224))
+
+
+SMALLEST = measure.macs(MobileNetV2(width_mult=0.35), (1, 3, 96, 96))
+HEAD, THIN = narrow_head(), with_thin_blocks()
+WHOLE = 300774272  # of MobileNetV2
+
+
 RIGHT = [
     ("check_table2", (expand,)),
     ("check_table2", (lambda rows: (list(row) for row in expand(rows)),)),
@@ -52,6 +78,13 @@ RIGHT = [
     ("check_peak", (("blocks.1", PEAK[1]),)),
     ("check_peak", (peak,)),
     ("check_peak", (lambda layers: peak(layers)[1],)),
+    ("check_smallest", (SMALLEST,)),
+    ("check_smallest", (cost.mobilenet_v2(0.35, 96, num_classes=1001).macs,)),
+    ("check_smallest", (12e6,)),
+    ("check_narrow_head", HEAD),
+    ("check_narrow_head", (55, 9.1)),
+    ("check_thin_blocks", (THIN,)),
+    ("check_thin_blocks", (63.7e6,)),
 ]
 HALF_WRITTEN = [
     ("check_table2", (lambda rows: None,), "put your answer in place"),
@@ -90,11 +123,48 @@ WRONG = {
         ((lambda layers: PEAK[1],), "the same answer for different inputs"),
         ((lambda layers: ("blocks.1", peak(layers)[1]),), "belong to another block"),
     ],
+    "check_smallest": [
+        ((11.9,), "not millions"),
+        ((59.3e6,), "at 224 pixels"),
+        ((56.3e6,), "at width 1"),
+        ((WHOLE,), "the whole network"),
+        ((1.68e6,), "the parameters"),
+        ((WHOLE * 0.35**2 * (96 / 224) ** 2,), "α² and ρ²"),
+        ((WHOLE * 0.35 * (96 / 224) ** 2,), "both of its channel counts"),
+        ((2 * SMALLEST,), "twice too much"),
+        ((7e6,), "count mobilenet_v2"),
+    ],
+    "check_narrow_head": [
+        (HEAD[::-1], "swapped"),
+        ((0.553, HEAD[1]), "Parameters: give percent"),
+        ((44.7, HEAD[1]), "what is left"),
+        ((HEAD[0], 90.9), "MACs: this is what is left"),
+        ((5.6, HEAD[1]), "reads fewer features"),
+        ((49.6, HEAD[1]), "becomes smaller, too"),
+        ((65, HEAD[1]), "The blocks are narrow already"),
+        ((HEAD[0], 14.0), "does not go altogether"),
+        ((HEAD[0], 3), "what do the last 1×1 convolution"),
+    ],
+    "check_thin_blocks": [
+        ((THIN / 1e6,), "not millions"),
+        ((WHOLE,), "as it is"),
+        ((WHOLE - THIN,), "what is saved"),
+        ((568740352,), "MobileNetV1"),
+        ((THIN - 1280000,), "classifier is left out"),
+        ((THIN - 320 * 1280 * 49,), "last 1×1 convolution is left out"),
+        ((THIN - 27 * 32 * 112**2,), "stem is left out"),
+        ((THIN - 27 * 32 * 112**2 - 320 * 1280 * 49 - 1280000,), "the blocks alone"),
+        ((2 * THIN,), "twice too much"),
+        ((5,), "take ends, stride and map"),
+    ],
 }
 # No hint prints these numbers.
 NUMBERS = {
     "check_table2": (len(expand(specs.V2_SPEC)),),
     "check_peak": (PEAK[1],),
+    "check_smallest": (SMALLEST, 12, 11.9),
+    "check_narrow_head": (55, 55.3, 9.1),
+    "check_thin_blocks": (THIN, 63.7, 64),
 }
 # Words and pieces of code that would be the solution.
 GIVEN_AWAY = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mobilenet_lib import roofline
+from mobilenet_lib import cost, roofline
 
 
 def intensity(layer, batch):
@@ -24,6 +24,8 @@ RIGHT = [
     ("check_intensity", (roofline.intensity,)),
     ("check_least_time", (least_time,)),
     ("check_least_time", (lambda macs, moved, *roof: 1000 * macs / roofline.Roofline(*roof).ceiling(macs / moved),)),
+    ("check_int8_limit", (4.5,)),
+    ("check_int8_limit", (roofline.intensity(cost.mobilenet_v1_layers()[1], batch=1024, bytes_each=1),)),
 ]
 HALF_WRITTEN = [
     ("check_intensity", (lambda layer, batch: ...,), "put your answer in place"),
@@ -53,9 +55,20 @@ WRONG = {
         ((lambda macs, moved, peak, bandwidth: 1000 * macs / min(peak, bandwidth),), "different units"),
         ((lambda macs, moved, peak, bandwidth: min(peak, macs / moved * bandwidth),), "This is the ceiling"),
     ],
+    "check_int8_limit": [
+        ((9 / 8,), "limit in float32"),
+        ((9,), "and one is written"),
+        ((2.25,), "numbers of two bytes"),
+        ((0.222,), "upside down"),
+        ((9 / 32,), "not fewer"),
+        ((36,), "eight bits"),
+        ((3,), "for one value of the output"),
+    ],
 }
 # No hint prints these numbers.
-NUMBERS = {}
+NUMBERS = {
+    "check_int8_limit": (4.5,),
+}
 # Words and pieces of code that would be the solution.
 GIVEN_AWAY = {
     "check_intensity": ["4 *", "in_channels", "activations"],

@@ -22,6 +22,12 @@ def seeds(spread, half_width, t):
     return n
 
 
+def pairs_needed(spread, half_width):
+    """Return how many pairs it takes, with Student's quantile for each number of pairs as printed in tables."""
+    quantiles = {27: 2.056, 28: 2.052, 29: 2.048, 30: 2.045, 31: 2.042}  # two-sided 95 %, n - 1 degrees of freedom
+    return min(n for n, t in quantiles.items() if t * spread / n**0.5 <= half_width)
+
+
 RIGHT = [
     ("check_half_width", (half_width,)),
     ("check_half_width", (lambda a, b, t: t * statistics.stdev(map(operator.sub, a, b)) / len(b) ** 0.5,)),
@@ -29,6 +35,7 @@ RIGHT = [
     ("check_seeds", (seeds,)),
     ("check_seeds", (lambda s, h, t: math.ceil((t * s / h) ** 2),)),
     ("check_seeds", (lambda s, h, t: math.ceil(t * t * s * s / (h * h)),)),
+    ("check_seeds", (pairs_needed(0.8, 0.3),)),
 ]
 HALF_WRITTEN = [
     ("check_half_width", (lambda a, b, t: ...,), "put your answer in place"),
@@ -63,6 +70,16 @@ WRONG = {
         ((lambda s, h, t: seeds(2 * s, h, t),), "half the width that is given"),
         ((lambda s, h, t: 30,), "same answer for different inputs"),
         ((lambda s, h, t: math.ceil(s * t),), "solve for n"),
+        ((6,), "only twice as many"),
+        ((29.9,), "no part of a pair"),
+        ((29,), "One too few"),
+        ((28,), "very many pairs"),
+        ((8,), "t is left out"),
+        ((15,), "t is squared as well"),
+        ((120,), "not the whole"),
+        ((58,), "four times of five"),
+        ((20,), "More are needed"),
+        ((40,), "Fewer are needed"),
     ],
 }
 # No hint prints these numbers.

@@ -142,6 +142,8 @@ RIGHT = [
     ("check_squeeze_excite", (MyLinearSqueezeExcite,)),
     ("check_squeeze_excite", (TorchvisionSqueezeExcite,)),
     ("check_squeeze_excite", (layers.SqueezeExcite,)),
+    ("check_separable_share", (100 * (1 / 256 + 1 / 9),)),
+    ("check_separable_share", (11.5,)),
 ]
 HALF_WRITTEN = [
     ("check_squeeze_excite", (Outline,), "in place of NotImplementedError"),
@@ -228,10 +230,23 @@ WRONG = {
         ((MyInvertedResidual,), "cannot be built: TypeError"),
         ((MySqueezeExcite(16, 4),), "Pass the class itself"),
     ],
+    "check_separable_share": [
+        ((0.115,), "give percent"),
+        ((11.1,), "depthwise layers are left out"),
+        ((0.39,), "pointwise layers are left out"),
+        ((11.42,), "channels that come out"),
+        ((88.5,), "what is saved"),
+        ((34.5,), "three layers become three layers"),
+        ((33.7,), "two sides"),
+        ((12.5,), "an eighth is the guess"),
+        ((8.69,), "the other way round"),
+        ((50,), "dilation changes no MACs"),
+    ],
 }
 # No hint prints these numbers.
 NUMBERS = {
     "check_receptive_field": tuple(field([(3, 2, 1), *((3, b.stride, 1) for b in each())]) for each in SPECS),
+    "check_separable_share": (11.5,),
 }
 # Words and pieces of code that would be the solution.
 GIVEN_AWAY = {

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from mobilenet_lib import shipping
+from mobilenet_lib import MobileNetV2, measure, shipping
 
 
 def fold(weight, norm):
@@ -38,11 +38,20 @@ def step(weight, bits):
     return largest(weight) / (2 ** (bits - 1) - 1)
 
 
+FOLDED = shipping.fold(MobileNetV2().eval())
+WEIGHTS = sum(weight.numel() for weight in FOLDED.parameters() if weight.dim() > 1)
+BIASES = sum(bias.numel() for bias in FOLDED.parameters() if bias.dim() == 1)
+IN_BYTES = 4 * (WEIGHTS + BIASES), WEIGHTS + 4 * BIASES
+UNFOLDED = measure.params(MobileNetV2())
+
+
 RIGHT = [
     ("check_fold", (fold,)),
     ("check_fold", (fold_with_torch,)),
     ("check_rounding", (round_channels,)),
     ("check_rounding", (lambda weight, bits: shipping.quantize(weight, bits, per_channel=True),)),
+    ("check_weight_bytes", IN_BYTES),
+    ("check_weight_bytes", (13.95e6, 3.542e6)),
 ]
 HALF_WRITTEN = [
     ("check_fold", (lambda weight, norm: None,), "put your answer in place"),
@@ -88,9 +97,25 @@ WRONG = {
         ((lambda weight, bits: 0.5 * weight,), "Divide by the scale"),
         ((lambda weight, bits: 1,), "should return a tensor"),
     ],
+    "check_weight_bytes": [
+        (IN_BYTES[::-1], "swapped"),
+        ((4 * UNFOLDED, IN_BYTES[1]), "float32: this is before folding"),
+        ((4 * WEIGHTS, IN_BYTES[1]), "float32: the biases are left out"),
+        ((WEIGHTS + BIASES, IN_BYTES[1]), "How many bytes has each?"),
+        ((UNFOLDED, IN_BYTES[1]), "before folding"),
+        ((13.95, IN_BYTES[1]), "not megabytes"),
+        ((IN_BYTES[0], WEIGHTS + BIASES), "int8: the biases stay"),
+        ((IN_BYTES[0], WEIGHTS), "int8: the biases are left out"),
+        ((IN_BYTES[0], UNFOLDED), "BatchNorm's numbers are gone"),
+        ((IN_BYTES[0], IN_BYTES[0]), "one byte each"),
+        ((IN_BYTES[0], 3.54), "not megabytes"),
+        ((IN_BYTES[0], 1), "count the weights"),
+    ],
 }
 # No hint prints these numbers.
-NUMBERS = {}
+NUMBERS = {
+    "check_weight_bytes": IN_BYTES,
+}
 # Words and pieces of code that would be the solution.
 GIVEN_AWAY = {
     "check_fold": ["sqrt", "[:, None", "*"],

@@ -7,6 +7,8 @@ import copy
 import torch
 from torch import nn
 
+from mobilenet_lib import MobileNetV2, measure
+
 
 def split(network):
     head = list(network.classifier.parameters())
@@ -72,6 +74,14 @@ def unchanged(before, after):
     return set(after.state_dict()) - set(changed(before, after))
 
 
+def head_percent(classes):
+    network = MobileNetV2(num_classes=classes)
+    return 100 * measure.params(network.classifier) / measure.params(network)
+
+
+HEADS = head_percent(11), head_percent(1000)
+
+
 RIGHT = [
     ("check_groups", (groups,)),
     ("check_groups", (groups_of_parts,)),
@@ -82,6 +92,8 @@ RIGHT = [
     ("check_changed", (changed,)),
     ("check_changed", (lambda before, after: set(changed(before, after)),)),
     ("check_changed", (lambda before, after: dict.fromkeys(changed(before, after), 1.0),)),
+    ("check_two_heads", HEADS),
+    ("check_two_heads", (0.63, 36.5)),
 ]
 HALF_WRITTEN = [
     ("check_groups", (lambda network, head_lr, trunk_lr: None,), "put your answer in place"),
@@ -162,9 +174,24 @@ WRONG = {
         ((lambda before, after: True,), "A list of names is expected"),
         ((lambda before, after: [1, 2],), "it holds a int"),
     ],
+    "check_two_heads": [
+        (HEADS[::-1], "swapped"),
+        ((0.0063, HEADS[1]), "New head: give percent"),
+        ((0.402, HEADS[1]), "the old one is gone"),
+        ((1.1, HEADS[1]), "share of the classes"),
+        ((99.4, HEADS[1]), "what is frozen"),
+        ((18.9, HEADS[1]), "is frozen"),
+        ((HEADS[0], 0.365), "Old head: give percent"),
+        ((HEADS[0], 57.6), "compares the head with the trunk"),
+        ((HEADS[0], 63.5), "the trunk's share"),
+        ((HEADS[0], 48.2), "a part of the trunk"),
+        ((HEADS[0], 5), "a linear layer from 1280 features"),
+    ],
 }
 # No hint prints these numbers.
-NUMBERS = {}
+NUMBERS = {
+    "check_two_heads": (0.63, 36.5, 37),
+}
 # Words and pieces of code that would be the solution.
 GIVEN_AWAY = {
     "check_groups": ["named_parameters", "startswith", "classifier.parameters"],

@@ -115,6 +115,9 @@ class Module(nn.Module):
         return self.last(self.body(self.train_me(x)).mean((2, 3)))
 
 
+LOST = {"mobilenetv1_100", "mobilenetv2_140", "mnasnet_100", "fbnetc_100", "efficientnet_lite0"}  # read from the figure
+
+
 RIGHT = [
     ("check_universal_macs", (universal,)),
     ("check_merge", (merge,)),
@@ -131,6 +134,8 @@ RIGHT = [
     ("check_network", (Module,)),
     ("check_same_as_timm", (build, "mobilenetv2_035")),
     ("check_same_as_timm", (Module, "efficientnet_lite1")),
+    ("check_same_time", ("mobilenetv2_140", LOST, "ghostnet_100")),
+    ("check_same_time", ("MobileNetV2_140 ", 5, "ghostnet_100")),
 ]
 HALF_WRITTEN = [
     ("check_universal_macs", (lambda c, t, a, k, d: None,), "put your answer in place"),
@@ -141,6 +146,7 @@ HALF_WRITTEN = [
     ("check_row", (lambda fields, c: [...],), "put your answer in place"),
     ("check_network", (lambda *plan: None,), "put your answer in place"),
     ("check_same_as_timm", (lambda *plan: ..., "mobilenetv2_035"), "put your answer in place"),
+    ("check_same_time", ("mobilenetv2_140", LOST, ...), "put your answer in place"),
 ]
 
 
@@ -229,9 +235,26 @@ WRONG = {
         ((misbuilt(ends=False), "efficientnet_lite1"), "The first and the last row keep their depth"),
         ((lambda *plan: nn.Identity(), "mobilenetv2_035"), "should turn"),
     ],
+    "check_same_time": [
+        (("repvgg_a0", LOST, "ghostnet_100"), "takes more than 7 ms"),
+        (("mobilenetv1_100", LOST, "ghostnet_100"), "one with more MACs"),
+        (("resnet50", LOST, "ghostnet_100"), "one of the twenty networks"),
+        (("mobilenetv2_140", LOST | {"repvgg_a0"}, "ghostnet_100"), "is no loss"),
+        (("mobilenetv2_140", LOST | {"semnasnet_100"}, "ghostnet_100"), "so it stays"),
+        (("mobilenetv2_140", LOST - {"fbnetc_100"}, "ghostnet_100"), "which are in time"),
+        (("mobilenetv2_140", 11, "ghostnet_100"), "all that are in time"),
+        (("mobilenetv2_140", 7, "ghostnet_100"), "all that have few MACs"),
+        (("mobilenetv2_140", 6, "ghostnet_100"), "stay on both lists"),
+        (("mobilenetv2_140", 13, "ghostnet_100"), "all with more MACs"),
+        (("mobilenetv2_140", 1, "ghostnet_100"), "come in that are too slow"),
+        (("mobilenetv2_140", LOST, "mobilenetv1_100"), "more than 320 million"),
+        (("mobilenetv2_140", LOST, "mobilenetv2_100"), "is in time"),
+    ],
 }
 # No hint prints these numbers.
-NUMBERS = {}
+NUMBERS = {
+    "check_same_time": (5,),
+}
 # Words and pieces of code that would be the solution.
 GIVEN_AWAY = {
     "check_universal_macs": ["**2", "channels *"],
@@ -242,4 +265,5 @@ GIVEN_AWAY = {
     "check_row": ["InvertedResidual", "DepthwiseProjection"],
     "check_network": ["AdaptiveAvgPool2d", "ReLU6"],
     "check_same_as_timm": ["AdaptiveAvgPool2d", "ReLU6"],
+    "check_same_time": ["mobilenetv2_140 is", "ghostnet_100 is"],
 }

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from html import unescape
 
+import exercises
 import node
 import predict
 import pytest
+from bs4 import BeautifulSoup
 from plain_markdown import split_options
 
 BOX = re.compile(r":::\{predict\} (.+)\n((?::.*\n)*)")
@@ -83,6 +86,52 @@ def test_each_box_says_so_when_a_prediction_is_right_and_how_far_off_it_is_when_
     said = node.answers("sentence", cases)
     for (name, title, given, is_right), words in zip(expected, said, strict=True):
         assert words.endswith((": right.", ": spot on.")) == is_right, (name, title, given, words)
+
+
+def test_each_exercise_of_the_built_pages_answers_or_says_where_its_notebook_is(site):
+    cases, expected, seen = [], [], set()
+    for path in sorted((site / "chapters").glob("*.html")):
+        html = path.read_text(encoding="utf8")
+        for box in BeautifulSoup(html[html.index("<article") : html.index("</article>")], "html.parser").select(
+            "div.exercise"
+        ):
+            form = box.select_one(".pr-answer-box")
+            assert form or "Student edition" in box.select_one(".pr-code").get_text(), (path.stem, box["id"])
+            if not form:
+                continue
+            data = json.loads(form["data-exercise"])
+            exercise = exercises.asked()[data["name"]]
+            seen.add(data["name"])
+            fields, right = form.select("input, select"), [field.right for field in exercise.fields]
+            assert len(fields) == len(right)
+            wrong = [
+                [*right[:i], answer, *right[i + 1 :]]
+                for i, field in enumerate(exercise.fields)
+                for answer in [each for _, each in exercises.tried(field)] or [field.other]
+                if not exercises.said(exercise, [*right[:i], answer, *right[i + 1 :]])[0]
+            ]
+            assert len(wrong) >= 3, data["name"]
+            for answers, state in [(right, "right"), *((each, "wrong") for each in wrong)]:
+                texts = [", ".join(map(str, each)) if isinstance(each, list) else str(each) for each in answers]
+                for field, text in zip(fields, texts, strict=True):
+                    assert field.name == "input" or text in [each.get_text() for each in field.select("option")]
+                cases.append([data, texts])
+                expected.append((data["name"], texts, state))
+    assert seen == set(exercises.asked())
+    for (name, texts, state), reply in zip(expected, node.answers("judge", cases), strict=True):
+        assert reply["state"] == state and reply["words"], (name, texts, reply)
+
+
+def test_a_class_votes_by_hand_and_paper_has_a_blank(pages, site):
+    for name, html in pages.items():
+        blanks = re.findall(r'data-kind="(\w+)" data-key="[^"]*">(.*?)<p class="pr-said"', html, re.DOTALL)
+        assert len(blanks) == html.count('class="pr-ask"'), name
+        assert [("pr-blank" in box) != (kind == "choices") for kind, box in blanks] == [True] * len(blanks), name
+        deck = (site / "slides" / f"{name}.html").read_text(encoding="utf8")
+        notes = " ".join(re.findall(r'<aside class="notes">(.*?)</aside>', deck, re.DOTALL))
+        said = ("Vote by hand:", "Collect two or three", "the lowest and the highest")
+        asked = Counter({"axis": "number"}.get(kind, kind) for kind, _ in blanks)
+        assert [notes.count(each) for each in said] == [asked["choices"], asked["words"], asked["number"]], name
 
 
 def test_predictions_are_kept_shown_and_cleared_by_key_under_a_strict_policy(visit, served_strictly):

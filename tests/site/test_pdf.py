@@ -106,3 +106,48 @@ def test_nothing_is_wider_than_the_paper(visit, served, chapters):
       .filter((each) => each.checkVisibility() && each.getBoundingClientRect().right > innerWidth + 1)
       .map((each) => each.outerHTML.slice(0, 90))"""
     assert page.evaluate(wide) == []
+
+
+@pytest.fixture(scope="module")
+def laid_out(browser, served, chapters):
+    """Return chapters with the tallest figures as they are printed."""
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    tall = ("01_standard_convolution", "07_mobilenet_v2", "14_after_v2")
+    html = pdf.joined([each for each in chapters if each.name.endswith(tall)], CONFIG)
+    page.route("**/whole-book.html", lambda route: route.fulfill(body=html, content_type="text/html; charset=utf-8"))
+    page.goto(served + "whole-book.html", wait_until="load")
+    pdf.fit(page)
+    yield page
+    context.close()
+
+
+def test_a_figure_and_its_words_fit_on_a_page(laid_out):
+    tall = """([height]) => [...document.querySelectorAll(".mn-explorable:has(.mn-frame)")].map((figure) => [
+      figure.querySelector(".mn-title").textContent,
+      (figure.nextElementSibling ?? figure).getBoundingClientRect().bottom - figure.getBoundingClientRect().top <= height])"""
+    fits = dict(laid_out.evaluate(tall, [pdf.PAPER_SIZE[1]]))
+    assert len(fits) >= 6
+    # The network with all its rows, bars and curves would be too small to read.
+    assert [title for title, is_so in fits.items() if not is_so] == ["MobileNetV2, row by row"]
+
+
+def test_lines_of_code_are_not_broken_where_smaller_letters_help(laid_out):
+    broken = """() => [...document.querySelectorAll("article pre")].filter((pre) => {
+      const style = getComputedStyle(pre), lines = pre.textContent.replace(/\\n$/, "").split("\\n").length;
+      const inside = pre.clientHeight - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom);
+      return Math.round(inside / parseFloat(style.lineHeight)) > lines;
+    }).map((pre) => pre.textContent.slice(0, 200))"""
+    assert len(laid_out.evaluate(broken)) <= 3  # lines of more than 130 letters
+
+
+def test_questions_stand_with_their_choices_and_headings_with_their_text(laid_out):
+    apart = """() => [...document.querySelectorAll("article .admonition:not(.solution)")]
+      .filter((each) => getComputedStyle(each).breakInside !== "avoid").length"""
+    assert laid_out.evaluate(apart) == 0
+    kept = """() => [...document.querySelectorAll("article :is(h2, h3, summary)")]
+      .filter((each) => getComputedStyle(each).breakAfter !== "avoid").length"""
+    assert laid_out.evaluate(kept) == 0
+    units = """() => [...document.querySelectorAll(".pr-ask .pr-row .pr-unit")]
+      .filter((each) => each.checkVisibility()).length"""
+    assert laid_out.evaluate(units) == 0  # the line to write on says it
