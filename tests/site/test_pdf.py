@@ -123,9 +123,10 @@ def laid_out(browser, served, chapters):
 
 
 def test_a_figure_and_its_words_fit_on_a_page(laid_out):
-    tall = """([height]) => [...document.querySelectorAll(".mn-explorable:has(.mn-frame)")].map((figure) => [
-      figure.querySelector(".mn-title").textContent,
-      (figure.nextElementSibling ?? figure).getBoundingClientRect().bottom - figure.getBoundingClientRect().top <= height])"""
+    tall = """([height]) => [...document.querySelectorAll(".mn-explorable:has(.mn-frame)")].map((figure) => {
+      const below = (figure.nextElementSibling ?? figure).getBoundingClientRect().bottom;
+      return [figure.querySelector(".mn-title").textContent, below - figure.getBoundingClientRect().top <= height];
+    })"""
     fits = dict(laid_out.evaluate(tall, [pdf.PAPER_SIZE[1]]))
     assert len(fits) >= 6
     # The network with all its rows, bars and curves would be too small to read.
