@@ -668,8 +668,8 @@ def _quantize_static(before: Path, after: Path, name: str, images: Tensor, per_c
 
     class Reader(CalibrationDataReader):
         def __init__(self) -> None:
-            # Few at a time: the quantizer keeps all that the layers write, 100 MB for a picture of 224x224.
-            self.batches: Iterator[Tensor] = iter(images.split(4))
+            # One at a time: the quantizer keeps all that the layers write, 100 MB for a picture of 224x224.
+            self.batches: Iterator[Tensor] = iter(images.split(1))
 
         def get_next(self) -> Any:
             batch = next(self.batches, None)

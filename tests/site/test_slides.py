@@ -37,6 +37,8 @@ FAULTS = """() => {
   }
   for (const quiz of slide.querySelectorAll(".mn-quiz .mn-frame")) {
     if (quiz.scrollHeight > quiz.clientHeight + 1) faults.push("a question is cut off");
+    const [questions, keys] = [".mn-question", "i.fragment"].map((name) => slide.querySelectorAll(name).length);
+    if (questions !== keys + 1) faults.push(`${questions} questions and ${keys} keys between them`);
   }
   const [number, of] = document.querySelector(".slide-number").textContent.split("/").map(Number);
   const all = [...document.querySelectorAll("section[data-cell]")];
@@ -162,6 +164,23 @@ def test_figure_on_a_slide_keeps_its_keys_and_gives_them_back(visit, served, sch
     assert page.evaluate(SHOWN) != here
     assert visited.foreign == []
     assert visited.errors == []
+
+
+def test_a_quiz_asks_one_question_at_a_time_and_has_room_for_its_reasons(visit, served):
+    page = visit(f"{served}slides/03_depthwise_separable_convolution.html?slide=quiz-md").page
+    ready(page)
+    questions = page.locator("section.present .mn-question")
+    frame = page.locator("section.present .mn-quiz .mn-frame")
+    for number in range(3):
+        assert [each.is_visible() for each in questions.all()] == [i == number for i in range(3)]
+        for answer in questions.nth(number).get_by_role("radio").all():
+            answer.click()
+            assert frame.evaluate("frame => frame.scrollHeight <= frame.clientHeight + 1")
+        page.keyboard.press("Escape")
+        page.keyboard.press("ArrowRight")
+    assert page.evaluate(SHOWN) != "quiz-md"
+    page.keyboard.press("ArrowLeft")
+    assert questions.nth(2).is_visible() and not questions.first.is_visible()
 
 
 def test_slide_stands_in_the_address(visit, served):

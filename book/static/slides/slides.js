@@ -188,16 +188,21 @@
   addEventListener("hashchange", begin);
   globalThis.deck = deck;
   // A quiz asks one question at a time: each but the first waits for a key.
+  const QUIZ = '[data-explorable^="quiz"]';
   const turnQuiz = () => {
     const slide = deck.getCurrentSlide();
-    if (slide?.querySelector(".mn-question")) slide.dataset.question = slide.querySelectorAll("i.fragment.visible").length;
+    if (slide?.querySelector(QUIZ)) slide.dataset.question = slide.querySelectorAll("i.fragment.visible").length;
   };
   for (const when of ["ready", "slidechanged", "fragmentshown", "fragmenthidden"]) deck.on(when, turnQuiz);
   const start = () => {
-    for (const question of document.querySelectorAll(".mn-question ~ .mn-question")) {
-      const next = document.createElement("i");
-      next.className = "fragment";
-      question.closest("section").append(next);
+    for (const quiz of document.querySelectorAll(QUIZ)) {
+      // It may be alive already.
+      const questions = quiz.querySelectorAll(".mn-question, .mn-quiz-text > ol > li").length;
+      for (let i = 1; i < questions; i += 1) {
+        const next = document.createElement("i");
+        next.className = "fragment";
+        quiz.closest("section").append(next);
+      }
     }
     // Code goes on on the next line; a table of letters would be none then.
     for (const pre of document.querySelectorAll("pre")) pre.classList.toggle("table", /^={9}/m.test(pre.textContent));
