@@ -133,26 +133,55 @@
     for (let node = root; node; node = node.parentElement) if (node.nextSibling) return true;
     return document.readyState !== "loading";
   };
+  const kind = (root) => root.dataset.explorable.replace(/-\d+$/, "");
+
+  // One figure at a time, the one that the address names or else the first, with a pause for a finger in between.
+  let styled = false;
+  let asked = false;
+  const next = () => {
+    asked = false;
+    const named = readHash().name;
+    const waiting = [...document.querySelectorAll(".mn-explorable")].filter(
+      (root) => !begun.has(root) && renders.has(kind(root)) && arrived(root),
+    );
+    const root = waiting.find((each) => each.dataset.explorable === named) ?? waiting[0];
+    if (!root) return;
+    begun.add(root);
+    if (waiting.length > 1) start();
+    if (isTooOld) standStill(root);
+    else mount(root, renders.get(kind(root)));
+  };
   const start = () => {
-    for (const root of document.querySelectorAll(".mn-explorable")) {
-      const render = renders.get(root.dataset.explorable.replace(/-\d+$/, ""));
-      if (!render || begun.has(root) || !arrived(root)) continue;
-      begun.add(root);
-      if (isTooOld) standStill(root);
-      else mount(root, render);
+    if (asked || !styled) return;
+    asked = true;
+    setTimeout(next);
+  };
+
+  // A drawing begins at the width that it has in the page, which the style sheets say: they must be there.
+  const loads = ({ sheet }) => {
+    try {
+      return !sheet?.cssRules;
+    } catch (error) {
+      return error.name === "InvalidAccessError"; // Firefox; over file:// it is another error, and the sheet is there
     }
   };
+  const sheets = [...document.querySelectorAll('link[rel="stylesheet"]')].filter(loads);
+  const loaded = (target) => new Promise((done) => {
+    for (const event of ["load", "error"]) target.addEventListener(event, done, { once: true });
+  });
+  const complete = document.readyState === "complete" ? [Promise.resolve()] : [loaded(globalThis)];
+  Promise.race([...complete, Promise.all(sheets.map(loaded))]).then(() => { styled = true; start(); });
+
   if (document.readyState === "loading") {
     const reading = new MutationObserver(start);
     reading.observe(document, { childList: true, subtree: true });
-    // "interactive" comes before deferred scripts run, DOMContentLoaded only after them.
     document.addEventListener("readystatechange", () => { reading.disconnect(); start(); }, { once: true });
   }
 
   // An explorable's script calls this once with its name and its render function.
   const define = (name, render) => {
     renders.set(name, render);
-    if (document.readyState !== "loading") start();
+    start();
   };
 
   // Where the site keeps what an explorable fetches later. In a notebook there is no such place.

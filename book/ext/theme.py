@@ -20,6 +20,7 @@ from sphinx.util import logging
 
 LOGGER = logging.getLogger(__name__)
 SHEETS = ("pydata-sphinx-theme.css", "sphinx-book-theme.css")
+MEASURES_ALL = ',"complete"===document.readyState?I():window.addEventListener("load",I)'
 WHOLE_BOOK = "mobilenet.pdf"  # book/tools/pdf.py prints it
 WORDS_A_MINUTE, CODE_LINES_A_MINUTE = 200, 30
 
@@ -162,9 +163,20 @@ def drop_what_no_page_uses(app, exception) -> None:
         (static / "styles" / name).write_text(css, encoding="utf8")
 
 
-def original(app, name: str) -> str:
-    """Return one of the theme's style sheets as the theme brings it."""
-    files = (Path(folder, "static", "styles", name) for folder in app.builder.theme.get_theme_dirs())
+def leave_scrolling_to_us(app, exception) -> None:
+    """Take out of the theme's script what measures all boxes of a page at once: late.js does it in parts."""
+    if exception or app.builder.format != "html":
+        return
+    script = original(app, "pydata-sphinx-theme.js", "scripts")
+    if MEASURES_ALL not in script:
+        raise ExtensionError(f"the theme's script no longer contains {MEASURES_ALL!r}; see MEASURES_ALL in {__file__}")
+    path = Path(app.outdir, "_static", "scripts", "pydata-sphinx-theme.js")
+    path.write_text(script.replace(MEASURES_ALL, ""), encoding="utf8")
+
+
+def original(app, name: str, kind: str = "styles") -> str:
+    """Return one of the theme's style sheets or scripts as the theme brings it."""
+    files = (Path(folder, "static", kind, name) for folder in app.builder.theme.get_theme_dirs())
     return next(file for file in files if file.is_file()).read_text(encoding="utf8")
 
 
@@ -229,4 +241,5 @@ def setup(app) -> dict:
     app.connect("html-page-context", offer_pdf, priority=910)
     app.connect("env-get-outdated", first_page_with_other_pdf)
     app.connect("build-finished", drop_what_no_page_uses)
+    app.connect("build-finished", leave_scrolling_to_us)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

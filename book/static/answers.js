@@ -45,7 +45,7 @@
   });
 
   document.addEventListener("DOMContentLoaded", () => {
-    document.documentElement.classList.add("pr-answers");
+    document.documentElement.classList.add("pr-answers"); // early.js has done it, where a page is bundled
     if (Object.keys(book.store).length) more();
     const end = chapter && document.querySelector(".prev-next-footer");
     if (!end) return;

@@ -52,6 +52,8 @@ EACH_COLOUR = """article => {
   return [...found.values()].map(({ element }) => element);
 }"""
 CONTRAST = "color-contrast"
+# All heights are there, and the theme's scripts have come: book/static/late.js.
+RESTED = "document.documentElement.classList.contains('rested')"
 
 
 class Visit:
@@ -104,6 +106,7 @@ def look_at(browser: Browser, site: str, name: str) -> Opened:
         page, responses = visited.page, []
         page.on("response", lambda response: responses.append(response))  # Playwright takes no builtin
         visited.begin(site + name)
+        page.wait_for_function(RESTED)
         page.evaluate(AXE)
         light = violations(page, {"rules": {CONTRAST: {"enabled": False}}}) + contrasts(page)
         page.evaluate("() => { document.documentElement.dataset.theme = 'dark'; }")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import floor
 import pytest
+from opened import RESTED
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = json.loads(floor.TABLE.read_text(encoding="utf8"))
@@ -23,7 +24,7 @@ WITHOUT_HARM = {
     "property zoom": "only for classic Notebook, and for reveal.js's own scaling, which is off",
     "property scrollbar-width": "reveal.js's own scrolling view, which is off, has a bar",
     "property mask-position": "a placeholder of the theme's that no page has",
-    "property content-visibility": "with ::details-content, below",
+    "property content-visibility": "what stands below the screen does not wait; and with ::details-content, below",
     "selector details-content": "on paper, a quiz's folded hints stay folded",
     "value break-after: avoid": "on paper, a title may stand alone",
     "value page-break-after: avoid": "on paper, a title may stand alone",
@@ -31,6 +32,7 @@ WITHOUT_HARM = {
     "value font-family: ui-*": "the next font in the list",
     "value text-decoration: dotted": "an abbreviation's underline is not dotted",
     "event beforeunload": "the theme forgets where the sidebar was scrolled to",
+    "member requestIdleCallback": "asked for before it is called: late.js waits for a while instead",
     "member userAgentData": "asked for before it is used, by bootstrap",
     "member gpu": "asked for before it is used, by ONNX Runtime, which computes on the processor here",
     "member ml": "as gpu",
@@ -130,6 +132,7 @@ def test_below_the_floor_figures_stand_still_and_say_why(visit, served):
     page = visited.page
     page.add_init_script("const known = CSS.supports; CSS.supports = (...a) => !/:has/.test(a[0]) && known(...a);")
     visited.begin(f"{served}chapters/06_inverted_residual.html")
+    page.wait_for_function(RESTED)
     figure = page.locator("[data-explorable=inverted-block]")
     said = figure.locator(".mn-too-old").inner_text()
     assert re.search(r"not older than Safari [\d.]+, Firefox \d+, Chrome or Edge \d+; what you see", said)

@@ -36,6 +36,7 @@ def test_the_menu_opens_and_is_left_with_the_keyboard(tabs, served):
     button = page.get_by_role("button", name="Run this chapter")
     button.focus()
     page.keyboard.press("Enter")
+    page.wait_for_selector(".dropdown-run-buttons [aria-expanded='true']")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
     assert page.evaluate("document.activeElement.textContent.trim()") == "Student edition"

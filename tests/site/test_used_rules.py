@@ -1,13 +1,14 @@
-"""With the rules that stay of the theme's style sheets, pages look as with all of them."""
+"""With the rules that stay in a bundle of style sheets, pages look as with all rules of all its parts."""
 
 from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
 
+import bundles
 import pytest
 import theme
-from opened import DRAWN
+from opened import DRAWN, RESTED
 from playwright.sync_api import Route
 
 PACKAGES = {
@@ -60,6 +61,15 @@ def answering(css: str, given: list[str]):
     return answer
 
 
+def unbundled(site: Path, bundle: Path) -> str:
+    """Return all rules of a bundle's parts, of the theme's those that its packages bring."""
+    texts = []
+    for part in bundles.parts_of(bundle):
+        text = whole(Path(part).name) if Path(part).name in PACKAGES else (site / part).read_text("utf8")
+        texts.append(bundles.moved(text.removeprefix('@charset "UTF-8";'), str(Path(part).parent), "_static"))
+    return "\n".join(texts)
+
+
 @pytest.mark.parametrize(
     ("page", "width", "opened"),
     [
@@ -70,14 +80,15 @@ def answering(css: str, given: list[str]):
         ("reference/api/subject.html", 1280, ""),
     ],
 )
-def test_a_page_looks_the_same_with_all_of_the_themes_rules(visit, served, page, width, opened):
+def test_a_page_looks_the_same_with_all_rules(visit, served, site, page, width, opened):
     seen = []
     for all_rules in (False, True):
         tab, given = visit("about:blank", viewport={"width": width, "height": 900}, reduced_motion="reduce").page, []
-        for name in PACKAGES if all_rules else ():
-            tab.route(f"**/{name}*", answering(whole(name), given))
+        for bundle in site.glob("_static/bundle-*.css") if all_rules else ():
+            tab.route(f"**/{bundle.name}*", answering(unbundled(site, bundle), given))
         tab.goto(served + page, wait_until="networkidle")
-        assert len(given) == len(PACKAGES) * all_rules
+        tab.wait_for_function(RESTED)
+        assert bool(given) == all_rules
         tab.add_style_tag(content="*, ::before, ::after { transition: none !important; animation: none !important; }")
         if OPEN[opened]:
             tab.evaluate(OPEN[opened])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+import bundles
 import pytest
 import theme
 
@@ -40,8 +42,9 @@ def test_only_the_search_page_loads_the_index(opened):
 
 def test_a_page_loads_the_scripts_of_its_own_explorables_only(opened, site):
     shown = set(re.findall(r'data-explorable="([a-z-]+?)(?:-\d+)?"', (site / opened.name).read_text("utf8")))
-    scripts = {part.path for part in opened.parts if part.path.startswith("_static/explorables/")}
-    scripts = {path.rpartition("/")[2].removesuffix(".js") for path in scripts if path.endswith(".js")}
+    asked = [part.path for part in opened.parts if part.path.endswith(".js")]
+    parts = {part for path in asked if "/bundle-" in path for part in bundles.parts_of(site / path)}
+    scripts = {Path(part).stem for part in parts if part.startswith("_static/explorables/")}
     figures = {name for name in shown if not name.startswith("quiz")}
     assert scripts == shown | ({"host"} if shown else set()) | ({"kit"} if figures else set())
 

@@ -1,0 +1,180 @@
+"""A page that arrives: few files, colours before the first paint, presses that come early, heights that come late."""
+
+from __future__ import annotations
+
+import re
+
+import bundles
+import pytest
+from opened import RESTED
+from playwright.sync_api import Page
+
+CHAPTER = "chapters/06_inverted_residual.html"
+LATE = re.compile(r"/_static/scripts/(bootstrap|pydata-sphinx-theme)\.js")
+ARRIVED = "!document.documentElement.classList.contains('arriving')"
+# As long as this is so, nothing is idle: what waits for a pause comes late.
+NEVER_IDLE = "globalThis.requestIdleCallback = () => {};"
+SHIFTS = """globalThis.moved = 0;
+new PerformanceObserver((list) => { for (const { value } of list.getEntries()) moved += value; })
+  .observe({ type: "layout-shift", buffered: true });"""
+# How many boxes are reached by key and do not scroll, or the other way round.
+OTHERWISE = """[...document.querySelectorAll("pre, .cell_output > .output, .pst-scrollable-table-container")].filter(
+  (box) => (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight) !== (box.tabIndex === 0)
+).length"""
+
+
+@pytest.fixture
+def held(visit, served):
+    """Return a function that opens a page at which the theme's scripts have not arrived, and lets them come later."""
+
+    def open_page(name: str, **options) -> tuple[Page, list]:
+        page = visit("about:blank", **options).page
+        waiting = []
+        page.add_init_script(NEVER_IDLE)
+        page.route(LATE, lambda route: waiting.append(route))
+        page.goto(served + name)
+        return page, waiting
+
+    return open_page
+
+
+def let_come(page: Page, waiting: list) -> None:
+    """Let the theme's scripts come, one after the other, as they ask for each other."""
+    for _ in range(2):
+        page.wait_for_timeout(100)
+        while waiting:
+            waiting.pop().continue_()
+            page.wait_for_timeout(100)
+    page.wait_for_function("document.querySelector('script[src*=pydata-sphinx-theme]') && window.bootstrap && true")
+
+
+def test_a_page_asks_for_five_files_before_its_figures_live(site, page_name):
+    head = (site / page_name).read_text("utf8").partition("</head>")[0]
+    asked = re.findall(r'<(?:link rel="stylesheet"|script defer)[^>]*(?:href|src)="([^"]+)"', head)
+    assert 2 <= len(asked) <= 5 + 3 * (page_name == "search.html")
+    assert not re.search(r'<script src=|rel="preload"', head)  # nothing holds the text up
+
+
+def test_each_bundle_has_its_parts_and_addresses_that_exist(site):
+    found = sorted((site / "_static").rglob("bundle-*"))
+    assert len(found) > 10
+    for path in found:
+        text = path.read_text("utf8")
+        parts = bundles.parts_of(path)
+        assert all((site / part).is_file() for part in parts if bundles.is_file(part)), path
+        for _, address in bundles.URL.findall(text) if path.suffix == ".css" else ():
+            assert (path.parent / address).is_file(), (path.name, address)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_colours_are_known_before_the_theme_has_come(held, scheme):
+    page, waiting = held("index.html", color_scheme=scheme)
+    assert page.evaluate("document.documentElement.dataset.theme") == scheme
+    assert waiting == []  # nothing was idle
+
+
+def test_a_colour_that_was_chosen_is_there_before_the_theme(held):
+    page, waiting = held("index.html", color_scheme="light")
+    page.evaluate("localStorage.setItem('mode', 'dark')")
+    page.reload()
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
+def test_an_early_press_on_the_switch_is_kept(held):
+    page, waiting = held("index.html", color_scheme="light")
+    page.locator(".theme-switch-button").first.click()
+    assert page.evaluate("document.documentElement.dataset.mode") == "auto"
+    let_come(page, waiting)
+    page.wait_for_function("document.documentElement.dataset.mode !== 'auto'")
+    assert page.evaluate("document.documentElement.dataset.mode") == "dark"  # one step, not none and not two
+
+
+def test_an_early_press_opens_search(held):
+    page, waiting = held("index.html")
+    page.locator(".search-button__button").first.click()
+    let_come(page, waiting)
+    page.wait_for_selector("dialog[open] input[name=q]")
+
+
+def test_early_keys_open_search(held):
+    page, waiting = held("index.html")
+    page.keyboard.press("Control+k")
+    let_come(page, waiting)
+    page.wait_for_selector("dialog[open] input[name=q]")
+
+
+@pytest.mark.parametrize("width", [375, 1280])
+def test_an_early_press_opens_or_closes_the_contents(held, width):
+    page, waiting = held(CHAPTER, viewport={"width": width, "height": 800})
+    page.locator(".primary-toggle").click()
+    let_come(page, waiting)
+    if width == 375:
+        page.wait_for_selector("#pst-primary-sidebar-modal[open]")
+    else:
+        page.wait_for_selector("#pst-primary-sidebar.pst-sidebar-hidden", state="attached")
+
+
+def test_an_early_press_opens_the_menu_of_downloads(held):
+    page, waiting = held(CHAPTER)
+    page.locator(".dropdown-download-buttons > button").click()
+    let_come(page, waiting)
+    page.wait_for_selector(".dropdown-download-buttons .dropdown-menu.show")
+
+
+def test_the_theme_comes_by_itself_and_the_page_has_its_heights(visit, served):
+    visited = visit(served + CHAPTER)
+    page = visited.page
+    page.wait_for_function(RESTED)
+    waits = page.evaluate(
+        "[...document.querySelectorAll('.bd-article *')].filter(e => getComputedStyle(e).contentVisibility === 'auto')"
+    )
+    assert waits == []
+    assert visited.errors == []
+
+
+def test_boxes_that_scroll_are_reached_by_key_and_others_are_not(visit, served):
+    page = visit(served + CHAPTER, viewport={"width": 375, "height": 800}).page
+    page.wait_for_function(RESTED)
+    assert page.evaluate(OTHERWISE) == 0
+    assert page.locator("pre[tabindex='0']").count() > 0
+
+
+@pytest.mark.parametrize("link", ["#exercises", "#break-network?block=5", "#:~:text=Break%20it%20yourself"])
+def test_who_comes_by_a_link_to_a_place_does_not_wait_for_heights(held, link):
+    page, _ = held(CHAPTER + link)
+    assert page.evaluate(ARRIVED)
+
+
+def test_who_leaves_the_top_by_a_link_lands_where_it_leads(held):
+    page, _ = held(CHAPTER, viewport={"width": 1280, "height": 800})
+    assert not page.evaluate(ARRIVED)
+    page.locator("#pst-page-toc-nav a[href='#exercises']").click()
+    assert page.evaluate(ARRIVED)
+    page.wait_for_function("0 < exercises.getBoundingClientRect().top && exercises.getBoundingClientRect().top < 200")
+
+
+def test_reloading_in_the_middle_stays_there(visit, served):
+    page = visit(served + CHAPTER).page
+    page.wait_for_function(RESTED)
+    page.evaluate("document.getElementById('exercises').scrollIntoView()")
+    page.wait_for_timeout(300)
+    before = page.evaluate("scrollY")
+    page.reload()
+    page.wait_for_timeout(500)
+    assert page.evaluate("scrollY") == pytest.approx(before, abs=5)
+
+
+def test_a_page_that_is_printed_early_is_whole(held):
+    page, _ = held(CHAPTER)
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate(ARRIVED)
+
+
+def test_nothing_in_sight_moves_while_a_page_arrives(visit, served):
+    for width, name in ((390, CHAPTER), (390, "index.html"), (1280, CHAPTER)):
+        page = visit("about:blank", viewport={"width": width, "height": 800}).page
+        page.add_init_script(SHIFTS)
+        page.goto(served + name)
+        page.wait_for_function(RESTED)
+        page.wait_for_timeout(300)
+        assert page.evaluate("moved") < 0.01, (width, name)
