@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from opened import Visit
 from playwright.sync_api import Frame, Page
 
 CHAPTER = "chapters/06_inverted_residual.html"
@@ -16,27 +13,16 @@ NONE = "for (const name of ['localStorage', 'sessionStorage']) Object.defineProp
 FULL = """Storage.prototype.setItem = () => { throw new DOMException("no room", "QuotaExceededError"); };"""
 
 
-@pytest.fixture(scope="module", params=["blocked", "absent", "full", "sandboxed"])
-def tab(request, browser, served) -> Iterator[tuple[str, Visit]]:
-    """Return one of four ways to withhold storage, and a tab where it is withheld: so nothing stays there either."""
-    context = browser.new_context()
-    visited = Visit(context.new_page())
-    if request.param != "sandboxed":
-        visited.page.add_init_script({"blocked": NO_STORAGE, "absent": NONE, "full": FULL}[request.param])
-    yield request.param, visited
-    context.close()
-
-
-@pytest.fixture
-def withheld(tab, served):
-    """Return a function that opens a page where storage is withheld, and the errors it meets."""
-    way, visited = tab
+@pytest.fixture(params=["blocked", "absent", "full", "sandboxed"])
+def withheld(request, visit, served):
+    """Return a function that opens a page where storage is withheld in one of four ways, and the errors it meets."""
+    visited = visit(served + "genindex.html")
     page = visited.page
-    visited.begin(served + "genindex.html" if way == "sandboxed" else "about:blank")
 
     def open_page(name: str) -> Page | Frame:
-        if way != "sandboxed":
-            visited.begin(served + name)
+        if request.param != "sandboxed":
+            page.add_init_script({"blocked": NO_STORAGE, "absent": NONE, "full": FULL}[request.param])
+            page.goto(served + name)
             return page
         page.set_content(f'<iframe sandbox="allow-scripts" width="1200" height="700" src="{served}{name}"></iframe>')
         frame = page.frames[1]
