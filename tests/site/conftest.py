@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from opened import Opened, Visit, look_at
+from opened import Opened, Visit, cold, look_at
 from playwright.sync_api import Browser
 
 LONG = 120_000  # ms that a page may take for anything, on a machine that does much else
@@ -75,9 +75,19 @@ def served_strictly(site: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def opened(browser: Browser, served: str, page_name: str) -> Opened:
+def cold_tab(browser: Browser) -> Iterator[Visit]:
+    """Return a tab for pages that are opened for the first time: it has the program of axe-core ready, and no files."""
+    with browser.new_context(color_scheme="light") as context:
+        context.set_default_timeout(LONG)
+        visited = Visit(context.new_page())
+        cold(visited.page)
+        yield visited
+
+
+@pytest.fixture(scope="session")
+def opened(cold_tab: Visit, served: str, page_name: str) -> Opened:
     """Return what was seen when the page was opened for the first time: once, for all tests that ask about it."""
-    return look_at(browser, served, page_name)
+    return look_at(cold_tab, served, page_name)
 
 
 @pytest.fixture(scope="session")

@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import axe_playwright_python
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request
+from playwright.sync_api import ConsoleMessage, Page, Request
 from weight import Part, parts_of
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf8")
+CONTRAST, LOOK = "color-contrast", "data-look"
+# All heights are there, and the theme's scripts have come: book/static/late.js.
+RESTED = "document.documentElement.classList.contains('rested')"
 DESK, PHONE = {"width": 1280, "height": 800}, {"width": 375, "height": 800}
 # Once the page is drawn for its new width, with the fonts and pictures that it asks for there.
 DRAWN = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))
@@ -17,43 +20,126 @@ DRAWN = """() => new Promise((done) => requestAnimationFrame(() => requestAnimat
   .then(() => Promise.all([...document.images].filter(image => image.checkVisibility() && !image.complete)
     .map(image => new Promise((done) => { image.onload = image.onerror = done; }))))"""
 
-# One element with text for each colour, what its ancestors paint behind it, and what else lies where it stands, over or
-# under it. Where all of these are equal the contrast is: axe-core needs four seconds for each element of a chapter.
-EACH_COLOUR = """article => {
-  const CLEAR = "rgba(0, 0, 0, 0),none,1,none";
-  const painted = (style) => [style.backgroundColor, style.backgroundImage, style.opacity, style.filter].join();
-  const box = (element) => element.getBoundingClientRect();
-  const paints = [];
-  for (const element of document.body.querySelectorAll("*")) {
-    const own = painted(getComputedStyle(element)), { width, height } = box(element);
-    const picture = /^(img|canvas|video|svg)$/.test(element.localName);
-    if ((own !== CLEAR || picture) && width && height && element.checkVisibility())
-      paints.push({ element, own: picture ? `${element.localName};${own}` : own, area: box(element) });
-  }
-  const elsewhere = (element) => {
-    const area = box(element);
-    return paints.filter((paint) => paint.area.left < area.right && paint.area.right > area.left &&
-        paint.area.top < area.bottom && paint.area.bottom > area.top)
-      .filter((paint) => !paint.element.contains(element) && !element.contains(paint.element))
-      .map((paint) => paint.own).join(";");
-  };
+PART = """(document.querySelector("article.bd-article") ?? document.querySelector("main"))"""
+# Mark one element with text for each colour, what its ancestors paint behind it, and what else lies where it stands,
+# over or under it, in light and in dark. Where all of these are equal the contrast is, and axe-core need not look at
+# each word of a chapter. Then `changed` says which of the marked ones look otherwise than they did.
+MARK = f"""async () => {{
+  const article = {PART}, CLEAR = "rgba(0, 0, 0, 0),none,1,none";
+  const everything = [...document.body.querySelectorAll("*")], inside = [article, ...article.querySelectorAll("*")];
+  const written = inside.filter((element) => element.checkVisibility() &&
+    [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim()));
+  const painted = new Map(), looks = new Map();
+  const add = (map, element, found) => map.set(element, `${{map.get(element) ?? ""}};${{found}}`);
+  const paint = (element) => {{
+    const {{ backgroundColor, backgroundImage, opacity, filter }} = getComputedStyle(element);
+    return [backgroundColor, backgroundImage, opacity, filter].join();
+  }};
+  const ink = (element) => {{
+    const {{ color, fill, fontSize, fontWeight, textShadow }} = getComputedStyle(element);
+    return [color, fill, fontSize, fontWeight, textShadow].join();
+  }};
+  const {{ dataset }} = document.documentElement;
+  for (const theme of ["dark", "light"]) {{
+    dataset.theme = theme;
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    for (const animation of document.getAnimations()) animation.finish();
+    for (const element of everything) {{
+      const own = paint(element);
+      if (own !== CLEAR) add(painted, element, `${{theme}} ${{own}}`);
+    }}
+    for (const element of written) add(looks, element, `${{theme}} ${{ink(element)}}`);
+  }}
+  // What is painted is kept by the bands of the page that it reaches into: few of them lie where a word stands.
+  const bands = new Map(), box = (element) => element.getBoundingClientRect();
+  const reached = ({{ top, bottom }}) => {{
+    const first = Math.floor(top / 100);
+    return Array.from({{ length: Math.floor(bottom / 100) - first + 1 }}, (_, i) => first + i);
+  }};
+  for (const element of everything) {{
+    const picture = /^(img|canvas|video|svg)$/.test(element.localName) && element.localName;
+    if (!picture && !painted.has(element)) continue;
+    const area = box(element), there = {{ element, area, own: `${{picture}} ${{painted.get(element)}}` }};
+    if (!area.width || !area.height || !element.checkVisibility()) continue;
+    for (const band of reached(area)) {{
+      if (!bands.has(band)) bands.set(band, []);
+      bands.get(band).push(there);
+    }}
+  }}
+  const elsewhere = (element) => {{
+    const area = box(element), near = new Set(reached(area).flatMap((band) => bands.get(band) ?? []));
+    return [...near].filter((other) => other.area.left < area.right && other.area.right > area.left &&
+        other.area.top < area.bottom && other.area.bottom > area.top)
+      .filter((other) => !other.element.contains(element) && !element.contains(other.element))
+      .map((other) => other.own).join(";");
+  }};
   const behind = new Map([[article.parentElement, ""]]), found = new Map();
-  for (const element of [article, ...article.querySelectorAll("*")]) {
-    const style = getComputedStyle(element), own = painted(style);
-    const below = behind.get(element.parentElement);
-    behind.set(element, own === CLEAR ? below : `${below};${own}`);
-    if (![...element.childNodes].some(node => node.nodeType === Node.TEXT_NODE && node.data.trim())) continue;
-    if (!element.checkVisibility()) continue;
-    const { color, fill, fontSize, fontWeight, textShadow } = style;
-    const key = [color, fill, fontSize, fontWeight, textShadow, behind.get(element), elsewhere(element)].join();
+  for (const element of inside) {{
+    behind.set(element, `${{behind.get(element.parentElement)}}${{painted.get(element) ?? ""}}`);
+    if (!looks.has(element)) continue;
+    const key = [looks.get(element), behind.get(element), elsewhere(element)].join();
     const size = element.getElementsByTagName("*").length;
-    if (!(found.get(key)?.size <= size)) found.set(key, { element, size });
-  }
-  return [...found.values()].map(({ element }) => element);
-}"""
-CONTRAST = "color-contrast"
-# All heights are there, and the theme's scripts have come: book/static/late.js.
-RESTED = "document.documentElement.classList.contains('rested')"
+    if (!(found.get(key)?.size <= size)) found.set(key, {{ element, size }});
+  }}
+  const marked = [...found.values()].map(({{ element }}) => element);
+  for (const element of marked) element.toggleAttribute("{LOOK}", true);
+  globalThis.changed = () => marked.filter((element) => {{
+    const ground = [];
+    for (let below = element; below !== article.parentElement; below = below?.parentElement) {{
+      if (!below) return true; // it was taken out of the page
+      const own = paint(below);
+      if (own !== CLEAR) ground.unshift(`;${{dataset.theme}} ${{own}}`);
+    }}
+    const now = (text) => text.split(";").filter((each) => each.startsWith(`${{dataset.theme}} `)).join(";");
+    return now(looks.get(element)) !== `${{dataset.theme}} ${{ink(element)}}` ||
+      now(behind.get(element)) !== ground.join("").slice(1);
+  }}).map((element) => element.outerHTML.slice(0, 200));
+}}"""
+# Most elements of a chapter are there for their colour or their shape: the words of highlighted code, the marks of a
+# plot. They have no role, name, address, language or place in the order of keys, which is what axe-core's rules are
+# about. One of each kind is left, and each marked one; of the others the words alone stay, where they stood: what has
+# moved is returned.
+FOLD = f"""() => {{
+  const article = {PART}, kinds = new Set(), gone = new Set();
+  const shape = new Set(("class d x y dx dy x1 y1 x2 y2 cx cy r rx ry points width height fill stroke stroke-width " +
+    "transform clip-path style xlink:href").split(" "));
+  const marks = ["path", "use", "rect", "circle", "ellipse", "line", "polyline", "polygon", "g"];
+  const kind = ({{ localName, attributes }}) => [localName, ...[...attributes].map(({{ name, value }}) =>
+    (name === "class" ? value : name))].join(" ");
+  const leaves = article.querySelectorAll(`pre span, svg :is(${{marks.join()}})`);
+  for (const element of [...leaves].reverse()) {{
+    const {{ attributes, children, parentElement }} = element, drawn = element.closest("svg");
+    if ([...children].some((child) => !gone.has(child)) || element.matches("[{LOOK}]")) continue;
+    if (![...attributes].every(({{ name }}) => (drawn ? shape.has(name) : name === "class"))) continue;
+    const own = `${{kind(parentElement)}} > ${{kind(element)}}`;
+    if (kinds.has(own)) gone.add(element);
+    kinds.add(own);
+  }}
+  const rest = [...article.querySelectorAll(":not(svg *)")].filter((element) => !gone.has(element));
+  const places = () => rest.map((element) => element.getBoundingClientRect());
+  const before = places();
+  for (const element of gone) element.replaceWith(...element.childNodes);
+  article.normalize();
+  const after = places();
+  const far = (one, two) => ["left", "top", "width", "height"].some((side) => Math.abs(one[side] - two[side]) > 0.5);
+  return rest.filter((_, i) => far(before[i], after[i])).map((element) => element.outerHTML.slice(0, 200));
+}}"""
+# What axe-core is to look at. It finds the elements of a whole document in a tenth of the time of those of a part, so
+# that the part is what is left of the whole.
+ALL_BUT = f"""(() => {{
+  const exclude = [];
+  for (let part = {PART}; part !== document.body; part = part.parentElement)
+    exclude.push(...[...part.parentElement.children].filter((other) => other !== part));
+  return {{ include: [document.documentElement], exclude }};
+}})()"""
+
+# Of what passes axe-core need not keep the source: that would be most of the page, many times over.
+RUN = f"""async (part, options) => {{
+  axe.configure({{ noHtml: true }});
+  const {{ violations }} = await axe.run(part, {{ resultTypes: ["violations"], elementRef: true, ...options }});
+  return violations.map(({{ id, help, nodes }}) => ({{ id, help, nodes: nodes.slice(0, 5).map((node) => (
+    {{ html: node.element.outerHTML.replace(' {LOOK}=""', "").slice(0, 200), why: node.failureSummary }})) }}));
+}}"""
 
 
 class Visit:
@@ -86,7 +172,7 @@ class Visit:
 
 
 class Opened(NamedTuple):
-    """What was seen on a page that was opened once, on a desk, in light and dark, and made as narrow as a phone."""
+    """What was seen on a page that was opened once, on a phone, made as wide as a desk, and seen in light and dark."""
 
     name: str
     light: list[str]  # what axe-core objects to
@@ -95,51 +181,71 @@ class Opened(NamedTuple):
     cut_off: list[str]
     foreign: list[str]
     errors: list[str]
-    parts: set[Part]  # what was loaded: on a phone other icons show
+    parts: set[Part]  # what was loaded: on a desk other icons show
 
 
-def look_at(browser: Browser, site: str, name: str) -> Opened:
-    """Open the page called `name` of `site`, an address, in a fresh context: its cache is cold."""
-    context = browser.new_context(viewport=DESK, color_scheme="light")
+def look_at(visited: Visit, site: str, name: str) -> Opened:
+    """Open the page called `name` of `site`, an address, in a tab that keeps nothing of the pages before: `cold`."""
+    page, requests = visited.page, []
+
+    def keep(request: Request) -> None:
+        requests.append(request)
+
+    page.set_viewport_size(PHONE)
+    page.on("request", keep)
     try:
-        visited = Visit(context.new_page())
-        page, responses = visited.page, []
-        page.on("response", lambda response: responses.append(response))  # Playwright takes no builtin
         visited.begin(site + name)
         page.wait_for_function(RESTED)
-        page.evaluate(AXE)
-        light = violations(page, {"rules": {CONTRAST: {"enabled": False}}}) + contrasts(page)
-        page.evaluate("() => { document.documentElement.dataset.theme = 'dark'; }")
-        dark = contrasts(page)  # nothing else is different in the dark
-        page.set_viewport_size(PHONE)
         page.evaluate(DRAWN)
         narrow, cut = too_wide(page), cut_off(page)
-        page.wait_for_load_state("networkidle")
-        parts = set(parts_of(responses))
-        return Opened(name, light, dark, narrow, cut, visited.foreign, visited.errors, parts)
+        page.set_viewport_size(DESK)
+        page.wait_for_function("width => innerWidth === width", arg=DESK["width"])  # on a busy machine not at once
+        page.evaluate(DRAWN)
+        page.evaluate(AXE)
+        light, dark = objections(page)
+        page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
+        parts = set(parts_of(filter(None, [request.response() for request in requests])))
+        page.goto("about:blank")
     finally:
-        context.close()
+        page.remove_listener("request", keep)
+    page.context.clear_cookies()
+    return Opened(name, light, dark, narrow, cut, visited.foreign[:], visited.errors[:], parts)
+
+
+def cold(page: Page) -> None:
+    """Let a tab ask for everything again on each page that it opens."""
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    session.send("Network.setCacheDisabled", {"cacheDisabled": True})
+
+
+def objections(page: Page) -> tuple[list[str], list[str]]:
+    """Return what axe-core objects to in the article, in light and in dark. The page is not to be used afterwards."""
+    page.evaluate(MARK)
+    assert page.evaluate(FOLD) == []
+    page.evaluate(f"""axe.configure({{ rules: [{{ id: "{CONTRAST}", selector: "[{LOOK}]" }}] }})""")
+    found = []
+    for theme, options in (("light", {}), ("dark", {"runOnly": [CONTRAST]})):  # nothing else is different in the dark
+        page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
+        found.append(run_axe(page, ALL_BUT, options))
+        assert page.evaluate("changed()") == []
+    light, dark = found
+    return light, dark
 
 
 def violations(page: Page, options: dict, part: str = "article => article") -> list[str]:
     """Return what axe-core objects to in a part of the article; the theme's own frame is not the book's."""
+    return run_axe(page, f"({part})({PART})", options)
+
+
+def run_axe(page: Page, part: str, options: dict) -> list[str]:
     page.evaluate("() => Promise.all(document.getAnimations().map(animation => animation.finished))")
-    found = page.evaluate(
-        f"""options => axe.run(({part})(document.querySelector("article.bd-article") ?? document.querySelector("main")),
-                              {{resultTypes: ["violations"], ...options}})""",
-        options,
-    )
-    return [describe(violation) for violation in found["violations"]]
-
-
-def contrasts(page: Page) -> list[str]:
-    """Return the text in the article that axe-core finds too faint: of all that looks alike, one element."""
-    return violations(page, {"runOnly": [CONTRAST]}, EACH_COLOUR)
+    return [describe(violation) for violation in page.evaluate(f"options => ({RUN})({part}, options)", options)]
 
 
 def describe(violation: dict) -> str:
-    nodes = [f"{node['html'][:200]} ({node['failureSummary'].splitlines()[-1].strip()})" for node in violation["nodes"]]
-    return f"{violation['id']}: {violation['help']}: " + "; ".join(nodes[:5])
+    nodes = [f"{node['html']} ({node['why'].splitlines()[-1].strip()})" for node in violation["nodes"]]
+    return f"{violation['id']}: {violation['help']}: " + "; ".join(nodes)
 
 
 def too_wide(page: Page) -> list[str]:

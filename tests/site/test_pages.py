@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from opened import AXE, CONTRAST, contrasts, violations
+from opened import AXE, CONTRAST, objections, violations
 
 
 def test_axe_core_finds_nothing_in_light_or_dark(opened):
@@ -21,6 +21,9 @@ def test_no_request_leaves_the_site_and_the_console_stays_silent(opened):
     assert opened.errors == []
 
 
+CODE = "<pre>" + '<span class="k">def</span> <span class="n">f</span>\n' * 9
+DRAWN = '<svg role="img" aria-label="x" width="90" height="90">' + '<g><path d="M0 0h9"></path></g>' * 9
+FORMULA = "<math><mrow>" + "<mi>x</mi><mo>+</mo>" * 9
 FAINT = {
     "none": "",
     "a colour of its own": '<p style="color: #999">faint</p>',
@@ -30,20 +33,83 @@ FAINT = {
     '<p style="margin: -2em 0 0">faint</p>',
     "on a neighbour's ground": '<p style="position: relative">faint</p>'
     '<b style="display: block; background: #222; height: 4em; margin-top: -3em"></b>',
+    "a word of code": f'<style>.no {{ color: #999 }}</style>{CODE}<span class="no">faint</span>',
+    "code on a ground": f'{CODE}<b style="background: #555"><span class="n">faint</span></b>',
 }
+WRONG = {
+    "nothing": CODE,
+    "a role that there is not": CODE + '<span class="n" role="bogus">f</span>',
+    "a key's turn": CODE + '<span class="n" tabindex="5">f</span>',
+    "a name that says nothing": CODE + '<span class="n" aria-labelledby="nobody" aria-bogus="1">f</span>',
+    "a mark with a role": DRAWN + '<path d="M0 0h9" role="img"></path>',
+    "a key's turn out of sight": DRAWN + '<g aria-hidden="true"><path d="M0 0h9" tabindex="0"></path></g>',
+    "a picture without a name": DRAWN.replace('aria-label="x"', ""),
+    "a picture without a text": '<img src="data:,">',
+    "a letter of no language": FORMULA + '<mi lang="nowhere">y</mi>',
+    "an empty button": "<button></button>",
+    "a link that its colour tells": '<p>words <a href="#" style="color: #00f; text-decoration: none">a link</a> on',
+    "a heading that skips one": "<h2>x</h2><h5>y</h5>",
+    "a field without a name": "<input>",
+    "a list of words": "<ul>words</ul>",
+}
+
+
+def fill(page, html: str) -> None:
+    """Show an article with what is given between paragraphs, beside a frame that is none of its own."""
+    same = "<p>plain</p>" * 3
+    page.set_content(
+        f"""<html lang=en><title>x</title><header><button></button><p style="color: #eee">faint</p></header>
+            <main><article class=bd-article><h1>x</h1>{same}<div>{html}</div>{same}</article>"""
+    )
+    page.evaluate(AXE)
 
 
 @pytest.mark.parametrize("case", FAINT)
 def test_one_element_of_all_that_look_alike_shows_what_axe_core_finds_in_all_of_them(tabs, case):
     page = tabs("about:blank").page
-    same = "<p>plain</p>" * 3
-    page.set_content(
-        f"<html lang=en><title>x</title><main><article class=bd-article>{same}{FAINT[case]}{same}</article>"
-    )
-    page.evaluate(AXE)
+    fill(page, FAINT[case])
     in_all = violations(page, {"runOnly": [CONTRAST]})
     assert len(in_all) == (case != "none")
-    assert contrasts(page) == in_all
+    assert objections(page) == (in_all, in_all)
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_code_and_plots_without_their_colours_show_what_axe_core_finds_in_the_whole(tabs, case):
+    page = tabs("about:blank").page
+    fill(page, WRONG[case])
+    in_all = violations(page, {"rules": {CONTRAST: {"enabled": False}}})
+    assert bool(in_all) == (case != "nothing")
+    names = [[each.partition(">")[0] for each in found] for found in (objections(page)[0], in_all)]
+    assert names[0] == names[1]
+
+
+def test_what_is_faint_in_the_dark_alone_is_found_there(tabs):
+    page = tabs("about:blank").page
+    dark = ":root[data-theme=dark]"
+    style = f"<style>{dark} {{ background: #000; color: #fff }} {dark} b {{ color: #333 }}</style>"
+    fill(page, f"{style}<p>x <b>faint</b></p>")
+    light, found = objections(page)
+    assert light == [] and len(found) == 1 and "<b>faint</b>" in found[0]
+
+
+CHANGES = {
+    "a word that takes room": "<style>.k { padding: 9px; display: inline-block }</style>" + CODE,
+    "a word that looks as its neighbours have it": "<style>pre :nth-child(9) { color: #999 }</style>" + CODE,
+    "a ground that looks as its words have it": "<style>pre:has(:nth-child(9)) { background: #555 }</style>" + CODE,
+    "a page that draws itself anew": "<p><i style='color: #000001'>x</i></p>",
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_page_that_looks_otherwise_without_its_colours_is_not_passed(tabs, what):
+    page = tabs("about:blank").page
+    fill(page, CHANGES[what])
+    page.evaluate(
+        """() => new MutationObserver(() => document.querySelector("i")?.replaceWith(document.createElement("i")))
+             .observe(document.documentElement, { attributeFilter: ["data-theme"] })"""
+    )
+    with pytest.raises(AssertionError):
+        objections(page)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
