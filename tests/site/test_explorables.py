@@ -317,8 +317,8 @@ def test_the_live_figure_takes_the_static_ones_place_and_nothing_moves(tabs, ser
         assert page.locator(f"{NO_QUIZ} .mn-static").count() == len(figures)
         before, after = {other: looks(page, other)}, {}
         before[scheme] = looks(page, scheme)
-        if width == 1280:
-            before_at = at_each_width(page)
+        before_at = at_each_width(page) if width == 1280 else []
+        if before_at:
             resize(page, width)
             page.evaluate(ALONE, False)
             page.evaluate(TWO_FRAMES)
