@@ -19,6 +19,7 @@ import re
 from pathlib import Path
 
 import used_rules
+from PIL import Image
 from sphinx.errors import ExtensionError
 
 FIGURES = "_static/explorables/"
@@ -37,6 +38,7 @@ SOURCE = re.compile(r'\bsrc="([^"]*)"')
 NEEDLESS = re.compile(r"DOCUMENTATION_OPTIONS\.(pagename = .*|search_as_you_type = false);\s*")
 URL = re.compile(r"""url\((["']?)(?![a-z]+:|/|#)([^"')]+)\1\)""")
 PICTURE = re.compile(r'(\bxlink:href|\bhref|\bsrc)="data:image/(png|jpeg|webp);base64,([^"]{4000,})"')
+SIZELESS = re.compile(r'<img\b(?![^>]*\bwidth=)[^>]*\bsrc="([^":]*\b_images/[^"]+\.(?:png|jpe?g|webp))"')
 
 # The two bundles of a page's figures come in any order.
 AT_LAST = '\n;\nexplorables.here = true; dispatchEvent(new Event("explorables"));'
@@ -105,7 +107,8 @@ def bundled(html: str, site: Path) -> str:
     for match in late:
         body = body.replace(match.group(), "", 1)
     head = "".join((head[:start], f"  <script>\n{early}  </script>\n", *links, *kept, head[start:]))
-    return head + end + PICTURE.sub(lambda match: in_a_file(match, site, root), body)
+    body = PICTURE.sub(lambda match: in_a_file(match, site, root), body)
+    return head + end + SIZELESS.sub(lambda match: f"{match.group()} {size_of(site / local(match[1], root))}", body)
 
 
 def scripts_of(head: str, root: str) -> tuple[list[str], list[str]]:
@@ -225,6 +228,12 @@ def in_a_file(match: re.Match, site: Path, root: str) -> str:
     if not (site / path).exists():
         (site / path).write_bytes(content)
     return f'{attribute}="{root}{path.as_posix()}"'
+
+
+def size_of(picture: Path) -> str:
+    """Return the attributes that keep a picture's place until it has come: the text below does not move."""
+    with Image.open(picture) as opened:
+        return f'width="{opened.width}" height="{opened.height}"'
 
 
 def setup(app) -> dict:

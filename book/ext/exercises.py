@@ -99,9 +99,7 @@ def pair(check: Callable, *fields: tuple) -> Exercise:
 
 def rounded(check: Callable, step: float, *fields: tuple) -> Exercise:
     """Return an exercise whose numbers may be rounded; 1e-9 is what nobody answers."""
-    return Exercise(
-        check, [Field(label, "number", right, values(wrong), 1e-9, step) for label, right, wrong in fields]
-    )
+    return Exercise(check, [Field(label, "number", right, values(wrong), 1e-9, step) for label, right, wrong in fields])
 
 
 def choice(label: str, right: str, others: Sequence[str]) -> Field:
@@ -200,18 +198,12 @@ def asked() -> dict[str, Exercise]:
         ),
         Exercise(
             checks.check_training_mode,
-            [
-                Field(
-                    "For each value", "number", chapter_02.TRAINING_NORM, values(chapter_02.TRAINING_MISTAKES), 1e-9
-                )
-            ],
+            [Field("For each value", "number", chapter_02.TRAINING_NORM, values(chapter_02.TRAINING_MISTAKES), 1e-9)],
         ),
         Exercise(
             checks.check_shallow,
             [
-                Field(
-                    "MACs", "number", chapter_04._shallow()[0], values(chapter_04._shallow()[1]), 1e-9, THREE_DIGITS
-                ),
+                Field("MACs", "number", chapter_04._shallow()[0], values(chapter_04._shallow()[1]), 1e-9, THREE_DIGITS),
                 Field(
                     "alpha",
                     "number",

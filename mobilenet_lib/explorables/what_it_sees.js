@@ -145,7 +145,11 @@ const ownPictures = ({ stage, root, everywhere, onPicture, onFilm, onWord, signa
   };
   choose.addEventListener("click", () => input.click(), { signal });
   input.addEventListener("change", () => { take(input.files); input.value = ""; }, { signal });
-  camera.addEventListener("click", () => (stream ? stop() : film().catch((error) => { stop(); onWord(`The camera stopped: ${reasonOf(error)}.`); })), { signal });
+  camera.addEventListener("click", () => (stream ? stop() : film().catch((error) => {
+    if (!stream) return; // the reader has stopped it before its first frame was there
+    stop();
+    onWord(`The camera stopped: ${reasonOf(error)}.`);
+  })), { signal });
   for (const [name, over] of [["dragenter", true], ["dragover", true], ["dragleave", false], ["drop", false]]) {
     stage.addEventListener(name, (event) => {
       event.preventDefault();
@@ -222,9 +226,10 @@ function render({ model, el, signal }) {
     });
   }
   const backToGallery = () => {
+    turn += 1;
+    mine.stop();
     if (!own) return;
     own = undefined;
-    mine.stop();
     view.redraw();
     look();
   };
@@ -320,6 +325,7 @@ function render({ model, el, signal }) {
     answer.blocks.forEach((block) => { block.steps = stepsOf(block.steps); });
     return answer;
   };
+  let turn = 0; // how often another picture was chosen: a frame of the camera may be answered late
   let asking; // the promise of the look that goes on
   let again = false;
   const look = () => {
@@ -362,6 +368,7 @@ function render({ model, el, signal }) {
     stage, root: el, everywhere: !inKernel, signal: view.signal,
     onWord: (text) => write(wish, text),
     onPicture: (picture) => {
+      turn += 1;
       own = { picture };
       if (ready) write(wish, "Looking …");
       look();
@@ -373,7 +380,12 @@ function render({ model, el, signal }) {
         mine.stop();
         return;
       }
+      const here = turn;
       const answer = await ask({ picture: frame, frame: true, side: CAMERA });
+      if (turn !== here) { // the reader has gone on to another picture meanwhile
+        answer.seen?.close?.();
+        return;
+      }
       own?.answer?.seen?.close?.(); // the frame before
       own = { answer, film: true };
       shown(answer);

@@ -17,7 +17,8 @@ DESK, PHONE = {"width": 1280, "height": 800}, {"width": 375, "height": 800}
 # Once the page is drawn for its new width, with the fonts and pictures that it asks for there.
 DRAWN = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))
   .then(() => document.fonts.ready)
-  .then(() => Promise.all([...document.images].filter(image => image.checkVisibility() && !image.complete)
+  .then(() => Promise.all([...document.images]
+    .filter(image => !image.complete && image.loading !== "lazy" && image.checkVisibility())
     .map(image => new Promise((done) => { image.onload = image.onerror = done; }))))"""
 
 PART = """(document.querySelector("article.bd-article") ?? document.querySelector("main"))"""

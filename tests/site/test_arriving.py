@@ -55,6 +55,12 @@ def test_a_page_asks_for_five_files_before_its_figures_live(site, page_name):
     assert not re.search(r'<script src=|rel="preload"', head)  # nothing holds the text up
 
 
+def test_each_picture_has_its_place_before_it_has_come(site, page_name):
+    pictures = re.findall(r"<img\b[^>]*>", (site / page_name).read_text("utf8"))
+    of_the_book = [picture for picture in pictures if not re.search(r'\bclass="(logo|toggler)|\.svg"', picture)]
+    assert [each for each in of_the_book if len(re.findall(r'\b(?:width|height)="\d+"', each)) != 2] == []
+
+
 def test_each_bundle_has_its_parts_and_addresses_that_exist(site):
     found = sorted((site / "_static").rglob("bundle-*"))
     assert len(found) > 10

@@ -293,6 +293,17 @@ def test_the_camera_films_after_a_press_and_stops(loaded):
     assert f"160×160 pixels to {agreement[0]:.1f}\N{NO-BREAK SPACE}%" in root.inner_text()
 
 
+def test_a_frame_that_is_answered_late_does_not_come_back_after_a_reset(loaded):
+    root = figure(loaded.page)
+    for _ in range(3):
+        root.get_by_role("button", name="Camera", exact=True).click()
+        root.get_by_role("button", name="Stop the camera").wait_for()
+        root.get_by_role("button", name="Reset").click()
+        root.get_by_role("button", name="Camera", exact=True).wait_for()
+        loaded.page.wait_for_timeout(300)
+        assert classes(loaded.page)[0] == "palace"
+
+
 def test_each_class_has_its_map_and_each_block_its_channels(loaded):
     root = figure(loaded.page)
     shade = root.locator(".mn-see-stage > canvas").nth(1)

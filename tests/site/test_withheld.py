@@ -23,16 +23,23 @@ def withheld(request, visit, served):
         if request.param != "sandboxed":
             page.add_init_script({"blocked": NO_STORAGE, "absent": NONE, "full": FULL}[request.param])
             page.goto(served + name)
+            rest(page)
             return page
         page.set_content(f'<iframe sandbox="allow-scripts" width="1200" height="700" src="{served}{name}"></iframe>')
         frame = page.frames[1]
         frame.wait_for_load_state()
+        rest(frame)
         assert frame.evaluate("origin") == "null"
         page.locator("iframe").focus()
         return frame
 
     open_page.visited = visited
     return open_page
+
+
+def rest(page: Page | Frame) -> None:
+    """Wait until the theme's scripts have come. What is pressed earlier, tests/site/test_arriving.py looks at."""
+    page.locator("html.rested, .reveal").first.wait_for(state="attached")
 
 
 def search_is_open(page: Page | Frame) -> bool:
@@ -96,6 +103,7 @@ def test_a_strict_server_changes_nothing(visit, served_strictly):
     page = visit(served_strictly + "genindex.html").page
     page.add_init_script(NO_STORAGE)
     page.goto(served_strictly + PLAIN)
+    rest(page)
     page.locator("body").press("Control+k")
     assert search_is_open(page)
 

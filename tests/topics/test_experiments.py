@@ -204,15 +204,15 @@ def prediction(values, runs):
 
 
 # Both tasks, and the separable and the inverted block, as far as seconds go: the whole of the inverted takes thirteen.
-@pytest.mark.parametrize(("task", "name", "seeds"), [("digits", "separable_thin", 1), ("tiny_digits", "no_residual", 1)])
-def test_a_subset_run_again_lands_where_the_file_says(task, name, seeds):
+@pytest.mark.parametrize(("task", "name"), [("digits", "separable_thin"), ("tiny_digits", "no_residual")])
+def test_a_subset_run_again_lands_where_the_file_says(task, name):
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        reached = [experiments.run(name, task, seed, progress=False).accuracy for seed in range(seeds)]
+        reached = [experiments.run(name, task, seed, progress=False).accuracy for seed in SEEDS[:1]]
     finally:
         torch.set_num_threads(threads)
-    low, high = prediction(results(task)[name].accuracy, seeds)
+    low, high = prediction(results(task)[name].accuracy, len(reached))
     assert low <= statistics.fmean(reached) <= high
     # The interval could be missed: it is far narrower than what there is to get, from guessing to all right.
     assert high - low < 20
