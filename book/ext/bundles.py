@@ -21,6 +21,7 @@ from pathlib import Path
 import used_rules
 from PIL import Image
 from sphinx.errors import ExtensionError
+from static_widgets import without_remarks
 
 FIGURES = "_static/explorables/"
 SHARED = (FIGURES + "host.js", FIGURES + "kit.js")
@@ -208,15 +209,6 @@ def moved(css: str, old: str, new: str) -> str:
     return URL.sub(
         lambda match: f"url({match[1]}{posixpath.relpath(posixpath.join(old, match[2]), new)}{match[1]})", css
     )
-
-
-def without_remarks(script: str) -> str:
-    r"""Return a script without the lines that hold a remark alone.
-
-    >>> without_remarks("// Adds.\na + b; // both\n//# sourceMappingURL=a.map\n")
-    'a + b; // both\n'
-    """
-    return re.sub(r"^[ \t]*//.*\n", "", script, flags=re.MULTILINE)
 
 
 def in_a_file(match: re.Match, site: Path, root: str) -> str:

@@ -12,7 +12,6 @@ import onnx
 import pytest
 import torch
 from onnx import numpy_helper
-from peers import Hurried
 from PIL import Image
 from torch import nn
 
@@ -105,11 +104,10 @@ def test_the_committed_file_is_what_the_command_makes_today(exact):
 def test_pieces_of_photographs_get_the_class_that_float32_gives_them(exact):
     """At least 95 of 100 do, and as many as the figure says; in the camera's size as many as it says of that."""
     pieces, groups = compare.crops(trained.to_compare(), *page_model.COMPARED_ON)
-    whole, few = preparing.prepared(pieces), read_back(page_model.stored())
-    said = compare.scores(Hurried(exact, whole[:4]), whole)
+    said, few = compare.scores(exact, preparing.prepared(pieces)), read_back(page_model.stored())
     for side in (page_model.SIDE, page_model.SMALL):
         images = torch.stack([page_model._at_size(piece, side) for piece in pieces])
-        found = compare.agreement(said, compare.scores(Hurried(few, images[:4]), images), groups)
+        found = compare.agreement(said, compare.scores(few, images), groups)
         assert [found.mean, found.low, found.high] == pytest.approx(STORED["about"]["agreement"][str(side)], abs=1.5)
         assert side != page_model.SIDE or found.mean >= 95
 

@@ -7,7 +7,6 @@ import json
 import numpy as np
 import pytest
 import torch
-from peers import Hurried
 
 from mobilenet_lib import MobileNetV2, anatomy, few_bits, lite0, pretrained, shipping, surgery, trained
 from mobilenet_lib.topics import photographs
@@ -133,7 +132,7 @@ def shown():
 
 @pytest.fixture(scope="module")
 def said(network, shown):
-    return scores(Hurried(network, shown.pieces[:4]), shown.pieces)
+    return scores(network, shown.pieces)
 
 
 def test_the_intact_network_gives_the_stored_answers(network, shown):
@@ -157,7 +156,7 @@ def test_a_change_made_again_gives_the_stored_answers(network, shown, key):
 
 def test_an_agreement_computed_again_lands_where_the_file_says(network, shown, said):
     other = surgery.without_branch(network, 12)
-    reached = agreement(said, scores(Hurried(other, shown.pieces[:4]), shown.pieces), shown.groups)
+    reached = agreement(said, scores(other, shown.pieces), shown.groups)
     assert reached[:3] == pytest.approx(trained.results()["surgery"]["branch 12"], abs=TOLERANCE)
 
 
