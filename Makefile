@@ -7,7 +7,7 @@ WORKERS ?= 2
 BIN := .venv/bin
 READY := .venv/.ready
 UV = $(BIN)/python -m pip install --disable-pip-version-check uv && $(BIN)/uv pip install --python $(BIN)/python
-INSTALL = $(if $(TORCH),$(UV) --torch-backend=$(TORCH),$(BIN)/python -m pip install --disable-pip-version-check)
+INSTALL = $(if $(TORCH),$(UV) --torch-backend=$(TORCH),$(BIN)/python -m pip install --disable-pip-version-check --no-compile)
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # Some containers forbid it, and then each of the many processes compiles the library and its tests anew.
