@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -97,21 +98,19 @@ def modules_of(folder):
 MODULES = modules_of(LIBRARY)
 
 
+@cache
 def imports(path, root=ROOT):
     """Return what a file imports of ours as (dotted name below the library, whether inside a function).
 
     What only an editor reads, under `if TYPE_CHECKING:`, loads nothing and counts all the same: a name is an arrow.
     """
-    tree = ast.parse(path.read_text(encoding="utf-8"))
     parts = path.relative_to(root).with_suffix("").parts
-    inside = {
-        node
-        for function in ast.walk(tree)
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-        for node in ast.walk(function)
-    }
-    found = set()
-    for node in ast.walk(tree):
+    found, functions = set(), (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+    nodes = [(ast.parse(path.read_text(encoding="utf-8")), False)]
+    while nodes:
+        node, inside = nodes.pop()
+        inside = inside or isinstance(node, functions)
+        nodes += [(child, inside) for child in ast.iter_child_nodes(node)]
         if isinstance(node, ast.ImportFrom):
             base = list(parts[: len(parts) - node.level]) if node.level else []
             base += (node.module or "").split(".") if node.module else []
@@ -121,7 +120,7 @@ def imports(path, root=ROOT):
         else:
             continue
         ours = [name.split(".")[1:] for name in names if name.split(".")[0] == "mobilenet_lib"]
-        found |= {(".".join(name), node in inside) for name in ours}
+        found |= {(".".join(name), inside) for name in ours}
     return found
 
 
@@ -222,12 +221,13 @@ def test_no_file_is_longer_than_a_reader_can_hold():
     assert len(lines) > 100 and {name: count for name, count in lines.items() if count > 800} == {}
 
 
-def loaded_by(program):
-    """Return which of the heavy packages a fresh Python has loaded after a program."""
-    program += "\nimport sys; print([heavy for heavy in ('torch', 'matplotlib', 'fvcore') if heavy in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+def loaded_by(*programs):
+    """Return which of the heavy packages a fresh Python has loaded after each of some programs, one after the other."""
+    heavy = "print([heavy for heavy in ('torch', 'matplotlib', 'fvcore') if heavy in sys.modules])"
+    lines = ["import sys", *(line for program in programs for line in (program, heavy))]
+    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return ast.literal_eval(done.stdout)
+    return [ast.literal_eval(line) for line in done.stdout.splitlines()]
 
 
 def test_importing_the_light_parts_loads_neither_torch_nor_matplotlib():
@@ -241,15 +241,16 @@ for name in {["mobilenet_lib", *(f"mobilenet_lib.{name}" for name in LIGHT)]}:
     import_module(name)
     assert not {{"torch", "matplotlib", "fvcore"}} & set(sys.modules), name
 """
-    assert loaded_by(program) == []
+    assert loaded_by(program) == [[]]
 
 
 def test_every_explorable_can_be_looked_up_without_torch():
     look_up = "[getattr(explorables, name) for name in explorables.__all__] or 1 / 0"
-    assert loaded_by(f"from mobilenet_lib import explorables; {look_up}") == []
+    assert loaded_by(f"from mobilenet_lib import explorables; {look_up}") == [[]]
 
 
 def test_the_heavy_parts_load_what_they_need():
-    assert loaded_by("from mobilenet_lib import blocks") == ["torch"]
-    assert loaded_by("from mobilenet_lib import figures") == ["matplotlib"]
-    assert loaded_by("from mobilenet_lib.measure import macs") == ["torch"]  # fvcore is loaded at the first count
+    """A count loads fvcore when it is asked for, and not before."""
+    parts = ("from mobilenet_lib import figures", "from mobilenet_lib import blocks")
+    both = ["torch", "matplotlib"]
+    assert loaded_by(*parts, "from mobilenet_lib.measure import macs") == [["matplotlib"], both, both]

@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from mobilenet_lib import InvertedResidual, MobileNetV1, MobileNetV2, cost, measure
+from mobilenet_lib import V2_SPEC, InvertedResidual, MobileNetV1, MobileNetV2, cost, measure
 from mobilenet_lib.measure import counts
 
 SHAPE = (1, 3, 224, 224)
@@ -205,10 +205,9 @@ def test_what_is_neither_a_convolution_nor_a_matrix_product_is_not_counted(name)
     assert measure.cost(module, (1, 8, 4, 4)).macs == 1024
 
 
-@pytest.mark.parametrize("norm", [lambda width: nn.GroupNorm(8, width), nn.InstanceNorm2d])
-def test_another_normalisation_changes_no_networks_macs(norm):
-    build = torchvision.models.mobilenet_v2
-    assert measure.macs(build(norm_layer=norm), SHAPE) == measure.macs(build(), SHAPE) == 300_774_272
+@pytest.mark.parametrize("norm", [nn.BatchNorm2d, lambda width: nn.GroupNorm(8, width), nn.InstanceNorm2d])
+def test_the_normalisation_changes_no_networks_macs(norm):
+    assert measure.macs(torchvision.models.mobilenet_v2(norm_layer=norm), SHAPE) == 300_774_272
 
 
 def test_fvcores_full_count_still_has_its_other_operators():
@@ -221,9 +220,9 @@ def test_fvcores_full_count_still_has_its_other_operators():
 
 
 def mixed_mode_network():
-    """Return a small network in training mode whose first block is frozen in eval mode, with moved averages."""
+    """Return a network of three blocks in training mode, the first frozen in eval mode, with moved averages."""
     torch.manual_seed(0)
-    model = MobileNetV2(10, 0.25)
+    model = MobileNetV2(10, 0.25, spec=V2_SPEC[:2])
     model(torch.randn(2, 3, 64, 64))
     model.blocks[0].eval()
     return model
@@ -250,7 +249,7 @@ def test_a_module_that_refuses_its_input_stays_as_it_was(count):
     model = mixed_mode_network()
     modes = [part.training for part in model.modules()]
     model.stem.register_forward_hook(lambda module, given, result: None)
-    for shape in ((1, 3, 16, 16), (1, 5, 64, 64)):
+    for shape in ((1, 3, 2, 16), (1, 5, 64, 64)):
         with pytest.raises(ValueError, match="input_shape must be one that the module takes, got .*; it says: x must"):
             count(model, shape)
     assert [part.training for part in model.modules()] == modes
@@ -265,7 +264,7 @@ def test_measuring_is_quiet(count, monkeypatch, capsys):
     monkeypatch.setattr(logging.getLogger(), "handlers", [handler])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        count(MobileNetV2(10, 0.25), (1, 3, 64, 64))
+        count(MobileNetV2(10, 0.25, spec=V2_SPEC[:2]), (1, 3, 64, 64))
     assert records == []
     assert capsys.readouterr() == ("", "")
 
