@@ -225,7 +225,8 @@ def loaded_by(*programs):
     """Return which of the heavy packages a fresh Python has loaded after each of some programs, one after the other."""
     heavy = "print([heavy for heavy in ('torch', 'matplotlib', 'fvcore') if heavy in sys.modules])"
     lines = ["import sys", *(line for program in programs for line in (program, heavy))]
-    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], cwd=ROOT, capture_output=True, text=True, check=False)
+    whole = "\n".join(lines)
+    done = subprocess.run([sys.executable, "-c", whole], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return [ast.literal_eval(line) for line in done.stdout.splitlines()]
 
