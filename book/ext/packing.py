@@ -15,10 +15,10 @@ import importlib.metadata
 import importlib.util
 import io
 import json
+import lzma
 import re
 import sys
 import tarfile
-import textwrap
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -122,7 +122,8 @@ def setup_alone(brought: Library, packages: Mapping[str, str], archive: bytes) -
     """Return the cell that carries the library."""
     text = filled(brought.version, hashlib.sha256(archive).hexdigest(), packages, without="address")
     # Few long lines: wherever the cell is not folded away, it is no taller than a screen.
-    coded = "\n".join(textwrap.wrap(base64.b64encode(archive).decode(), 30_000))
+    coded = base64.b64encode(archive).decode()
+    coded = "\n".join(coded[i : i + 30_000] for i in range(0, len(coded), 30_000))
     return replaced(text, 'LIBRARY = """\n"""', f'LIBRARY = """\n{coded}\n"""')
 
 
@@ -152,12 +153,16 @@ def library_archive(root: Path, files: Mapping[str, bytes], notebook: Mapping) -
 @cache
 def packed(files: tuple[tuple[str, bytes], ...]) -> bytes:
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:xz", preset=9, format=tarfile.GNU_FORMAT) as archive:
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:
         for name, content in files:
             entry = tarfile.TarInfo(name)
             entry.size = len(content)
             archive.addfile(entry, io.BytesIO(content))
-    return buffer.getvalue()
+    return compressed(buffer.getvalue())
+
+
+def compressed(archive: bytes) -> bytes:
+    return lzma.compress(archive, preset=9)
 
 
 def stem(path: Path) -> str:
@@ -219,8 +224,8 @@ def of_library(program: str, package: str = "") -> set[str]:
     ['layers', 'layers.ConvBN', 'topics', 'topics.training']
     """
     found = set()
-    for node in ast.walk(ast.parse(program)):
-        if not isinstance(node, ast.ImportFrom):
+    for node in imports(program):
+        if isinstance(node, ast.Import):
             continue
         where = (node.module or "").split(".") if node.module else []
         if node.level:
@@ -257,12 +262,18 @@ def imported(code: str) -> set[str]:
     ['skimage', 'sys', 'timm']
     """
     found = set()
-    for node in ast.walk(ast.parse(code)):
+    for node in imports(code):
         if isinstance(node, ast.Import):
             found |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and not node.level:
+        elif not node.level:
             found.add(node.module.split(".")[0])
     return found
+
+
+@cache
+def imports(program: str) -> list[ast.Import | ast.ImportFrom]:
+    """Return the imports of a program, which is read once for all chapters that use it."""
+    return [node for node in ast.walk(ast.parse(program)) if isinstance(node, ast.Import | ast.ImportFrom)]
 
 
 # What is to be installed

@@ -11,12 +11,14 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import predict
 from docutils import nodes
 from glossary import definitions
+from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from myst_nb.core.variables import format_plain_text
@@ -77,9 +79,7 @@ class PlainMarkdown:
     def __init__(self, env: BuildEnvironment, docname: str, glued: dict[str, Any], site: str = ""):
         self.env, self.docname, self.glued, self.site = env, docname, glued, site
         self.std = env.get_domain("std")
-        self.parser = create_md_parser(
-            MdParserConfig(enable_extensions=set(env.config.myst_enable_extensions)), RendererHTML
-        )
+        self.extensions = frozenset(env.config.myst_enable_extensions)
         self.cited: set[str] = set()
         self.terms: dict[str, str] = {}  # a glossary term, and what it means
         self.where = docname
@@ -88,7 +88,7 @@ class PlainMarkdown:
     def convert(self, text: str) -> str:
         """Return MyST as plain Markdown."""
         lines, done, parts = text.split("\n"), 0, []
-        tokens = self.parser.parse(text)
+        tokens = parsed(text, self.extensions)
         self.refuse_unknown(tokens)
         for token in tokens:
             if token.type not in BLOCKS or token.map is None or token.map[0] < done:
@@ -260,6 +260,17 @@ class PlainMarkdown:
         if key not in self.glued:
             raise NoPlainForm(self.where, f"the glued value {key!r}", "no cell that ran has glued it")
         return self.glued[key]["data"]
+
+
+@cache
+def parsed(text: str, extensions: frozenset[str]) -> list[Token]:
+    """Return what the parser that builds the pages finds: once for the four editions that have the text."""
+    return parser(extensions).parse(text)
+
+
+@cache
+def parser(extensions: frozenset[str]) -> MarkdownIt:
+    return create_md_parser(MdParserConfig(enable_extensions=set(extensions)), RendererHTML)
 
 
 def split_options(content: str) -> tuple[dict[str, str], str]:

@@ -461,6 +461,7 @@ function render({ model, el, signal }) {
 
     const { row: number, t, c, n, s, size, residual } = table[state.block];
     const blocks = answer?.blocks;
+    const strip = fileOf(state.photo, "-blocks");
     const channel = blocks ? Math.min(state.channel, c - 1) : byName[state.photo].channels[state.block];
     if (!soon && (blocks !== drawnFor || !blocks)) {
       drawnFor = blocks;
@@ -468,7 +469,7 @@ function render({ model, el, signal }) {
         canvas.hidden = !blocks;
         image.hidden = Boolean(blocks);
         if (blocks) paintChannel(canvas, blocks[i], blocks[i].liveliest);
-        else if (folder && image.getAttribute("src") !== fileOf(state.photo, "-blocks")) set(image, { src: fileOf(state.photo, "-blocks") });
+        else if (folder && image.getAttribute("src") !== strip) set(image, { src: strip });
       });
     }
     if (!soon) {
@@ -480,7 +481,7 @@ function render({ model, el, signal }) {
     if (blocks) paintChannel(large.canvas, blocks[state.block], channel);
     else if (!soon) {
       large.place(state.block);
-      if (folder && large.image.getAttribute("src") !== fileOf(state.photo, "-blocks")) set(large.image, { src: fileOf(state.photo, "-blocks") });
+      if (folder && large.image.getAttribute("src") !== strip) set(large.image, { src: strip });
     }
     if (blocks && allOf !== blocks[state.block]) {
       allOf = blocks[state.block];

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 import inspect
+import io
 import json
 import re
-import subprocess
-import sys
+import warnings
 from pathlib import Path
 
 import axe_playwright_python
@@ -16,6 +16,8 @@ import node
 import pytest
 import timm
 import torch
+from sphinx.application import Sphinx
+from sphinx.util.docutils import docutils_namespace
 from timm.models import _efficientnet_blocks, _efficientnet_builder, efficientnet
 
 from mobilenet_lib import cost, experiments, family_results, palette, quiz, roofline, specs, transfer_results
@@ -419,16 +421,18 @@ def page_file(tmp_path_factory):
     metadata = {"widgets": {STATE: {"version_major": 2, "version_minor": 0, "state": models}}}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), source / "index.ipynb")
     (source / "conf.py").write_text(
-        f"import sys\nsys.path.insert(0, {str(ROOT / 'book' / 'ext')!r})\n"
         'extensions = ["myst_nb", "static_widgets"]\nhtml_theme = "basic"\nlanguage = "en"\n'
         'nb_execution_mode = "off"\nhtml_static_path = ["style"]\nhtml_css_files = ["page.css"]\n'
         'suppress_warnings = ["mystnb.lexer"]\n'
     )
     (source / "style").mkdir()
     (source / "style" / "page.css").write_text(PAGE_STYLE)
-    command = [sys.executable, "-W", "ignore", "-m", "sphinx", "-q", "-b", "html", str(source), str(source / "html")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    complaints = io.StringIO()
+    with docutils_namespace(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        app = Sphinx(source, source, source / "html", source / "doctrees", "html", status=None, warning=complaints)
+        app.build()
+    assert app.statuscode == 0, complaints.getvalue()
     return source / "html" / "index.html"
 
 

@@ -1,9 +1,12 @@
 // Presses each key on each slider of a figure, in every state that keys and choices can reach, and says which do nothing.
 //
 // Of a figure: `esm`, `state`, and `along`, the settings that states are told apart by. A browser moves the slider by a step
-// and says so in an input event; where a slider ends, a key has nothing to do.
+// and says so in an input event; where a slider ends, a key has nothing to do. What is next is pressed where the last press
+// has led to, as long as something is left to press there: to go back each time would draw the figure twice as often.
 
 import { render, window } from "../../../book/ext/no_page.mjs";
+
+const KEYS = ["ArrowLeft", "ArrowRight", "PageDown", "PageUp", "Home", "End"];
 
 export const pressed = async ({ esm, state, along }) => {
   const values = structuredClone(state);
@@ -45,24 +48,30 @@ export const pressed = async ({ esm, state, along }) => {
     return (Number(slider.value) - at) * (wanted - at) > 0;
   };
 
-  const reached = new Map([[keyOf(now()), now()]]);
   const dead = [];
   let count = 0;
-  for (const from of reached.values()) {
-    for (const slider of sliders) {
-      for (const key of ["ArrowLeft", "ArrowRight", "PageDown", "PageUp", "Home", "End"]) {
-        await go(from);
-        const moved = press(slider, key);
-        if (moved === undefined) continue;
-        count++;
-        if (!moved) dead.push({ from, setting: slider.getAttribute("data-setting"), key });
-        if (!reached.has(keyOf(now()))) reached.set(keyOf(now()), now());
-      }
-    }
-    for (const radio of radios) {
-      await go(from);
-      radio.dispatchEvent(new window.Event("change"));
-      if (!reached.has(keyOf(now()))) reached.set(keyOf(now()), now());
+  const presses = sliders.flatMap((slider) => KEYS.map((key) => () => {
+    const from = now();
+    const moved = press(slider, key);
+    if (moved !== undefined) count++;
+    if (moved === false) dead.push({ from, setting: slider.getAttribute("data-setting"), key });
+  }));
+  const choices = radios.map((radio) => () => radio.dispatchEvent(new window.Event("change")));
+
+  const reached = new Map(); // each state, and what is left to do there
+  const here = () => {
+    const key = keyOf(now());
+    if (!reached.has(key)) reached.set(key, { state: now(), left: [...presses, ...choices] });
+    return reached.get(key);
+  };
+  const pressHere = () => {
+    for (let { left } = here(); left.length > 0; { left } = here()) left.pop()();
+  };
+  pressHere();
+  for (const { state, left } of reached.values()) {
+    while (left.length > 0) {
+      await go(state);
+      pressHere();
     }
   }
   return { states: reached.size, pressed: count, dead };
