@@ -259,11 +259,16 @@ def _reading(what: str) -> Iterator[None]:
 
 def _strings_of(generator: str) -> list[str]:
     """Return the architecture strings in the source of a function of timm's efficientnet module, each once."""
-    source = inspect.getsource(_from_timm("efficientnet", generator))
-    strings = re.findall(r"""["']((?:ir|dsa?)_[a-z0-9_.]+)["']""", source)
+    strings = _strings_in(_from_timm("efficientnet", generator))
     if not strings:
         version = sys.modules["timm"].__version__
         raise CannotCheck(f"timm {version} has no architecture strings in {generator}: {MOVED}")
+    return strings
+
+
+@cache
+def _strings_in(function: Callable) -> list[str]:
+    strings = re.findall(r"""["']((?:ir|dsa?)_[a-z0-9_.]+)["']""", inspect.getsource(function))
     return list(dict.fromkeys(strings))
 
 

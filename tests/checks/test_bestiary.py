@@ -27,7 +27,7 @@ from checks.test_every_check import CHECKS, HALF_WRITTEN, NUMBERS, RIGHT, WRONG
 from torch import nn
 
 from mobilenet_lib import checks
-from mobilenet_lib.checks import chapter_08, chapter_13, verdicts
+from mobilenet_lib.checks import chapter_08, verdicts
 
 BLOCKS = {"check_separable", "check_inverted_residual", "check_squeeze_excite"}
 NUMBERLESS = BLOCKS | {"check_row", "check_network", "check_same_as_timm"}  # what these functions return holds none
@@ -38,13 +38,6 @@ every_check = pytest.mark.parametrize("name", CHECKS)
 def a_hunt_that_is_quick(monkeypatch):
     """Building timm's networks for each monster takes minutes; that the treasures are there is tested elsewhere."""
     monkeypatch.setattr(chapter_08, "treasures", lambda: FOUND)
-
-
-@pytest.fixture(autouse=True)
-def a_network_that_is_small(monkeypatch):
-    """What it makes of an answer does not depend on how many blocks a check's network has."""
-    small = functools.partial(chapter_13.MobileNetV2, spec=[(1, 16, 1, 1), (6, 24, 2, 2)])
-    monkeypatch.setattr(chapter_13, "MobileNetV2", small)
 
 
 # Right answers in disguise

@@ -5,11 +5,10 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-import subprocess
-import sys
 from importlib import import_module
 from pathlib import Path
 
+import fresh
 import pytest
 import torch
 from checks.shared import MyInvertedResidual
@@ -164,5 +163,6 @@ def test_a_notebook_shows_the_sentence_and_no_traceback():
         "shell = InteractiveShell.instance()\n"
         "shell.run_cell('from mobilenet_lib import checks\\nchecks.check_exact_eighth(8)')\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done = fresh.python(program)
+    assert done.returncode == 0, done.stderr
     assert done.stdout == "look again: 1/N alone would be an eighth, but the kernel's 1/9 comes on top of it.\n"
