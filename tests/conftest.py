@@ -28,7 +28,8 @@ SITE = ROOT / "_build" / "html"
 LONG = ("tests/site/", "tests/topics/")
 # The files that take longest, the longest first.
 LONGEST = [
-    *(f"tests/site/test_{name}.py" for name in ("explorables", "jupyterlab", "networks_in_the_page", "what_it_sees")),
+    *(f"tests/site/test_{name}.py" for name in ("explorables", "jupyterlab", "still_figures", "what_it_sees")),
+    "tests/site/test_networks_in_the_page.py",
     *(f"tests/topics/test_{name}.py" for name in ("experiments", "training", "shipping", "page_model", "pretrained")),
     *("tests/test_tracing.py", "tests/explorables/test_explorables.py", "tests/checks/test_bestiary.py"),
     *("tests/checks/test_every_check.py", "tests/test_wrong_inputs.py", "tests/topics/test_trained.py"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import http.server
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import pytest
 from opened import Opened, Visit, cold, look_at
 from playwright.sync_api import Browser
 
+EXPLORABLE = re.compile(r'class="mn-explorable" data-explorable="(?!quiz)')
 LONG = 120_000  # ms that a page may take for anything, on a machine that does much else
 
 
@@ -50,7 +52,8 @@ def tabs(browser: Browser) -> Iterator[Callable[..., Visit]]:
             context.set_default_timeout(LONG)
             kept[key] = Visit(context.new_page())
         visited = kept[key]
-        visited.page.goto("about:blank")  # another address of the same page would not load it again
+        if visited.page.url.partition("#")[0] == url.partition("#")[0]:
+            visited.page.goto("about:blank")  # another address of the same page would not load it again
         visited.page.mouse.move(0, 0)
         visited.begin(url)
         return visited
@@ -72,6 +75,15 @@ def served_strictly(site: Path) -> Iterator[str]:
     """Return the address of the built site under a Content-Security-Policy that only allows its own files."""
     with serve(site, {"Content-Security-Policy": "default-src 'self'"}) as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def homes(site: Path) -> list[str]:
+    """Return the pages that show an explorable. A quiz is hosted alike, but has no sliders, and tests of its own."""
+    pages = [path for path in sorted(site.rglob("*.html")) if EXPLORABLE.search(path.read_text("utf8"))]
+    pages = [path for path in pages if path.parent.name != "slides"]  # where most figures wait for their slide
+    assert pages, "no page of the site shows an explorable"
+    return [page.relative_to(site).as_posix() for page in pages]
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,7 @@ DRAWN = """() => new Promise((done) => requestAnimationFrame(() => requestAnimat
     .filter(image => !image.complete && image.loading !== "lazy" && image.checkVisibility())
     .map(image => new Promise((done) => { image.onload = image.onerror = done; }))))"""
 
+NO_QUIZ = ".mn-explorable:not([data-explorable^=quiz])"  # the figures of a page
 PART = """(document.querySelector("article.bd-article") ?? document.querySelector("main"))"""
 # Mark one element with text for each colour, what its ancestors paint behind it, and what else lies where it stands,
 # over or under it, in light and in dark. Where all of these are equal the contrast is, and axe-core need not look at

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
-from collections import Counter
 
 import pytest
-from playwright.sync_api import Locator, Page
+from opened import NO_QUIZ
+from playwright.sync_api import ElementHandle, Locator, Page
 
+COPY, HURRIED = 1, 2  # tabs
 SLIDER = "input[type=range]:visible"  # some belong to a view that is not shown
-EXPLORABLE = re.compile(r'class="mn-explorable" data-explorable="(?!quiz)')
-NO_QUIZ = ".mn-explorable:not([data-explorable^=quiz])"
 # What a slider says: to the eye, in the element beside its label, and to a screen reader.
 SAYS = """input => ({
   label: input.labels[0]?.textContent,
@@ -49,17 +47,10 @@ FIRST = """root => {
   input?.focus();
   return input && (Number(input.value) < Number(input.max) ? "ArrowRight" : "ArrowLeft");
 }"""
+# The page's clock runs ten times as fast: what waits for a reader's hand to rest comes as soon.
+FAST = """globalThis.setTimeout = ((later) => (run, ms = 0, ...rest) => later(run, ms / 10, ...rest))(setTimeout);"""
 # Wait so many milliseconds by the page's own clock: what it has planned before is done then, on a busy machine, too.
 REST = "ms => new Promise((done) => setTimeout(done, ms))"
-
-
-@pytest.fixture(scope="session")
-def homes(site) -> list[str]:
-    """Return the pages that show an explorable. A quiz is hosted alike, but has no sliders, and tests of its own."""
-    pages = [path for path in sorted(site.rglob("*.html")) if EXPLORABLE.search(path.read_text("utf8"))]
-    pages = [path for path in pages if path.parent.name != "slides"]  # where most figures wait for their slide
-    assert pages, "no page of the site shows an explorable"
-    return [page.relative_to(site).as_posix() for page in pages]
 
 
 def roots(page: Page) -> list[Locator]:
@@ -78,14 +69,16 @@ def test_every_control_works_under_a_strict_policy_and_the_address_carries_it(ta
 
     The theme's inline scripts are blocked by the policy, and the browser says so; the explorables are not.
     """
+    for place in (COPY, HURRIED):
+        tabs("about:blank", place).page.add_init_script(FAST)
     for home in homes:
-        visited = tabs(served_strictly + home)
+        visited = tabs(served_strictly + home, HURRIED)
         found = roots(visited.page)
         begun = len(visited.errors)
         check_apart(visited.page)
         for number, root in enumerate(found):
             check_address(tabs, visited.page, number, root)
-            for slider in root.locator(SLIDER).all():
+            for slider in root.locator(SLIDER).element_handles():
                 check_slider(visited.page, slider)
             take_back(root)
             check_choices(visited.page, root)
@@ -101,7 +94,7 @@ def press_arrow(page: Page, now: dict) -> None:
     page.keyboard.press("ArrowRight" if now["value"] < now["max"] else "ArrowLeft")
 
 
-def check_slider(page: Page, slider: Locator) -> None:
+def check_slider(page: Page, slider: ElementHandle) -> None:
     before = slider.evaluate(TAKE)
     assert before["label"] and before["shown"] and before["spoken"], before
     press_arrow(page, before)
@@ -151,7 +144,7 @@ def check_address(tabs, page: Page, number: int, root: Locator) -> None:
     moved = says(root)
     assert moved != start
 
-    copy = tabs(page.url, place=1).page
+    copy = tabs(page.url, COPY).page
     copied = roots(copy)[number]
     copy.evaluate(REST, 100)  # settings that rule each other out are settled in a moment of their own
     assert says(copied) == moved
@@ -232,246 +225,34 @@ def test_nonsense_in_the_address_is_ignored(tabs, served, homes):
     assert visited.errors == []
 
 
-# What stands there before the script runs
-
-
-SCRIPTS = "*/_static/explorables/*.js*"
-# How far things have moved by themselves since the page was opened, as the browser counts it.
-SHIFTS = """globalThis.moved = 0;
-new PerformanceObserver((list) => { for (const entry of list.getEntries()) globalThis.moved += entry.value; })
-  .observe({ type: "layout-shift", buffered: true });"""
-# What a figure looks like: how high it and its parts are, what its drawings are laid out for, what it says.
-LOOK = """root => {
-  const high = (element) => Math.round(10 * element.getBoundingClientRect().height) / 10;
-  const frame = root.querySelector(".mn-frame");
-  const seen = (selector) => [...frame.querySelectorAll(selector)].filter((element) => element.checkVisibility());
-  return {
-    high: high(frame),
-    parts: seen(".mn-head, .mn-picture, .mn-controls, .mn-result, .mn-details, .mn-live-line").map(high),
-    drawings: seen("svg[role=img]").map((svg) => [svg.getAttribute("viewBox"), svg.getAttribute("aria-label")]),
-    says: seen(".mn-title, .mn-value, .mn-result, .mn-number, .mn-live-line").map(({ textContent }) => textContent),
-    chosen: seen("input[type=radio]").map(({ checked }) => checked),
-  };
-}"""
-TWO_FRAMES = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))"
-
-
-# Take everything but the figures out of sight, or put it back: a page of figures alone is laid out in no time.
-ALONE = """alone => {
-  const room = document.querySelector("article");
-  const aside = alone && [...room.querySelectorAll(":not(.mn-explorable, .mn-explorable *, :has(.mn-explorable))")];
-  for (const element of aside || room.querySelectorAll("[data-aside]")) element.toggleAttribute("data-aside", alone);
-}"""
-NO_ASIDE = "[data-aside] { display: none !important; } * { transition: none !important; }"  # nor a slow side bar
-# What each figure looks like in a colour scheme, when it has been in sight.
-LOOKS = f"""async ([scheme, figures]) => {{
-  document.documentElement.dataset.theme = scheme;
-  const found = [];
-  for (const root of document.querySelectorAll(figures)) {{
-    root.scrollIntoView({{ block: "center" }});
-    await {TWO_FRAMES};
-    found.push(({LOOK})(root));
-  }}
-  return found;
-}}"""
-# Show a figure, with what is below it, and count from there what moves.
-SHOW = f"""async root => {{
-  root.scrollIntoView({{ block: "end" }});
-  scrollBy(0, 400);
-  await {TWO_FRAMES};
-  globalThis.moved = 0;
-  return root.classList.contains("mn-live");
-}}"""
-SHOWN = f"async root => {{ await {TWO_FRAMES}; return [moved, root.querySelectorAll('.mn-static').length]; }}"
-# What is on paper of each figure.
-PRINTED = """roots => roots.map((root) => {
-  const size = (element) => element.getBoundingClientRect();
-  const [picture, frame] = [".mn-picture", ".mn-frame"].map((part) => size(root.querySelector(part)));
-  return {
-    picture: [picture.width, picture.height],
-    cut: Math.max(0, frame.height - size(root).height),
-    buttons: [...root.querySelectorAll(".mn-button")].filter((button) => button.checkVisibility()).length,
-  };
-})"""
-WIDTHS = (320, 414, 768, 1440)
-
-
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (375, "dark")])
-def test_the_live_figure_takes_the_static_ones_place_and_nothing_moves(tabs, served, homes, width, scheme):
-    """What it shows is compared in light and dark; and once at every width, where each figure is as high as it was."""
-    other = "light" if scheme == "dark" else "dark"
-    look = {"place": 2, "viewport": {"width": width, "height": 800}, "color_scheme": scheme}
-    page = tabs("about:blank", **look).page
-    network = page.context.new_cdp_session(page)
-    network.send("Network.enable")
-    for home in homes:
-        network.send("Network.setBlockedURLs", {"urls": [SCRIPTS]})
-        page.goto("about:blank")  # where another size costs nothing
-        page.emulate_media(media="screen")
-        resize(page, width)
-        tabs(served + home, **look)
-        page.evaluate(SHIFTS)
-        page.add_style_tag(content=NO_ASIDE)
-        assert page.evaluate("document.documentElement.dataset.theme") == scheme
-        figures = {root.get_attribute("data-explorable"): root for root in page.locator(NO_QUIZ).all()}
-        assert page.locator(f"{NO_QUIZ} .mn-static").count() == len(figures)
-        before, after = {other: looks(page, other)}, {}
-        before[scheme] = looks(page, scheme)
-        before_at = at_each_width(page) if width == 1280 else []
-        if before_at:
-            resize(page, width)
-            page.evaluate(ALONE, False)
-            page.evaluate(TWO_FRAMES)
-        network.send("Network.setBlockedURLs", {"urls": []})
-        for shared in ("host", "kit"):
-            page.add_script_tag(url=f"{served}_static/explorables/{shared}.js")
-        for name, root in figures.items():
-            kind = re.sub(r"-\d+$", "", name)
-            if not root.evaluate(SHOW):
-                page.add_script_tag(url=f"{served}_static/explorables/{kind}.js")
-            moved, static = root.evaluate(SHOWN)
-            assert round(moved, 2) == 0, (home, name)
-            assert static == 0
-        after[scheme], after[other] = looks(page, scheme), looks(page, other)
-        for each in before:
-            for name, still, live in zip(figures, before[each], after[each], strict=True):
-                assert live["high"] == pytest.approx(still["high"], abs=0.1), (home, name, each)
-                assert live["parts"] == pytest.approx(still["parts"], abs=0.1), (home, name, each)
-                for what in ("drawings", "says", "chosen"):
-                    assert live[what] == still[what], (home, name, each, what)
-        if width == 1280:
-            for at, still, live in zip(WIDTHS, before_at, at_each_width(page), strict=True):
-                for one, two in zip(still, live, strict=True):
-                    # The kernel scope's squares grow in whole pixels, many at once.
-                    assert one["high"] == pytest.approx(two["high"], abs=8), (home, at)
-                    if at >= 1440:
-                        assert one["drawings"] == two["drawings"], (home, at)
-            check_printed(page, home)
-
-
-def resize(page: Page, width: int, height: int = 800) -> None:
-    page.set_viewport_size({"width": width, "height": height})
-    page.wait_for_function("width => innerWidth === width", arg=width)
-
-
-def looks(page: Page, scheme: str) -> list[dict]:
-    """Return what each figure looks like in a colour scheme, when it has been in sight."""
-    return page.evaluate(LOOKS, [scheme, NO_QUIZ])
-
-
-def at_each_width(page: Page) -> list[list[dict]]:
-    """Return what each figure looks like, alone, in windows of other widths, and leave the last one."""
-    found = []
-    page.evaluate(ALONE, True)
-    for width in WIDTHS:
-        resize(page, width)
-        page.evaluate(TWO_FRAMES)
-        found.append(page.locator(NO_QUIZ).evaluate_all(f"roots => roots.map({LOOK})"))
-    return found
-
-
-def check_printed(page: Page, home: str) -> None:
-    """Check that each figure is whole on paper, and leave the page there."""
-    page.set_viewport_size({"width": 720, "height": 1000})
-    page.emulate_media(media="print")
-    assert page.evaluate("[innerWidth, matchMedia('print').matches]") == [720, True]
-    printed = page.locator(NO_QUIZ).evaluate_all(PRINTED)
-    assert printed
-    for each in printed:
-        assert each["picture"][0] >= 200 and each["picture"][1] >= 100, home
-        assert each["cut"] == 0, home
-        assert each["buttons"] == 0, home
-
-
-# What is there without any script: of each figure its picture, what it says, and how much shows that should not.
-BARE = """root => {
-  const seen = (selector) => [...root.querySelectorAll(selector)].filter((element) => element.checkVisibility());
-  const { width, height } = root.querySelector(".mn-picture").getBoundingClientRect();
-  const pictures = seen("svg[role=img], img");
-  return {
-    picture: [width, height],
-    controls: seen("button, input, textarea, .mn-controls, .mn-buttons").length,
-    nameless: pictures.filter((each) => !each.getAttribute("aria-label") && !each.alt).length,
-    flat: pictures.filter((each) => each.getBoundingClientRect().height < 40).length,
-    missing: seen("img").filter(({ complete, naturalWidth }) => !complete || naturalWidth === 0).length,
-    twice: seen(".mn-fit").filter(({ children }) => [...children].filter((own) => own.checkVisibility()).length > 1)
-      .length,
-    regions: root.querySelectorAll("[role=status], [aria-live]").length,
-    result: seen(".mn-result").map(({ textContent }) => textContent).join(),
-    note: seen("noscript p").map(({ textContent }) => textContent).join(),
-  };
-}"""
-
-
-def test_without_javascript_the_figure_shows_in_its_first_state_and_on_paper(tabs, served_strictly, homes):
-    """Under a strict policy, too."""
-    page = tabs("about:blank", java_script_enabled=False).page
-    for home in homes:
-        page.goto("about:blank")  # where another size costs nothing
-        page.emulate_media(media="screen")
-        for width in (1280, 375):
-            page.set_viewport_size({"width": width, "height": 800})
-            if width == 1280:
-                tabs(served_strictly + home, java_script_enabled=False)
-            assert page.evaluate("innerWidth") == width
-            bares = page.locator(NO_QUIZ).evaluate_all(f"roots => roots.map({BARE})")
-            assert bares
-            for number, bare in enumerate(bares):
-                name = (home, width, number)
-                assert bare.pop("picture") >= [200, 100], name
-                assert len(bare.pop("result")) > 20 and "They need JavaScript" in bare.pop("note"), name
-                assert set(bare.values()) == {0}, (name, bare)
-        check_printed(page, home)
-
-
-def test_no_id_of_a_static_figure_is_there_twice(site, homes):
-    for home in homes:
-        html = re.sub(r"<script.*?</script>", "", (site / home).read_text("utf8"), flags=re.DOTALL)
-        figures = "".join(re.findall(r'<div class="mn-static">.*?</noscript>', html, re.DOTALL))
-        counted = Counter(re.findall(r'\sid="([^"]+)"', html))
-        assert [name for name in re.findall(r'\sid="([^"]+)"', figures) if counted[name] > 1] == [], home
-
-
-def test_only_pages_with_an_explorable_load_its_script(site):
-    for path in site.rglob("*.html"):
-        html = path.read_text("utf8")
-        assert ("_static/explorables/" in html) == ('class="mn-explorable"' in html), path
-
-
-def test_no_page_carries_ipywidgets_own_machinery(site):
-    for path in site.rglob("*.html"):
-        html = path.read_text("utf8")
-        for trace in ("require.js", "html-manager", "widget-state+json", "widget-view+json"):
-            if "_modules" not in path.parts:
-                assert trace not in html, (path, trace)
-
-
-def test_page_state_has_nothing_private_and_no_code(site, homes):
-    for home in homes:
-        for block in (site / home).read_text("utf8").split('<script type="application/json">')[1:]:
-            state = json.loads(block.partition("</script>")[0])
-            assert not [key for key in state if key.startswith("_") or key in ("layout", "tabbable", "tooltip")]
-
-
-MOVED = """async () => {
+# How far each slider moves within its figure while it is dragged along: in all figures at once, one after the other.
+MOVED = """async (figures) => {
   const drawn = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
-  const moved = {};
-  for (const slider of document.querySelectorAll(".mn-live input[type=range]")) {
-    if (!slider.offsetWidth) continue;
-    const root = slider.closest(".mn-explorable"), { value: start, min, max, step } = slider;
-    const top = () => slider.getBoundingClientRect().top - root.getBoundingClientRect().top;
-    const tops = [];
-    slider.dispatchEvent(new PointerEvent("pointerdown", { bubbles: true }));
-    for (let i = 0; i <= 8; i += 1) {
-      slider.value = Number(min) + Math.round((i / 8) * ((max - min) / step)) * step;
+  const steps = 8, moved = {}, all = (root, selector) => [...root.querySelectorAll(selector)];
+  const sliders = all(document, figures).map((root) => all(root, "input[type=range]"));
+  for (let turn = 0; sliders.some((own) => turn < own.length); turn += 1) {
+    const held = sliders.map((own) => own[turn]).filter((slider) => slider?.offsetWidth).map((slider) => (
+      { slider, root: slider.closest(".mn-explorable"), start: slider.value, tops: [] }));
+    const drag = (slider, value) => {
+      slider.value = value;
       slider.dispatchEvent(new Event("input", { bubbles: true }));
+    };
+    for (const { slider } of held) slider.dispatchEvent(new PointerEvent("pointerdown", { bubbles: true }));
+    for (let i = 0; i <= steps; i += 1) {
+      for (const { slider } of held) {
+        const { min, max, step } = slider;
+        drag(slider, Number(min) + Math.round((i / steps) * ((max - min) / step)) * step);
+      }
       await drawn();
-      tops.push(top());
+      for (const { slider, root, tops } of held)
+        tops.push(slider.getBoundingClientRect().top - root.getBoundingClientRect().top);
     }
     dispatchEvent(new PointerEvent("pointerup"));
-    slider.value = start;
-    slider.dispatchEvent(new Event("input", { bubbles: true }));
-    moved[`${root.dataset.explorable} ${slider.dataset.setting}`] = Math.round(Math.max(...tops) - Math.min(...tops));
+    for (const { slider, root, start, tops } of held) {
+      drag(slider, start);
+      const far = Math.round(Math.max(...tops) - Math.min(...tops));
+      moved[`${root.dataset.explorable} ${slider.dataset.setting}`] = far;
+    }
   }
   return moved;
 }"""
@@ -482,6 +263,6 @@ MOVED = """async () => {
 def test_a_slider_stays_under_the_finger_that_drags_it(tabs, served, name, width):
     page = tabs(f"{served}chapters/{name}.html", viewport={"width": width, "height": 800}).page
     roots(page)
-    moved = page.evaluate(MOVED)
+    moved = page.evaluate(MOVED, NO_QUIZ)
     assert len(moved) >= 2
     assert {slider: far for slider, far in moved.items() if far > 2} == {}
