@@ -206,6 +206,8 @@ def scores(network: nn.Module, images: Tensor, batch: int = 4) -> Tensor:
     tensor("images", images, "(N, C, H, W)")
     check_module(network, "network")
     positive_int(batch=batch)
+    # A pixel's channels side by side: what a depthwise and a 1x1 convolution read, in half the time.
+    images = images.to(memory_format=torch.channels_last)
     with evaluating(network):
         return torch.cat([network(part) for part in images.split(batch)])
 

@@ -312,7 +312,8 @@ def run(network: str, task: str = "digits", seed: int = 0, progress: bool = True
 
 
 def _trained(network: str, task: str, seed: int, progress: bool, settings: dict) -> tuple[SmallNet, training.Run]:
-    model = build(network, task, seed)
+    # A pixel's channels side by side: depthwise and 1x1 convolutions learn in two thirds of the time.
+    model = build(network, task, seed).to(memory_format=torch.channels_last)
     data = TASKS[task].data
     arguments = {**TASKS[task].training, "seed": seed, "progress": progress, **settings}
     return model, training.train(model, data("train"), data("test"), **arguments)

@@ -451,7 +451,8 @@ def train(
     settings |= {"max_lr": max_lr, "weight_decay": weight_decay}
 
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        optimiser = torch.optim.AdamW(model.to(device).parameters(), max_lr, weight_decay=weight_decay)
+        # All weights in one call, as on a graphics card: on a processor that is not torch's own choice, and saves time.
+        optimiser = torch.optim.AdamW(model.to(device).parameters(), max_lr, weight_decay=weight_decay, foreach=True)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr, total_steps=epochs * steps)
         parts = {"model": model, "optimiser": optimiser, "schedule": schedule}
         state = checkpoints.saved(path, settings, parts, steps, device)
