@@ -136,7 +136,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log):
     class Together(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             page = re.search(r"\[([\w/-]+\.html)\]$", nodeid)
-            if nodeid.startswith("tests/colab/"):
+            if nodeid.startswith("tests/colab/test_as_colab.py"):
                 return nodeid  # a notebook shares nothing
             return page[1] if page else super()._split_scope(nodeid)
 

@@ -18,7 +18,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 # A tooltip is plain text: the few symbols of the glossary's formulas, written in Unicode.
 SYMBOLS = {
     **{"_K": "\N{LATIN LETTER SMALL CAPITAL K}", "_F": "\N{LATIN LETTER SMALL CAPITAL F}"},  # Unicode has no lower ones
-    **{"^2": "²", "\\alpha": "α", "\\rho": "ρ", "\\cdot": "·"},
+    **{"\\sqrt{n}": "√n", "\\, ": " ", "^2": "²", "\\alpha": "α", "\\rho": "ρ", "\\cdot": "·"},
     **{"\\min": "min", "\\max": "max", "\\text{ReLU6}": "ReLU6", "\\": ""},
 }
 

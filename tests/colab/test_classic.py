@@ -13,15 +13,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import environment
+import front_ends
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell
+from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Page
 
 from mobilenet_lib import cost
 
 ROOT = Path(__file__).resolve().parents[2]
-CHAPTER = ROOT / "_build" / "html" / "student" / "01_standard_convolution.ipynb"
+SITE = ROOT / "_build" / "html"
+CHAPTER = SITE / "student" / "01_standard_convolution.ipynb"
+CLEAN = sorted((SITE / "colab").glob("*.ipynb"))
+READY = "window.Jupyter?.notebook?.kernel?.is_connected() && Jupyter.notebook._fully_loaded"
 START, ANSWER = 60, 120  # seconds that the server and the kernel may take on a busy machine
 TOKEN = "for-this-test-only"
 
@@ -81,9 +85,7 @@ def page(server, browser) -> Iterator[Page]:
     asked: list[str] = []
     opened.on("request", lambda request: asked.append(request.url))
     opened.goto(f"{address}/notebooks/chapter.ipynb?token={TOKEN}")
-    opened.wait_for_function(
-        "window.Jupyter?.notebook?.kernel?.is_connected() && Jupyter.notebook._fully_loaded", timeout=START * 1000
-    )
+    opened.wait_for_function(READY, timeout=START * 1000)
     # One after another, as a reader does: where all cells run at once, that front end may lose its first widget.
     for cell, figures in enumerate([0, 0, 0, 0, 1, 1, 2]):
         opened.evaluate("cell => Jupyter.notebook.execute_cells([cell])", cell)
@@ -140,3 +142,40 @@ def test_text_of_a_figure_can_be_read(page):
       .map((part) => [parseFloat(getComputedStyle(part).fontSize) * part.currentCSSZoom, part.textContent])""")
     assert len(sizes) > 10
     assert [text for size, text in sizes if size < 12] == []
+
+
+@pytest.fixture(scope="module")
+def reader(server, browser) -> Iterator[Page]:
+    """Return an empty notebook, which can be given the cells of others: each of its own would want a kernel."""
+    address, folder = server
+    kernel = {"name": "colab", "display_name": "colab", "language": "python"}
+    nbformat.write(new_notebook(metadata={"kernelspec": kernel}), folder / "empty.ipynb")
+    opened = browser.new_page(viewport={"width": 1200, "height": 1000})
+    opened.goto(f"{address}/notebooks/empty.ipynb?token={TOKEN}")
+    opened.wait_for_function(READY, timeout=START * 1000)
+    opened.evaluate("""() => {
+      Jupyter.notebook.set_autosave_interval(0);
+      MathJax.Hub.processSectionDelay = 0; // or it rests for half a second after each cell
+    }""")
+    yield opened
+    opened.close()
+
+
+@pytest.mark.parametrize("path", CLEAN, ids=lambda path: path.stem)
+def test_every_notebook_reads_as_it_is_meant(reader, path):
+    errors: list[str] = []
+    notice = lambda error: errors.append(str(error))  # noqa: E731
+    reader.on("pageerror", notice)
+    cells = [{"cell_type": "markdown", "metadata": {}, "source": source} for source in front_ends.texts(path)]
+    reader.evaluate(
+        "cells => Jupyter.notebook.fromJSON({ type: 'notebook', content: { cells, metadata: {}, nbformat: 4 } })",
+        cells,
+    )
+    # A cell with a program waits for what gives it colours.
+    there = "() => [...document.querySelectorAll('.text_cell_render')].every((cell) => cell.firstElementChild)"
+    reader.wait_for_function(there, timeout=START * 1000)
+    reader.evaluate("() => new Promise((done) => MathJax.Hub.Queue(done))")
+    asked = [".text_cell_render", ".MathJax", ".MathJax_Error, .merror, .noError"]
+    front_ends.is_clean(path, lambda program: reader.evaluate(program, asked))
+    reader.remove_listener("pageerror", notice)
+    assert errors == []

@@ -13,12 +13,14 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import front_ends
 import nbformat
 import pytest
-from playwright.sync_api import Locator
+from playwright.sync_api import Locator, Page
 
 from mobilenet_lib import cost, explorables, photographs
 
+CLEAN = sorted((Path(__file__).resolve().parents[2] / "_build" / "html" / "colab").glob("*.ipynb"))
 TOKEN = "for-this-test-only"
 NAMES = ["InvertedBlock", *(name for name in explorables.__all__ if name != "InvertedBlock")]
 TURNS = 3  # in which the lab times each network here, and not fifteen: each is a question to the kernel like the others
@@ -45,6 +47,7 @@ def lab(browser, tmp_path_factory) -> Iterator[str]:
         "ServerApp.port_retries": "0",
         "ServerApp.root_dir": folder,
         "IdentityProvider.token": TOKEN,
+        "LabApp.expose_app_in_browser": "True",
         "LabApp.news_url": "None",
         "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
     }
@@ -181,3 +184,42 @@ def test_every_explorable_answers_in_a_live_notebook(figures, name):
     assert figure.inner_text() != shown
     if figure.get_by_text("fvcore").count():  # there is nothing to count in the one about ReLU
         figure.get_by_text("MACs, agrees").first.wait_for(**THERE)
+
+
+# Every notebook's text
+
+
+@pytest.fixture(scope="module")
+def reader(lab, browser) -> Iterator[Page]:
+    """Return a JupyterLab without a notebook, whose own renderer can be asked."""
+    page = browser.new_page(viewport={"width": 1200, "height": 1000})
+    page.goto(f"{lab}/lab?reset&token={TOKEN}")
+    page.wait_for_function("window.jupyterapp?.started && jupyterapp.restored.then(() => true)", timeout=START * 1000)
+    yield page
+    page.close()
+
+
+@pytest.mark.parametrize("path", CLEAN, ids=lambda path: path.stem)
+def test_every_notebook_reads_as_it_is_meant(reader, path):
+    written = front_ends.texts(path)
+    reader.evaluate(
+        """async (sources) => {
+          const { rendermime } = jupyterapp.docRegistry.getWidgetFactory("Notebook");
+          document.querySelector("#read")?.remove();
+          const place = Object.assign(document.createElement("div"), { id: "read" });
+          document.body.append(place);
+          for (const source of sources) {
+            const renderer = rendermime.createRenderer("text/markdown");
+            place.append(renderer.node);
+            const data = { "text/markdown": source };
+            await renderer.renderModel({ data, metadata: {}, trusted: true, setData() {} });
+          }
+          await rendermime.latexTypesetter.typeset(place); // as it does once a cell is in its notebook
+        }""",
+        written,
+    )
+    wanted = sum(map(front_ends.formulas, written))
+    found = "count => document.querySelectorAll('#read mjx-container').length === count"
+    reader.wait_for_function(found, arg=wanted, timeout=START * 1000)
+    asked = ["#read > *", "mjx-container", "mjx-merror, .mjx-c5C"]
+    front_ends.is_clean(path, lambda program: reader.evaluate(program, asked))
