@@ -31,15 +31,17 @@ MARK = f"""async () => {{
   const everything = [...document.body.querySelectorAll("*")], inside = [article, ...article.querySelectorAll("*")];
   const written = inside.filter((element) => element.checkVisibility() &&
     [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim()));
-  const painted = new Map(), looks = new Map();
+  const painted = new Map(), looks = new Map(), unseen = new Map([[article.parentElement, 0]]);
   const add = (map, element, found) => map.set(element, `${{map.get(element) ?? ""}};${{found}}`);
   const paint = (element) => {{
     const {{ backgroundColor, backgroundImage, opacity, filter }} = getComputedStyle(element);
     return [backgroundColor, backgroundImage, opacity, filter].join();
   }};
+  // Of a size matters whether it is large, for which less contrast is enough.
   const ink = (element) => {{
     const {{ color, fill, fontSize, fontWeight, textShadow }} = getComputedStyle(element);
-    return [color, fill, fontSize, fontWeight, textShadow].join();
+    const large = Math.ceil(72 * parseFloat(fontSize)) / 96 >= (fontWeight >= 700 ? 14 : 18); // as axe-core has it
+    return [color, fill, large, textShadow].join();
   }};
   const {{ dataset }} = document.documentElement;
   for (const theme of ["dark", "light"]) {{
@@ -49,6 +51,7 @@ MARK = f"""async () => {{
     for (const element of everything) {{
       const own = paint(element);
       if (own !== CLEAR) add(painted, element, `${{theme}} ${{own}}`);
+      if (getComputedStyle(element).opacity === "0") unseen.set(element, (unseen.get(element) ?? 0) + 1);
     }}
     for (const element of written) add(looks, element, `${{theme}} ${{ink(element)}}`);
   }}
@@ -78,9 +81,11 @@ MARK = f"""async () => {{
   const behind = new Map([[article.parentElement, ""]]), found = new Map();
   for (const element of inside) {{
     behind.set(element, `${{behind.get(element.parentElement)}}${{painted.get(element) ?? ""}}`);
-    if (!looks.has(element)) continue;
+    unseen.set(element, Math.max(unseen.get(element) ?? 0, unseen.get(element.parentElement)));
+    // Of what is transparent, in light and in dark, axe-core says nothing, and of a single letter that it is not sure.
+    if (!looks.has(element) || unseen.get(element) === 2) continue;
     const key = [looks.get(element), behind.get(element), elsewhere(element)].join();
-    const size = element.getElementsByTagName("*").length;
+    const size = element.getElementsByTagName("*").length + (element.textContent.trim().length < 2 ? Infinity : 0);
     if (!(found.get(key)?.size <= size)) found.set(key, {{ element, size }});
   }}
   const marked = [...found.values()].map(({{ element }}) => element);
@@ -137,6 +142,7 @@ ALL_BUT = f"""(() => {{
 
 # Of what passes axe-core need not keep the source: that would be most of the page, many times over.
 RUN = f"""async (part, options) => {{
+  for (const animation of document.getAnimations()) animation.finish(); // colours change slowly
   axe.configure({{ noHtml: true }});
   const {{ violations }} = await axe.run(part, {{ resultTypes: ["violations"], elementRef: true, ...options }});
   return violations.map(({{ id, help, nodes }}) => ({{ id, help, nodes: nodes.slice(0, 5).map((node) => (
@@ -241,7 +247,6 @@ def violations(page: Page, options: dict, part: str = "article => article") -> l
 
 
 def run_axe(page: Page, part: str, options: dict) -> list[str]:
-    page.evaluate("() => Promise.all(document.getAnimations().map(animation => animation.finished))")
     return [describe(violation) for violation in page.evaluate(f"options => ({RUN})({part}, options)", options)]
 
 

@@ -34,6 +34,7 @@ FAINT = {
     "on a neighbour's ground": '<p style="position: relative">faint</p>'
     '<b style="display: block; background: #222; height: 4em; margin-top: -3em"></b>',
     "a word of code": f'<style>.no {{ color: #999 }}</style>{CODE}<span class="no">faint</span>',
+    "a letter before a word": '<p style="color: #999">x</p><p style="color: #999">faint</p>',
     "code on a ground": f'{CODE}<b style="background: #555"><span class="n">faint</span></b>',
 }
 WRONG = {
@@ -83,11 +84,12 @@ def test_code_and_plots_without_their_colours_show_what_axe_core_finds_in_the_wh
     assert names[0] == names[1]
 
 
-def test_what_is_faint_in_the_dark_alone_is_found_there(tabs):
+@pytest.mark.parametrize("hidden", ["", "b { opacity: 0 }"])
+def test_what_is_faint_in_the_dark_alone_is_found_there(tabs, hidden):
     page = tabs("about:blank").page
     dark = ":root[data-theme=dark]"
-    style = f"<style>{dark} {{ background: #000; color: #fff }} {dark} b {{ color: #333 }}</style>"
-    fill(page, f"{style}<p>x <b>faint</b></p>")
+    style = f"{hidden} {dark} {{ background: #000; color: #fff }} {dark} b {{ color: #333; opacity: 1 }}"
+    fill(page, f"<style>{style}</style><p>x <b>faint</b></p>")
     light, found = objections(page)
     assert light == [] and len(found) == 1 and "<b>faint</b>" in found[0]
 
