@@ -125,17 +125,14 @@ BLOCKS = [name for name in MODULES if name not in ("MobileNetV1", "Pyramid", "LR
 
 @cache
 def made(name):
-    """Return a module in eval mode with numbers of its own, inputs for it, and what it calls the first of them."""
+    """Return a module in eval mode with numbers of its own, inputs for it, and what it calls the first of them.
+
+    All tests look at the same one: what is to be changed is a copy.
+    """
     build, shapes = MODULES[name]
     module = shake(build()).eval()
     inputs = tuple(torch.randn(2, channels, side, side + 1) for channels, side in shapes)
     return module, inputs, next(iter(torch.fx.Tracer().trace(copy.deepcopy(module)).nodes)).name
-
-
-def built(name):
-    """Return a module of the test's own, and inputs for it."""
-    module, inputs, _ = made(name)
-    return copy.deepcopy(module), inputs
 
 
 def outputs(module, inputs):
@@ -167,7 +164,7 @@ def test_every_public_module_is_here():
 
 @pytest.mark.parametrize("name", MODULES)
 def test_fx_traces_the_operations_and_nothing_else(name):
-    module, inputs = built(name)
+    module, inputs, _ = made(name)
     traced = torch.fx.symbolic_trace(module)
     assert_same(module, traced, inputs)
     assert not {"check", "dim"} & {str(node.target).split(".")[-1] for node in traced.graph.nodes}
@@ -176,7 +173,7 @@ def test_fx_traces_the_operations_and_nothing_else(name):
 
 @pytest.mark.parametrize("name", MODULES)
 def test_torchvision_takes_features_of_any_part(name):
-    module, inputs = built(name)
+    module, inputs, _ = made(name)
     seen = {}
     part = next(key for key, child in module.named_children() if not isinstance(child, nn.ModuleList | Pyramid))
     hook = module.get_submodule(part).register_forward_hook(lambda *call: seen.setdefault("y", call[2].clone()))
@@ -191,7 +188,7 @@ def test_torchvision_takes_features_of_any_part(name):
 def test_fx_quantization_prepares_and_converts(name, monkeypatch):
     # Most of the time would go into torch's search for the best range of each map, which is not asked for here.
     monkeypatch.setattr(HistogramObserver, "_non_linear_param_search", lambda self: (self.min_val, self.max_val))
-    module, inputs = built(name)
+    module, inputs, _ = made(name)
     prepared = prepare_fx(copy.deepcopy(module), get_default_qconfig_mapping("onednn"), inputs)
     for mine, theirs in zip(outputs(module, inputs), outputs(prepared, inputs), strict=True):
         assert torch.allclose(mine, theirs, rtol=1e-3, atol=1e-4)  # it has folded the BatchNorms
@@ -201,7 +198,7 @@ def test_fx_quantization_prepares_and_converts(name, monkeypatch):
 
 @pytest.mark.parametrize("name", MODULES)
 def test_a_script_is_saved_frozen_and_gives_the_same(name, tmp_path):
-    module, inputs = built(name)
+    module, inputs, _ = made(name)
     script = torch.jit.script(module)
     assert_same(module, script, inputs)
     script.save(tmp_path / "script.pt")
@@ -211,7 +208,7 @@ def test_a_script_is_saved_frozen_and_gives_the_same(name, tmp_path):
 
 @pytest.mark.parametrize("name", MODULES)
 def test_a_trace_warns_of_nothing_and_takes_other_sizes(name):
-    module, inputs = built(name)
+    module, inputs, _ = made(name)
     with warnings.catch_warnings():
         warnings.simplefilter("error", torch.jit.TracerWarning)
         traced = torch.jit.trace(module, inputs, strict=name != "Pyramid")  # torch's word for: a list comes out
@@ -222,7 +219,7 @@ def test_a_trace_warns_of_nothing_and_takes_other_sizes(name):
 
 @pytest.mark.parametrize("name", MODULES)
 def test_an_export_takes_any_batch_and_gives_the_same(name):
-    module, inputs = built(name)
+    module, inputs, _ = made(name)
     batch = torch.export.Dim("batch", min=1)
     program = torch.export.export(module, inputs, dynamic_shapes=tuple({0: batch} for _ in inputs)).module()
     assert_same(module, program, inputs)
@@ -233,7 +230,7 @@ def test_an_export_takes_any_batch_and_gives_the_same(name):
 def test_torch_compile_finds_no_break_in_the_graph(name, monkeypatch):
     # A third of the time would go into emptying the processor's cache, for a line in torch's log.
     monkeypatch.setattr(torch._dynamo.guards, "profile_guard_manager", lambda *_: 0.0)
-    module, inputs = built(name)
+    module, inputs, _ = made(name)
     torch._dynamo.reset()  # it counts how often a forward is compiled anew, and all modules share one
     assert_same(module, torch.compile(module, fullgraph=True, backend="eager"), inputs)
 
@@ -241,8 +238,7 @@ def test_torch_compile_finds_no_break_in_the_graph(name, monkeypatch):
 @pytest.mark.parametrize("name", MODULES)
 @pytest.mark.parametrize("call", ["alone", "by name", "in a trace", "behind a hook", "in training"])
 def test_outside_of_a_recording_a_wrong_input_is_refused(name, call):
-    module, inputs = built(name)
-    first = made(name)[2]
+    module, inputs, first = made(name)
     wrong = (torch.cat([inputs[0], inputs[0]], dim=1), *inputs[1:])
     with pytest.raises(ValueError, match=r"x must have \d channels .*; build the layer with in_channels=\d"):
         if call == "by name":
@@ -250,10 +246,12 @@ def test_outside_of_a_recording_a_wrong_input_is_refused(name, call):
         elif call == "in a trace":
             torch.jit.trace(module, wrong)
         elif call == "behind a hook":
-            module.register_forward_pre_hook(lambda *_: None)
-            module(*wrong)
+            with module.register_forward_pre_hook(lambda *_: None):
+                module(*wrong)
+        elif call == "in training":
+            copy.deepcopy(module).train()(*wrong)
         else:
-            module.train(call == "in training")(*wrong)
+            module(*wrong)
     assert not torch.jit.is_tracing()
 
 

@@ -467,9 +467,10 @@ def memory(states: list[tuple[dict, dict]]) -> list[dict]:
 
 def test_python_and_javascript_agree_on_what_is_in_memory_at_every_step(computed, monkeypatch):
     monkeypatch.setattr(kit, "COUNTED_UP_TO", 0)
-    states = with_pieces(computed)
+    states, block = with_pieces(computed), InvertedBlock()
     for (state, _), found in zip(states, memory(states), strict=True):
-        expected = InvertedBlock(**state).alive()
+        block.set_state(state)
+        expected = block.alive()
         assert list(found) == list(expected) == ["layers", "pieces", "classical", "standard"]
         assert len(expected["pieces"]) == 3 * state["pieces"]
         for name, steps in expected.items():
