@@ -89,10 +89,8 @@ const pagePosition = ({ min, max, step }, position, direction) => {
 
 // ---------------------------------------------------------------------------------------------- words
 
-const EXACT = new Intl.NumberFormat("en-US");
-
-// 115,605,504
-const exact = (number) => EXACT.format(number);
+// 115,605,504, of a whole number. A phone takes 50 ms to make its first Intl.NumberFormat.
+const exact = (number) => String(number).replace(/\B(?=(\d{3})+$)/g, ",");
 
 // 115.6 M, with a space that does not break.
 const short = (number) => {

@@ -367,3 +367,17 @@ def test_filters_run_from_edges_to_blurs_with_one_sign():
     totals = [abs(image.sum()) / abs(image).sum() for image in images]
     assert totals == sorted(totals)
     assert all(image.sum() >= 0 and abs(image).max() == 1 for image in images)
+
+
+def test_marks_of_one_look_are_one_path():
+    drawing = figures.svg(figures.connections({"depthwise": np.eye(6, dtype=bool)}))
+    assert "<use" not in drawing
+    paths = {look: path for path, look in re.findall(r'<path d="([^"]*)" style="fill: ([^"]*)"/>', drawing)}
+    assert paths["var(--mn-standard, #0072B2)"].count("M") == 6
+    assert paths["currentColor; fill-opacity: 0.12"].count("M") == 36
+
+
+def test_marks_that_touch_stay_marks_whose_strengths_add_up():
+    ax = figures.curves([1, 2], {"line": [1, 2]}, "x", "y")
+    ax.scatter([1, 1.001, 1.5], [1, 1, 1.5], alpha=0.5)
+    assert figures.svg(ax).count("fill-opacity: 0.5") == 3
