@@ -50,16 +50,18 @@ def python(program: str, *arguments: object, **environment: str) -> subprocess.C
 
 
 def as_command(program: str, *arguments: str) -> list[str]:
-    """Return the words of a command that does the same."""
+    """Return the words of a command that does the same, for as long as it takes."""
     if not hasattr(os, "fork"):
         return [sys.executable, "-c", dedent(program), *arguments]
     return [sys.executable, "-S", __file__, parent(), dedent(program), *arguments]
 
 
-def ask(address: str, command: str, environment: Mapping[str, str], streams: list[int]) -> int:
+def ask(
+    address: str, command: str, environment: Mapping[str, str], streams: list[int], limit: float | None = 300
+) -> int:
     """Have a program run in a fork of the process that listens there; return its code, as subprocess does."""
     with socket.socket(socket.AF_UNIX) as line:
-        line.settimeout(300)
+        line.settimeout(limit)
         line.connect(address)
         said = json.dumps([command, os.getcwd(), dict(environment)]).encode()
         socket.send_fds(line, [len(said).to_bytes(SIZE, "big")], streams)
@@ -151,5 +153,5 @@ def _run(program: str, *arguments: str) -> NoReturn:
 
 if __name__ == "__main__":
     if sys.argv[2:]:
-        sys.exit(ask(sys.argv[1], json.dumps(sys.argv[2:]), os.environ, [1, 2]))
+        sys.exit(ask(sys.argv[1], json.dumps(sys.argv[2:]), os.environ, [1, 2], None))
     _listen(sys.argv[1])
