@@ -179,12 +179,12 @@ def test_a_picture_chosen_too_early_is_looked_at_once_the_network_is_there(begun
 
 
 def test_photographs_of_the_gallery_get_the_classes_that_pytorch_gives(loaded):
-    root = figure(loaded.page)
+    root, network = figure(loaded.page), pretrained.from_torchvision()
     for name, label in NAMES.items():
         root.get_by_role("radio", name=f"Photograph: {label}", exact=True).check(force=True)
         root.locator(".mn-result").get_by_text("when this page was made").wait_for(state="hidden", timeout=LONG)
         with torch.inference_mode():
-            said = pretrained.from_torchvision()(preparing.prepared(photographs.picture(name)))
+            said = network(preparing.prepared(photographs.picture(name)))
         first = STORED["photographs"][name]["first"][0]
         assert first[0] == said.argmax() and classes(loaded.page)[0] == first[1]
         assert photographs.SHIPPED[name].line in root.inner_text()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
+from opened import Visit
 from playwright.sync_api import Frame, Page
 
 CHAPTER = "chapters/06_inverted_residual.html"
@@ -13,15 +16,23 @@ NONE = "for (const name of ['localStorage', 'sessionStorage']) Object.defineProp
 FULL = """Storage.prototype.setItem = () => { throw new DOMException("no room", "QuotaExceededError"); };"""
 
 
-@pytest.fixture(params=["blocked", "absent", "full", "sandboxed"])
-def withheld(request, visit, served):
-    """Return a function that opens a page where storage is withheld in one of four ways, and the errors it meets."""
-    visited = visit(served + "genindex.html")
-    page = visited.page
+@pytest.fixture(scope="module", params=["blocked", "absent", "full", "sandboxed"])
+def withheld(request, browser, served) -> Iterator:
+    """Return a function that opens a page where storage is withheld in one of four ways, and the errors it meets.
+
+    One tab a way is enough, as nothing is kept from one page to the next.
+    """
+    context = browser.new_context()
+    context.set_default_timeout(120_000)
+    visited = Visit(context.new_page())
+    page, way = visited.page, {"blocked": NO_STORAGE, "absent": NONE, "full": FULL}.get(request.param)
+    visited.begin(served + "genindex.html")
+    if way:
+        page.add_init_script(way)
 
     def open_page(name: str) -> Page | Frame:
-        if request.param != "sandboxed":
-            page.add_init_script({"blocked": NO_STORAGE, "absent": NONE, "full": FULL}[request.param])
+        visited.errors.clear()
+        if way:
             page.goto(served + name)
             rest(page)
             return page
@@ -34,7 +45,8 @@ def withheld(request, visit, served):
         return frame
 
     open_page.visited = visited
-    return open_page
+    yield open_page
+    context.close()
 
 
 def rest(page: Page | Frame) -> None:
