@@ -26,6 +26,11 @@ from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
 AFTER_THE_IMPORT = ("OMP_NUM_THREADS", "PYTHONPATH")  # what is read while Python and torch begin
+# As `python -m ipykernel_launcher`; its parent is not who asked for it.
+KERNEL = """import os
+os.environ.pop("JPY_PARENT_PID", None)
+from ipykernel.kernelapp import launch_new_instance
+launch_new_instance()"""
 SIZE = 8  # bytes that say how long a request is
 
 
@@ -54,6 +59,15 @@ def as_command(program: str, *arguments: str) -> list[str]:
     if not hasattr(os, "fork"):
         return [sys.executable, "-c", dedent(program), *arguments]
     return [sys.executable, "-S", __file__, parent(), dedent(program), *arguments]
+
+
+def kernels(folder: Path) -> str:
+    """Write the kernel "python3" as such a process into a folder, and return what JUPYTER_PATH is to be."""
+    place = folder / "kernels" / "python3"
+    place.mkdir(parents=True)
+    spec = {"argv": as_command(KERNEL, "-f", "{connection_file}"), "display_name": "Python 3", "language": "python"}
+    (place / "kernel.json").write_text(json.dumps(spec), encoding="utf8")
+    return str(folder)
 
 
 def ask(

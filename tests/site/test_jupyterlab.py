@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import socket
 import subprocess
@@ -32,11 +31,6 @@ lab._esm = lab._esm.replace("const ROUNDS = 15;", "const ROUNDS = {TURNS};")
 lab"""
 # As `python -m jupyterlab`, but that jsonschema sets up no grammar of internationalised addresses: tests/conftest.py.
 SERVER = "import sys; sys.modules['rfc3987_syntax'] = None; from jupyterlab.labapp import main; main()"
-# As `python -m ipykernel_launcher`, in a process that has PyTorch already, whose parent is not the server.
-KERNEL = """import os
-del os.environ["JPY_PARENT_PID"]
-from ipykernel.kernelapp import launch_new_instance
-launch_new_instance()"""
 START, ANSWER = 60, 240  # seconds that JupyterLab and the kernel may take on a busy machine
 # JupyterLab draws the cells in sight alone, and a figure above that grows pushes others out of it.
 THERE = {"state": "attached", "timeout": ANSWER * 1000}
@@ -48,13 +42,8 @@ def lab(browser, tmp_path_factory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("lab")
     sources = [FEWER if source == "explorables.LatencyLab()" else source for source in CELLS]
     cells = [nbformat.v4.new_code_cell(source) for source in sources]
-    kernel = {"display_name": "Python 3", "language": "python"}
-    metadata = {"kernelspec": {**kernel, "name": "python3"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), folder / "live.ipynb")
-    home = folder / "home"  # nobody's settings, and none left behind
-    (home / "kernels" / "python3").mkdir(parents=True)
-    spec = {**kernel, "argv": fresh.as_command(KERNEL, "-f", "{connection_file}")}
-    (home / "kernels" / "python3" / "kernel.json").write_text(json.dumps(spec), encoding="utf8")
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), folder / "live.ipynb")
     address = f"http://127.0.0.1:{free_port()}"
     options = {
         "ServerApp.port": address.rpartition(":")[2],
@@ -67,9 +56,10 @@ def lab(browser, tmp_path_factory) -> Iterator[str]:
     }
     command = [sys.executable, "-c", SERVER, "--no-browser", "--allow-root"]
     command += [f"--{name}={value}" for name, value in options.items()]
+    home = folder / "home"  # nobody's settings, and none left behind
     environment = os.environ | {f"JUPYTER_{name}_DIR": str(home / name) for name in ("CONFIG", "DATA", "RUNTIME")}
     environment |= {"IPYTHONDIR": str(home / "ipython"), "JUPYTERLAB_SETTINGS_DIR": str(home / "lab")}
-    environment["JUPYTER_PATH"] = str(home)
+    environment["JUPYTER_PATH"] = fresh.kernels(home)
     log = folder / "lab.log"
     with log.open("w") as file:
         server = subprocess.Popen(command, env=environment, stdout=file, stderr=file)

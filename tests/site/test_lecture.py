@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 from itertools import accumulate
 from pathlib import Path
 
 import class_clock
+import fresh
 import lecture
 import nbformat
 import pytest
@@ -141,13 +141,13 @@ def test_each_part_brings_what_it_needs(notebook):
     assert unknown_names(programs(notebook)) == []
 
 
-def test_it_runs_with_every_blank_open_and_shows_no_ellipsis(notebook):
+def test_it_runs_with_every_blank_open_and_shows_no_ellipsis(notebook, monkeypatch, tmp_path):
     """In one kernel, from top to bottom. The library is installed, so the first cell only says where."""
     notebook = nbformat.from_dict(notebook)
     notebook.cells.append(new_code_cell("print('the end')"))
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    monkeypatch.setenv("JUPYTER_PATH", fresh.kernels(tmp_path))
     client = NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(ROOT / "chapters")}})
-    client.execute(env=environment)
+    client.execute()
     assert notebook.cells[-1].outputs[0].text == "the end\n"
     shown = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
     assert not [output for output in shown if output.get("data", {}).get("text/plain") == "Ellipsis"]

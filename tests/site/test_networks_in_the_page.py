@@ -21,7 +21,7 @@ from mobilenet_lib.explorables.latency_lab import LatencyLab
 POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' data:"
 PHONE = {"viewport": {"width": 375, "height": 800}, "has_touch": True, "is_mobile": True}
 LONG = 60_000  # ms, on a busy machine
-TURNS = 4  # in which the lab times each network where nobody cancels it, and not fifteen: one is as long as the other
+TURNS = 3  # in which the lab times each network where nobody cancels it, and not fifteen: one is as long as the other
 ROUNDS = "const ROUNDS = 15;"
 FIRST = 12  # images of each digit that are drawn
 # Play a reader who draws images pixel by pixel: onto the empty paper, and then the pen is lifted. Returns the answers.
