@@ -23,19 +23,37 @@ OTHERWISE = """[...document.querySelectorAll("pre, .cell_output > .output, .pst-
 ).length"""
 
 
+@pytest.fixture(scope="module")
+def busy(tabs):
+    """Return a function that gives a tab where nothing is idle."""
+    made = set()
+
+    def tab(**options) -> Page:
+        page = tabs("about:blank", place=1, **options).page
+        if page not in made:
+            page.add_init_script(NEVER_IDLE)
+            made.add(page)
+        return page
+
+    return tab
+
+
 @pytest.fixture
-def held(visit, served):
+def held(busy, served):
     """Return a function that opens a page at which the theme's scripts have not arrived, and lets them come later."""
+    opened = []
 
     def open_page(name: str, **options) -> tuple[Page, list]:
-        page = visit("about:blank", **options).page
-        waiting = []
-        page.add_init_script(NEVER_IDLE)
-        page.route(LATE, lambda route: waiting.append(route))
+        page, waiting = busy(**options), []
+        opened.append(page)
+        page.route(LATE, lambda route: waiting.append(route))  # and nothing is taken from the browser's store
         page.goto(served + name)
         return page, waiting
 
-    return open_page
+    yield open_page
+    for page in opened:
+        page.evaluate("localStorage.clear(), sessionStorage.clear()")
+        page.unroute_all(behavior="ignoreErrors")
 
 
 def let_come(page: Page, waiting: list) -> None:
@@ -127,8 +145,8 @@ def test_an_early_press_opens_the_menu_of_downloads(held):
     page.wait_for_selector(".dropdown-download-buttons .dropdown-menu.show")
 
 
-def test_the_theme_comes_by_itself_and_the_page_has_its_heights(visit, served):
-    visited = visit(served + CHAPTER)
+def test_the_theme_comes_by_itself_and_the_page_has_its_heights(tabs, served):
+    visited = tabs(served + CHAPTER)
     page = visited.page
     page.wait_for_function(RESTED)
     waits = page.evaluate(
@@ -138,8 +156,8 @@ def test_the_theme_comes_by_itself_and_the_page_has_its_heights(visit, served):
     assert visited.errors == []
 
 
-def test_boxes_that_scroll_are_reached_by_key_and_others_are_not(visit, served):
-    page = visit(served + CHAPTER, viewport={"width": 375, "height": 800}).page
+def test_boxes_that_scroll_are_reached_by_key_and_others_are_not(tabs, served):
+    page = tabs(served + CHAPTER, viewport={"width": 375, "height": 800}).page
     page.wait_for_function(RESTED)
     assert page.evaluate(OTHERWISE) == 0
     assert page.locator("pre[tabindex='0']").count() > 0

@@ -81,12 +81,12 @@ def unbundled(site: Path, bundle: Path) -> str:
     ],
 )
 def test_a_page_looks_the_same_with_all_rules(visit, served, site, page, width, opened):
-    seen = []
+    tab = visit("about:blank", viewport={"width": width, "height": 900}, reduced_motion="reduce").page
+    seen, given = [], []
     for all_rules in (False, True):
-        tab, given = visit("about:blank", viewport={"width": width, "height": 900}, reduced_motion="reduce").page, []
         for bundle in site.glob("_static/bundle-*.css") if all_rules else ():
             tab.route(f"**/{bundle.name}*", answering(unbundled(site, bundle), given))
-        tab.goto(served + page, wait_until="networkidle")
+        tab.goto(served + page)
         tab.wait_for_function(RESTED)
         assert bool(given) == all_rules
         tab.add_style_tag(content="*, ::before, ::after { transition: none !important; animation: none !important; }")
