@@ -588,7 +588,8 @@ def _misfit(network: nn.Module, names: dict[str, str], weights: weight_files.Wei
             return f"{given} in source must hold floats for {ours}, got {tensor.dtype}"
         if tensor.is_meta:
             return f"source must hold numbers, got {given} on the meta device; build the model on the CPU"
-    extra = [weights.given[key] for key in weights.tensors if key not in set(names.values())]
+    placed = set(names.values())
+    extra = [weights.given[key] for key in weights.tensors if key not in placed]
     more = f" (and {len(extra) - 1} more)" if len(extra) > 1 else ""
     return f"source has {extra[0]}{more}, for which this {kind} has no place" if extra else ""
 

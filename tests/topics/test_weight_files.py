@@ -26,14 +26,21 @@ from mobilenet_lib.topics import weight_files
 IMAGES = torch.randn(2, 3, 33, 33, generator=torch.Generator().manual_seed(0))
 
 
-def small(width_mult=0.1):
-    return MobileNetV2(5, width_mult)
+SHORT = specs.V2_SPEC[:3]  # six blocks: whatever weights are wrapped in, it does not matter how many there are
+
+
+def small():
+    return MobileNetV2(5, 0.1, spec=SHORT)
+
+
+def torchvisions():
+    return torchvision_v2(num_classes=5, width_mult=0.1, inverted_residual_setting=SHORT, dropout=0.0)
 
 
 @cache
 def theirs():
-    """Return torchvision's narrow network with weights of its own; no test may change it."""
-    return settle(torchvision_v2(num_classes=5, width_mult=0.1, dropout=0.0))
+    """Return torchvision's short, narrow network with weights of its own; no test may change it."""
+    return settle(torchvisions())
 
 
 @cache
@@ -57,7 +64,7 @@ def same(network, peer):
 
 def takes(source, peer=theirs, load=pretrained.load_torchvision, **options):
     """Say whether a fresh network gives the peer's scores after loading."""
-    network = load(small(0.35 if peer is timms else 0.1), source, **options)
+    network = load(MobileNetV2(5, 0.35) if peer is timms else small(), source, **options)
     return torch.equal(scores(network), scores_of_a_peer(peer))
 
 
@@ -78,7 +85,7 @@ class Average:
 
 def test_fresh_networks_differ_from_those_with_weights_of_their_own():
     assert not same(small(), theirs())
-    assert not same(small(0.35), timms())
+    assert not same(MobileNetV2(5, 0.35), timms())
 
 
 # Names that tell of a wrapper
@@ -141,7 +148,7 @@ def test_the_eps_of_a_wrapped_batchnorm_is_looked_at_too():
 
 def test_with_the_eps_that_the_message_asks_for_the_outputs_agree():
     peer = settle(timm.create_model("mobilenetv2_035", num_classes=5, bn_eps=1e-3))
-    network = small(0.35)
+    network = MobileNetV2(5, 0.35)
     with pytest.raises(ValueError, match="give the BatchNorms of network that eps first"):
         pretrained.load_timm(network, peer)
     for part in network.modules():
@@ -181,7 +188,7 @@ def test_two_networks_in_one_state_dict_are_never_mixed():
 
 def test_without_the_number_of_batches_the_network_keeps_its_own():
     old = {key: tensor for key, tensor in theirs().state_dict().items() if "num_batches" not in key}
-    peer = torchvision_v2(num_classes=5, width_mult=0.1)
+    peer = torchvisions()
     assert peer.load_state_dict(old).missing_keys == []  # torch takes it, too
     network = small()
     network.stem[1].num_batches_tracked += 7
@@ -441,7 +448,7 @@ def test_a_table_from_a_file_is_as_good_as_ours():
     table = json.loads(json.dumps(specs.V2_SPEC))
     assert isinstance(table[0], list)
     network = MobileNetV2(5, 0.35, spec=table)
-    assert pretrained.timm_names(network) == pretrained.timm_names(small())
+    assert pretrained.timm_names(network) == pretrained.timm_names(MobileNetV2(5, 0.35))
     assert same(pretrained.load_timm(network, timms()), timms())
 
 
