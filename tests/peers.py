@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -12,6 +16,15 @@ def flops(module, *shape):
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         module(torch.zeros(shape))
     return counter.get_total_flops()
+
+
+@contextmanager
+def undrawn() -> Iterator[None]:
+    """Build networks without drawing weights, which takes most of the time, for those that get others at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("kaiming_normal_", "kaiming_uniform_", "normal_", "trunc_normal_", "uniform_"):
+            patch.setattr(nn.init, name, lambda tensor, *args, **options: tensor)
+        yield
 
 
 def shake(module, seed=0):

@@ -6,7 +6,7 @@ import pytest
 import timm
 import timm.models._efficientnet_builder as timms
 import torch
-from peers import settle
+from peers import settle, undrawn
 from torch import nn
 
 from mobilenet_lib import MobileNetV1, MobileNetV2, families, lite0, pretrained
@@ -26,7 +26,9 @@ def one_thread():
 def pair(name, **options):
     """Return timm's network, with numbers of its own, and ours with the same."""
     theirs = settle(timm.create_model(name, num_classes=10, **options), size=64)
-    return theirs, families.load_timm(families.named(name, num_classes=10), theirs).eval()
+    with undrawn():
+        ours = families.named(name, num_classes=10)
+    return theirs, families.load_timm(ours, theirs).eval()
 
 
 @pytest.mark.parametrize("name", MEMBERS)

@@ -31,6 +31,7 @@ from mobilenet_lib.topics._command import DATA
 
 STORED = json.loads((DATA / page_model.ANSWERS).read_text("utf8"))
 LIMIT = 3_500_000
+SIDES = page_model.SIDE, page_model.SMALL
 
 
 opened = cache(shipping.OnnxNetwork)  # it puts all weights into float32 first
@@ -117,10 +118,12 @@ def test_the_committed_file_is_what_the_command_makes_today(exact, photos):
 def test_pieces_of_photographs_get_the_class_that_float32_gives_them(exact, photos):
     """At least 95 of 100 do, and as many as the figure says; in the camera's size as many as it says of that."""
     pieces, groups = compare.crops(photos, *page_model.COMPARED_ON)
-    said, few = compare.scores(exact, preparing.prepared(pieces)), opened(committed())
-    for side in (page_model.SIDE, page_model.SMALL):
-        images = torch.stack([page_model._at_size(piece, side) for piece in pieces]).numpy()
-        seen = [few.session.run(["output"], {few.input: part})[0] for part in np.split(images, len(pieces) // 4)]
+    sizes = {side: torch.stack([page_model._at_size(piece, side) for piece in pieces]) for side in SIDES}
+    assert torch.equal(sizes[page_model.SIDE][::20], preparing.prepared(pieces[::20]))
+    said, few = compare.scores(exact, sizes[page_model.SIDE]), opened(committed())
+    for side, images in sizes.items():
+        parts = [part.numpy() for part in images.split(4)]
+        seen = [few.session.run(["output"], {few.input: part})[0] for part in parts]
         found = compare.agreement(said, torch.from_numpy(np.concatenate(seen)), groups)
         assert [found.mean, found.low, found.high] == pytest.approx(STORED["about"]["agreement"][str(side)], abs=1.5)
         assert side != page_model.SIDE or found.mean >= 95

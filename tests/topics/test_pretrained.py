@@ -7,7 +7,7 @@ import fresh
 import pytest
 import timm
 import torch
-from peers import settle
+from peers import settle, undrawn
 from torch import nn
 from torchvision.models import MobileNet_V2_Weights
 from torchvision.models import mobilenet_v2 as torchvision_v2
@@ -15,17 +15,17 @@ from torchvision.transforms import functional as transforms
 
 from mobilenet_lib import MobileNetV1, MobileNetV2, cost, downloads, measure, photographs, pretrained, specs
 
-# name: the sizes to compare at; each has an even and an odd one where time allows
+# name: the sizes to compare at, an even and an odd one each; the papers' networks at that of the papers, too
 SIZES = {
-    "mobilenetv1_100": (224, 161),
-    "mobilenetv1_125": (161,),
-    "mobilenetv2_035": (224, 161),
-    "mobilenetv2_050": (161,),
-    "mobilenetv2_075": (161,),
-    "mobilenetv2_100": (224, 161, 75),
-    "mobilenetv2_110d": (224, 97),
-    "mobilenetv2_120d": (97,),
-    "mobilenetv2_140": (97,),
+    "mobilenetv1_100": (224, 97),
+    "mobilenetv1_125": (64, 65),
+    "mobilenetv2_035": (96, 65),
+    "mobilenetv2_050": (64, 65),
+    "mobilenetv2_075": (64, 65),
+    "mobilenetv2_100": (224, 97, 75),
+    "mobilenetv2_110d": (96, 65),
+    "mobilenetv2_120d": (64, 65),
+    "mobilenetv2_140": (64, 65),
 }
 WIDTHS = (0.25, 0.35, 0.5, 1.0, 1.4)
 
@@ -69,7 +69,8 @@ def test_every_network_of_both_libraries_is_there():
 
 @pytest.mark.parametrize("name", SIZES)
 def test_with_timms_weights_the_output_does_not_differ_from_timms_at_all(name):
-    ours = build(name)
+    with undrawn():
+        ours = build(name)
     assert pretrained.load_timm(ours, peer(name)) is ours
     assert_equal_outputs(ours, peer(name), SIZES[name])
 
@@ -77,31 +78,38 @@ def test_with_timms_weights_the_output_does_not_differ_from_timms_at_all(name):
 @pytest.mark.parametrize("width_mult", WIDTHS)
 def test_with_torchvisions_weights_the_output_does_not_differ_from_torchvisions_at_all(width_mult):
     theirs = settle(torchvision_v2(width_mult=width_mult, dropout=0.0))
-    ours = pretrained.load_torchvision(MobileNetV2(width_mult=width_mult), theirs)
-    assert_equal_outputs(ours, theirs, (224, 161) if width_mult in (0.35, 1.0) else (97,))
+    with undrawn():
+        ours = MobileNetV2(width_mult=width_mult)
+    pretrained.load_torchvision(ours, theirs)
+    assert_equal_outputs(ours, theirs, (224, 97) if width_mult == 1.0 else (64, 65))
 
 
 @pytest.mark.parametrize("name", SIZES)
 def test_names_are_those_of_timm_in_the_order_of_timm(name):
-    names = pretrained.timm_names(build(name))
+    with undrawn():
+        network = build(name)
+    names = pretrained.timm_names(network)
     assert list(names.values()) == list(peer(name).state_dict())
-    assert list(names) == list(build(name).state_dict())
+    assert list(names) == list(network.state_dict())
     assert all(ours.split(".")[-1] == theirs.split(".")[-1] for ours, theirs in names.items())
 
 
 @pytest.mark.parametrize("width_mult", WIDTHS)
 def test_names_are_those_of_torchvision_in_the_order_of_torchvision(width_mult):
-    names = pretrained.torchvision_names(MobileNetV2(width_mult=width_mult))
-    assert list(names.values()) == list(torchvision_v2(width_mult=width_mult).state_dict())
+    with undrawn():
+        ours, theirs = MobileNetV2(width_mult=width_mult), torchvision_v2(width_mult=width_mult)
+    names = pretrained.torchvision_names(ours)
+    assert list(names.values()) == list(theirs.state_dict())
     assert all(ours.split(".")[-1] == theirs.split(".")[-1] for ours, theirs in names.items())
 
 
 @pytest.mark.parametrize("name", SIZES)
 def test_weights_come_back_from_timm_as_they_went(name):
-    there = timm.create_model(name)
     ours = settle(build(name))
+    with undrawn():
+        there, back = timm.create_model(name), build(name)
     there.load_state_dict(pretrained.to_timm(ours), strict=True)
-    back = pretrained.load_timm(build(name), there)
+    pretrained.load_timm(back, there)
     for mine, again in zip(ours.state_dict().values(), back.state_dict().values(), strict=True):
         assert torch.equal(mine, again)
 
