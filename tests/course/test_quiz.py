@@ -436,25 +436,44 @@ def page_file(tmp_path_factory):
     return source / "html" / "index.html"
 
 
+@pytest.fixture(scope="module")
+def tab(browser):
+    """Return a function that gives an empty tab with some options, and the errors in it: one for all tests."""
+    kept = {}
+
+    def tab_with(**options):
+        key = repr(options)
+        if key not in kept:
+            page, errors = browser.new_context(**options).new_page(), []
+            page.on("pageerror", lambda error: errors.append(str(error)))
+            page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+            kept[key] = page, errors
+        page, errors = kept[key]
+        page.mouse.move(0, 0)
+        page.emulate_media(media="null")
+        return page, errors
+
+    yield tab_with
+    for page, _ in kept.values():
+        page.context.close()
+
+
 @pytest.fixture
-def open_page(browser, page_file):
-    contexts, errors = [], []
+def open_page(tab, page_file):
+    """Return a function that opens the page anew; a quiz keeps nothing."""
+    met = []
 
     def open_it(theme="light", **options):
-        context = browser.new_context(**options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page, errors = tab(**options)
+        errors.clear()
+        met.append(errors)
         page.goto(page_file.as_uri())
         if options.get("java_script_enabled", True):
             page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
         return page
 
     yield open_it
-    for context in contexts:
-        context.close()
-    assert errors == []
+    assert [errors for errors in met if errors] == []
 
 
 def first_question(page):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from html import unescape
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -53,7 +54,12 @@ def test_there_is_a_lecture_a_workshop_and_a_module_of_four_weeks():
 
 
 def page_of(link: str, site: Path) -> str:
-    return (site / f"{link.partition('#')[0]}.html").read_text(encoding="utf8")
+    return read(site / f"{link.partition('#')[0]}.html")
+
+
+@cache
+def read(path: Path) -> str:
+    return path.read_text(encoding="utf8")
 
 
 @pytest.mark.parametrize("link", [link for link in LINKS if "?" not in link])
@@ -137,8 +143,7 @@ def test_large_type_makes_text_and_figures_larger_and_breaks_no_line(visit, serv
 
 
 def test_large_type_works_where_nothing_may_be_stored(visit, served):
-    visited = visit(served + "index.html")
-    page = visited.page
+    page = visit("about:blank").page
     page.add_init_script("Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('no'); }});")
     page.goto(served + "reference/glossary.html")
     button = page.get_by_role("button", name="Large type")

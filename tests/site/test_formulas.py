@@ -16,8 +16,8 @@ LINES = """() => [...document.querySelectorAll("article .mn-whole")].filter(each
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
-def test_short_formula_and_its_punctuation_share_a_line_on_a_phone(visit, served, name):
-    page = visit(served + name, viewport={"width": 375, "height": 800}).page
+def test_short_formula_and_its_punctuation_share_a_line_on_a_phone(tabs, served, name):
+    page = tabs(served + name, viewport={"width": 375, "height": 800}).page
     found = page.evaluate(LINES)
     assert len(found) >= 5
     assert {each["lines"] for each in found} == {1}, found
@@ -26,8 +26,8 @@ def test_short_formula_and_its_punctuation_share_a_line_on_a_phone(visit, served
 
 
 @pytest.mark.parametrize("chapter", ["06_inverted_residual", "11_beyond", "12_shipping"])
-def test_displayed_formula_begins_on_the_page_and_leaves_its_number_alone(visit, served, chapter):
-    page = visit(f"{served}chapters/{chapter}.html", viewport={"width": 375, "height": 800}).page
+def test_displayed_formula_begins_on_the_page_and_leaves_its_number_alone(tabs, served, chapter):
+    page = tabs(f"{served}chapters/{chapter}.html", viewport={"width": 375, "height": 800}).page
     found = page.evaluate(
         """() => [...document.querySelectorAll("article div.math")].filter(each => each.checkVisibility()).map(each => {
              const first = each.querySelector(".katex-html > .base").getBoundingClientRect();

@@ -12,8 +12,8 @@ SHOWN = "element => getComputedStyle(element, '::after').content"
 
 
 @pytest.fixture
-def term(visit, served):
-    page = visit(served + CHAPTER).page
+def term(tabs, served):
+    page = tabs(served + CHAPTER).page
     return page.locator("a.mn-term-link", has_text="pointwise convolution").first
 
 
@@ -38,8 +38,8 @@ def test_every_definition_is_plain_words(site):
         assert not any(sign in definition for sign in ("\\", "$", "{", "`", "_K", "_F"))
 
 
-def test_definition_stays_on_a_phone(visit, served):
-    page = visit(served + CHAPTER, viewport={"width": 375, "height": 800}).page
+def test_definition_stays_on_a_phone(tabs, served):
+    page = tabs(served + CHAPTER, viewport={"width": 375, "height": 800}).page
     for link in page.locator("a.mn-term-link").all():
         link.hover()
         assert page.evaluate("document.documentElement.scrollWidth") <= 375

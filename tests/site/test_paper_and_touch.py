@@ -29,8 +29,8 @@ def test_on_paper_no_line_of_code_is_cut(visit, served):
     assert page.evaluate(wider) == 0
 
 
-def test_a_tap_on_the_middle_of_a_solutions_title_opens_it(visit, served):
-    page = visit(served + PAGE, **PHONE).page
+def test_a_tap_on_the_middle_of_a_solutions_title_opens_it(tabs, served):
+    page = tabs(served + PAGE, **PHONE).page
     titles = page.locator(".admonition.solution > .admonition-title")
     assert titles.count() >= 3
     for title in titles.all():
@@ -50,8 +50,8 @@ def test_a_finger_on_a_figure_does_not_turn_the_slide(visit, served):
     assert page.locator(".mn-explorable[data-prevent-swipe]").count() == figures.count()
 
 
-def test_a_copy_button_can_be_seen_where_nothing_hovers(visit, served):
-    page = visit(served + PAGE, **PHONE).page
+def test_a_copy_button_can_be_seen_where_nothing_hovers(tabs, served):
+    page = tabs(served + PAGE, **PHONE).page
     button = page.locator(".bd-article .copybtn").first
     button.wait_for(state="attached")
     assert float(button.evaluate("(button) => getComputedStyle(button).opacity")) == 1

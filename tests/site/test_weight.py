@@ -67,9 +67,9 @@ def test_search_finds_without_the_index_on_the_page_that_asks(visit, served):
 
 @pytest.mark.parametrize("strict", [False, True])
 @pytest.mark.parametrize("width", [1280, 375])
-def test_every_button_of_the_header_shows_its_icon(visit, served, served_strictly, strict, width):
+def test_every_button_of_the_header_shows_its_icon(tabs, served, served_strictly, strict, width):
     address = served_strictly if strict else served
-    page = visit(address + "index.html", viewport={"width": width, "height": 800}).page
+    page = tabs(address + "index.html", viewport={"width": width, "height": 800}).page
     icons = page.locator('.bd-header-article :is(i, span)[class*="fa-"]')
     assert icons.count() >= 6
     shown = [icon for icon in icons.all() if icon.is_visible()]
