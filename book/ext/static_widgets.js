@@ -112,14 +112,14 @@
   async function mount(root, render) {
     root.classList.add("mn-live");
     const el = document.createElement("div");
+    const still = root.querySelector(".mn-static");
     try {
       const model = new Model(JSON.parse(root.querySelector('script[type="application/json"]').textContent));
-      root.append(el); // first: a drawing begins at the width that it has in the page
+      still.replaceWith(el); // first: a drawing begins at the width that it has in the page, and alone
       await render({ model, el, signal: new AbortController().signal });
-      root.querySelector(".mn-static").remove();
       keepInAddress(root, model);
     } catch (error) {
-      el.remove();
+      el.replaceWith(still);
       root.classList.remove("mn-live"); // the static figure stays
       console.error(`The explorable ${root.dataset.explorable} does not start:`, error);
     }
@@ -135,7 +135,9 @@
   };
   const kind = (root) => root.dataset.explorable.replace(/-\d+$/, "");
 
-  // One figure at a time, the one that the address names or else the first, with a pause for a finger in between.
+  // One figure at a time, the one that the address names or else the first; the others when a finger would not wait.
+  const whenIdle = globalThis.requestIdleCallback?.bind(globalThis) ?? ((go) => setTimeout(go, 50));
+  let first = true;
   let styled = false;
   let asked = false;
   const next = () => {
@@ -147,6 +149,7 @@
     const root = waiting.find((each) => each.dataset.explorable === named) ?? waiting[0];
     if (!root) return;
     begun.add(root);
+    first = false;
     if (waiting.length > 1) start();
     if (isTooOld) standStill(root);
     else mount(root, renders.get(kind(root)));
@@ -154,7 +157,8 @@
   const start = () => {
     if (asked || !styled) return;
     asked = true;
-    setTimeout(next);
+    if (first) setTimeout(next);
+    else whenIdle(next, { timeout: 500 });
   };
 
   // A drawing begins at the width that it has in the page, which the style sheets say: they must be there.

@@ -1,4 +1,4 @@
-// When the page is there and rests: what stands below the screen is laid out, a section at a time, and the theme's two
+// When the page is there and rests: what stands below the screen is laid out, a cell at a time, and the theme's two
 // scripts come (search, sidebars, the switch for light and dark, menus, which section one reads). They come at once when
 // a reader reaches for them, and a press that was earlier than they is kept.
 (() => {
@@ -66,23 +66,23 @@
     addEventListener("resize", () => lookSoon(document.querySelectorAll(BOXES)));
   };
 
-  // Sections below the screen
+  // Sections and cells below the screen
 
-  const sections = () => [...document.querySelectorAll(".bd-article > section > section")];
+  const WAIT = ".bd-article > section > section, .bd-article > section > section > .cell";
   const arrive = () => {
     if (!page.classList.contains("arriving")) return;
     page.classList.remove("arriving");
-    for (const section of sections()) section.classList.remove("arrived");
+    for (const each of document.querySelectorAll(WAIT)) each.classList.remove("arrived");
   };
   const rest = async () => {
     let pause = await whenIdle();
-    for (const section of sections()) {
+    for (const each of document.querySelectorAll(WAIT)) {
       if (pause.timeRemaining() < 8) pause = await whenIdle(); // ms
-      if (page.classList.contains("arriving")) section.classList.add("arrived");
-      look([...section.querySelectorAll(BOXES)]);
+      if (page.classList.contains("arriving")) each.classList.add("arrived");
+      look([...each.querySelectorAll(BOXES)].filter((box) => box.closest(WAIT) === each));
     }
     arrive();
-    look([...document.querySelectorAll(BOXES)].filter((box) => !box.closest(".bd-article > section > section")));
+    look([...document.querySelectorAll(BOXES)].filter((box) => !box.closest(WAIT)));
     watch();
     await whenIdle();
     if (page.isConnected) await come(); // not into another document that was written in this one's place

@@ -163,6 +163,13 @@ def test_boxes_that_scroll_are_reached_by_key_and_others_are_not(tabs, served):
     assert page.locator("pre[tabindex='0']").count() > 0
 
 
+def test_figures_further_down_wait_until_nothing_else_is_to_do(held):
+    page, _ = held("chapters/03_depthwise_separable_convolution.html")
+    page.wait_for_selector(".mn-explorable.mn-live")
+    page.wait_for_timeout(300)
+    assert [each.get_attribute("data-explorable") for each in page.locator(".mn-live").all()] == ["kernel-scope"]
+
+
 @pytest.mark.parametrize("link", ["#exercises", "#break-network?block=5", "#:~:text=Break%20it%20yourself"])
 def test_who_comes_by_a_link_to_a_place_does_not_wait_for_heights(held, link):
     page, _ = held(CHAPTER + link)
