@@ -62,6 +62,7 @@ MOVE = """() => new Promise((done) => {
       input.dispatchEvent(new Event("input", { bubbles: true }));
     } else input?.closest(".mn").querySelector("input:not(:checked)")?.click();
     if (figure && figure.innerHTML !== before) done(performance.now());
+    else if (performance.now() > 30_000) done(Infinity); // said below the tables
     else setTimeout(attempt, 10);
   };
   attempt();
@@ -106,6 +107,9 @@ def main() -> int:
         head = ["page", "ready", "spread", "ratio", f"in {goal}", "first paint", f"in {PAINT}", "late", "shift"]
         note = f"ms, medians of {VISITS} visits; the spread is that of the middle half. {machine()}."
         table(title, note, head, rows)
+    never = [name for (_, name), seen in waits.items() for wait in seen if wait.ready == float("inf")]
+    if never:
+        print(f"\nNever ready: {', '.join(never)}.")
     print(f"\nMeasured in {time.monotonic() - start:.0f} s.")
     return 0
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import re
 
 import bundles
+import numpy as np
 import pytest
 from opened import RESTED
+from PIL import Image
 from playwright.sync_api import Page
 
 CHAPTER = "chapters/06_inverted_residual.html"
@@ -88,6 +91,20 @@ def test_each_bundle_has_its_parts_and_addresses_that_exist(site):
         assert all((site / part).is_file() for part in parts if bundles.is_file(part)), path
         for _, address in bundles.URL.findall(text) if path.suffix == ".css" else ():
             assert (path.parent / address).is_file(), (path.name, address)
+
+
+@pytest.mark.parametrize(("smooth", "off"), [(False, 0), (True, 2)])
+def test_a_picture_in_a_chart_keeps_its_look_and_loses_half_its_bytes(smooth, off):
+    random = np.random.default_rng(0)
+    grey = Image.fromarray(random.integers(0, 256, (12, 12), dtype=np.uint8)).resize(
+        (240, 240), Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST
+    )
+    file = io.BytesIO()
+    grey.convert("RGBA").save(file, "PNG")
+    webp = bundles.as_webp(file.getvalue())
+    with Image.open(io.BytesIO(webp)) as opened:
+        assert np.abs(np.asarray(opened.convert("L"), int) - np.asarray(grey, int)).mean() <= off
+    assert len(webp) < len(file.getvalue()) / 2
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
