@@ -110,6 +110,9 @@
   };
 
   async function mount(root, render) {
+    // Its place stays as high until the live figure has been drawn: WebKit would scroll up, near the end of a page that
+    // is shorter for a moment.
+    root.style.minHeight = `${root.offsetHeight}px`;
     root.classList.add("mn-live");
     const el = document.createElement("div");
     const still = root.querySelector(".mn-static");
@@ -122,6 +125,8 @@
       el.replaceWith(still);
       root.classList.remove("mn-live"); // the static figure stays
       console.error(`The explorable ${root.dataset.explorable} does not start:`, error);
+    } finally {
+      requestAnimationFrame(() => requestAnimationFrame(() => { root.style.minHeight = ""; }));
     }
   }
 

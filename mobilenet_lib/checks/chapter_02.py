@@ -186,7 +186,10 @@ TOOLS: dict[str, Callable[[list[Layer]], int]] = {
     "torchinfo": _torchinfo,
     "fvcore": lambda L: total_macs(L) + 2 * _normed(L) + _pooled(L),
     "ptflops": lambda L: (
-        total_macs(L) + 2 * _normed(L) + 2 * _pooled(L) + L[-1].out_channels
+        total_macs(L)
+        + 2 * _normed(L)
+        + 2 * _pooled(L)
+        + L[-1].out_channels
         + sum(x.activations for x in L if x.norm and x.role != "projection")
     ),
     "PyTorch": lambda L: 2 * total_macs(L),

@@ -330,9 +330,7 @@ def check_dearer_kernel(five: float, seven: float, t: float) -> None:
         ...
     mobilenet_lib.checks.CheckFailed: 5×5: this is the depthwise layer alone. Both pointwise layers stay as they are.
     """
-    for name, answer, right, mistakes in zip(
-        ("5×5", "7×7"), (five, seven), KERNELS, KERNEL_MISTAKES, strict=True
-    ):
+    for name, answer, right, mistakes in zip(("5×5", "7×7"), (five, seven), KERNELS, KERNEL_MISTAKES, strict=True):
         compare.expect_number(name, answer, right, mistakes, KERNEL_LOOK, TWO_DIGITS)
     look = "with equal ends, to what are the block's MACs in proportion?"
     compare.expect_number("t", t, WIDER, WIDER_MISTAKES, look, THREE_DIGITS)

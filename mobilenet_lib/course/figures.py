@@ -311,7 +311,8 @@ def scatter(
         for name, axis in (("x", ax.xaxis), ("y", ax.yaxis)):
             if name in log:
                 getattr(ax, f"set_{name}scale")("log")
-                axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                low, high = axis.get_view_interval()
+                axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,)))  # or labels overlap
             axis.set_major_formatter(Units(sep=" "))
         ax.set(xlabel=xlabel, ylabel=ylabel)
         ax.minorticks_off()

@@ -4,6 +4,7 @@ import builtins
 import re
 import types
 import xml.etree.ElementTree as ElementTree
+from itertools import pairwise
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -275,6 +276,19 @@ def test_an_axis_has_units_for_large_numbers_and_none_for_shares():
     ax.figure.draw_without_rendering()
     assert [label.get_text() for label in ax.get_xticklabels()][-1].endswith(" M")
     assert "0.2" in [label.get_text() for label in ax.get_yticklabels()]
+
+
+@pytest.mark.parametrize(("low", "high"), [(1, 60), (6144, 99), (6144, 2e4), (1, 1e7)])
+def test_no_label_of_a_logarithmic_axis_touches_the_next(low, high):
+    axes = figures.scatter({"add": [(low, low), (low * high, low * high)]}, "bytes", "bytes a second", log="xy")
+    axes.figure.draw_without_rendering()
+    for name in ("x", "y"):
+        labels = [label for label in getattr(axes, f"get_{name}ticklabels")() if label.get_text()]
+        boxes = [label.get_window_extent() for label in labels]
+        shown = [box for box in boxes if axes.bbox.padded(9).overlaps(box.padded(9))]
+        ends = sorted((getattr(box, f"{name}0"), getattr(box, f"{name}1")) for box in shown)
+        assert len(ends) >= 2
+        assert all(before[1] + 2 < after[0] for before, after in pairwise(ends)), labels
 
 
 def test_groups_of_points_differ_in_their_mark_not_only_in_colour():

@@ -226,3 +226,19 @@ def test_nothing_in_sight_moves_while_a_page_arrives(visit, served):
         page.wait_for_function(RESTED)
         page.wait_for_timeout(300)
         assert page.evaluate("moved") < 0.01, (width, name)
+
+
+def test_the_page_below_stays_where_it_is_while_a_live_figure_takes_the_place_of_the_still_one(visit, served):
+    """WebKit scrolls up where a page is shorter for a moment: an address near the end of chapter 7 was 220 px off."""
+    page = visit("about:blank").page
+    page.add_init_script("""globalThis.places = [];
+      new MutationObserver((records) => {
+        for (const { target: root, oldValue } of records)
+          if (root.matches(".mn-explorable.mn-live") && !/mn-live/.test(oldValue))
+            places.push(parseFloat(getComputedStyle(root).minHeight));
+      }).observe(document, { subtree: true, attributeFilter: ["class"], attributeOldValue: true });""")
+    page.goto(served + CHAPTER)
+    page.wait_for_function(RESTED)
+    page.wait_for_function("places.length === document.querySelectorAll('.mn-explorable').length")
+    assert page.evaluate("places.length > 1 && Math.min(...places)") > 300
+    page.wait_for_function("[...document.querySelectorAll('.mn-explorable')].every((root) => !root.style.minHeight)")
