@@ -305,6 +305,7 @@ def right() -> dict:
     Networks are made for it, which only the process does that runs these tests.
     """
     network, images = tiny(), torch.rand(4, 3, 64, 64)
+    folded = shipping.fold(network)
     # A file of the library's: to export a network takes ten seconds, and each process that runs tests would do it.
     model = (Path(mobilenet_lib.__file__).parent / "data" / "onnx" / "digit-standard.onnx").read_bytes()
     digits = (torch.rand(8, 1, 8, 8), torch.arange(8))
@@ -349,7 +350,7 @@ def right() -> dict:
         "xlabel": "x", "ylabel": "y",
         "cost.groups": 1, "layers.groups": 1, "training.channels": (8, 16, 16), "experiments.channels": (8, 16, 16),
         "experiments.network": "standard",
-        "experiments.block": training.expanding(6), "few_bits.equalize.network": shipping.fold(network),
+        "experiments.block": training.expanding(6), "few_bits.equalize.network": folded,
         "experiments.reference": [0.5, 0.5, 0.6], "manifold.x": manifold.spiral(8),
         "manifold.points": 10, "lite0.network": None, "shipping.conv": nn.Conv2d(3, 8, 1),
         "shipping.norm": nn.BatchNorm2d(8),
@@ -372,7 +373,7 @@ def right() -> dict:
     found |= {
         "naming.network": MobileNetV2(1000, 0.35).eval(), "naming.scores": torch.rand(1000),
         "page_model.model": b"model",
-        "page_model.network": shipping.fold(network), "categories": list("abcdefghij"),
+        "page_model.network": folded, "categories": list("abcdefghij"),
         "page_model.features": images[0],
         "photograph": Image.new("RGB", (300, 300)), "string": "ir_r2_k3_s2_e6_c24",
     }  # fmt: skip
