@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import sys
+from functools import cache
 from pathlib import Path
 
 import fresh
@@ -24,6 +25,7 @@ from mobilenet_lib.topics.training import SmallNet, train
 ROOT = Path(__file__).resolve().parents[2]
 TINY = datasets.tiny_digits("train")
 TINY_TEST = datasets.tiny_digits("test")
+SOME = TINY[0][:350], TINY[1][:350]  # five batches and a rest
 
 
 def same_weights(a, b):
@@ -33,12 +35,15 @@ def same_weights(a, b):
 # The networks
 
 
+@cache
+def cost_of_twin(name, size, classes):
+    return measure.cost(training.twin(name, classes), (1, 1, size, size))
+
+
 @pytest.mark.parametrize("name", training.TWINS)
 def test_twins_cost_the_same_within_one_and_a_half_percent(name):
-    for size, classes in ((28, 10), (24, 18)):
-        shape = (1, 1, size, size)
-        reference = measure.cost(training.twin("inverted", classes), shape)
-        cost = measure.cost(training.twin(name, classes), shape)
+    for task in ((28, 10), (24, 18)):
+        reference, cost = cost_of_twin("inverted", *task), cost_of_twin(name, *task)
         assert cost.params == pytest.approx(reference.params, rel=0.015)
         assert cost.macs == pytest.approx(reference.macs, rel=0.015)
 
@@ -80,19 +85,19 @@ def test_the_trained_weights_are_small():
 
 def test_the_loop_is_the_textbooks():
     model, reference = small(), small()
-    run = train(model, TINY, epochs=2, batch_size=64, max_lr=0.02, seed=3, progress=False)
+    run = train(model, SOME, epochs=2, batch_size=64, max_lr=0.02, seed=3, progress=False)
 
-    steps = len(TINY[1]) // 64
+    steps = len(SOME[1]) // 64
     optimiser = torch.optim.AdamW(reference.parameters(), lr=0.02, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.02, total_steps=2 * steps)
     losses = []
     for epoch in range(2):
         torch.manual_seed(300_000 + epoch)
-        order = torch.randperm(len(TINY[1]))
+        order = torch.randperm(len(SOME[1]))
         for i in range(steps):
             chosen = order[64 * i : 64 * (i + 1)]
             optimiser.zero_grad()
-            loss = functional.cross_entropy(reference(TINY[0][chosen]), TINY[1][chosen])
+            loss = functional.cross_entropy(reference(SOME[0][chosen]), SOME[1][chosen])
             loss.backward()
             optimiser.step()
             schedule.step()
@@ -110,11 +115,11 @@ def test_a_seed_decides_everything_and_leaves_torchs_generator_alone():
         model = small()
         torch.manual_seed(noise)
         state = torch.get_rng_state()
-        runs.append(train(model, TINY, TINY_TEST, epochs=1, seed=5, progress=False))
+        runs.append(train(model, SOME, TINY_TEST, epochs=1, seed=5, progress=False))
         assert torch.equal(torch.get_rng_state(), state)
     assert runs[0].losses == runs[1].losses
     assert runs[0].accuracy == runs[1].accuracy
-    assert runs[0].losses != train(small(), TINY, epochs=1, seed=6, progress=False).losses
+    assert runs[0].losses != train(small(), SOME, epochs=1, seed=6, progress=False).losses
 
 
 def test_two_networks_see_the_same_batches_in_a_pair():
@@ -139,10 +144,10 @@ def test_two_networks_see_the_same_batches_in_a_pair():
 
 
 def test_bytes_are_the_same_images():
-    images = (TINY[0] * 255).round().to(torch.uint8)
+    images = (SOME[0] * 255).round().to(torch.uint8)
     a, b = small(), small()
-    first = train(a, (images, TINY[1]), epochs=1, progress=False)
-    assert first.losses == train(b, (images.float() / 255, TINY[1]), epochs=1, progress=False).losses
+    first = train(a, (images, SOME[1]), epochs=1, progress=False)
+    assert first.losses == train(b, (images.float() / 255, SOME[1]), epochs=1, progress=False).losses
 
 
 def test_accuracy_is_the_share_of_right_names_whatever_the_batch():
@@ -166,8 +171,8 @@ def test_a_shown_bar_counts_the_batches_on_the_standard_output(capsys):
 def test_without_tqdm_the_bar_says_what_to_do(monkeypatch):
     monkeypatch.setitem(sys.modules, "tqdm", None)
     with pytest.raises(ImportError, match="pip install tqdm, or say progress=False"):
-        train(small(), TINY, epochs=1)
-    assert train(small(), TINY, epochs=1, progress=False).losses
+        train(small(), SOME, epochs=1)
+    assert train(small(), SOME, epochs=1, progress=False).losses
 
 
 def test_flip_and_shift_makes_what_torchvision_makes():
@@ -216,14 +221,14 @@ def test_a_frozen_batchnorm_stays_frozen_and_the_loop_is_the_textbooks_with_it()
             if isinstance(part, nn.BatchNorm2d):
                 part.eval().requires_grad_(False)
     kept = {key: value.clone() for key, value in model.named_buffers()}
-    run = train(model, TINY, TINY_TEST, epochs=1, max_lr=0.02, progress=False)
+    run = train(model, SOME, TINY_TEST, epochs=1, max_lr=0.02, progress=False)
     assert all(torch.equal(value, kept[key]) for key, value in model.named_buffers())
     assert not any(part.training for part in model.modules() if isinstance(part, nn.BatchNorm2d))
     optimiser = torch.optim.AdamW(reference.parameters(), lr=0.02, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.02, total_steps=22)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.02, total_steps=5)
     torch.manual_seed(0)
-    for chosen, loss_here in zip(torch.randperm(len(TINY[1]))[: 22 * 64].view(22, 64), run.losses, strict=True):
-        loss = functional.cross_entropy(reference(TINY[0][chosen]), TINY[1][chosen])
+    for chosen, loss_here in zip(torch.randperm(len(SOME[1]))[: 5 * 64].view(5, 64), run.losses, strict=True):
+        loss = functional.cross_entropy(reference(SOME[0][chosen]), SOME[1][chosen])
         assert loss.item() == loss_here
         optimiser.zero_grad()
         loss.backward()
@@ -234,10 +239,10 @@ def test_a_frozen_batchnorm_stays_frozen_and_the_loop_is_the_textbooks_with_it()
 
 def test_a_network_in_eval_mode_is_trained_in_training_mode():
     model = small().eval()
-    train(model, TINY, epochs=1, progress=False)
+    train(model, SOME, epochs=1, progress=False)
     assert all(part.training for part in model.modules())
     trained = small()
-    train(trained, TINY, epochs=1, progress=False)
+    train(trained, SOME, epochs=1, progress=False)
     assert same_weights(model, trained)
 
 
@@ -297,14 +302,15 @@ KILLED = """
     torch.set_num_threads(1)
     torch.manual_seed(0)
     model = training.SmallNet(training.expanding(2), (8, 12), (1, 2))
-    batches = iter(range(4 * 22))
+    some = tuple(part[:350] for part in datasets.tiny_digits("train"))
+    batches = iter(range(4 * 5 + 1))
 
     def die(part, images):
-        if next(batches) == 50:  # in the middle of the third epoch, whatever else the machine has to do
+        if next(batches) == 12:  # in the middle of the third epoch, whatever else the machine has to do
             os.kill(os.getpid(), signal.SIGKILL)
 
     model.register_forward_pre_hook(die)
-    training.train(model, datasets.tiny_digits("train"), epochs=4, checkpoint=sys.argv[1], progress=False)
+    training.train(model, some, epochs=4, checkpoint=sys.argv[1], progress=False)
 """
 
 
@@ -312,14 +318,14 @@ KILLED = """
 def test_a_killed_run_resumes_in_another_process_to_the_same_result_to_the_last_bit(tmp_path):
     assert fresh.python(KILLED, tmp_path / "run.pt").returncode == -signal.SIGKILL
     stopped = torch.load(tmp_path / "run.pt", weights_only=True)
-    assert 0 < len(stopped["losses"]) <= 50
+    assert 0 < len(stopped["losses"]) <= 12
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         model, again = small(), small(seed=3)  # other weights: the checkpoint's must replace them
-        expected = train(model, TINY, epochs=4, progress=False)
-        resumed = train(again, TINY, epochs=4, checkpoint=tmp_path / "run.pt", progress=False)
+        expected = train(model, SOME, epochs=4, progress=False)
+        resumed = train(again, SOME, epochs=4, checkpoint=tmp_path / "run.pt", progress=False)
     finally:
         torch.set_num_threads(threads)
     assert list(resumed.losses[: len(stopped["losses"])]) == list(stopped["losses"])
@@ -329,7 +335,7 @@ def test_a_killed_run_resumes_in_another_process_to_the_same_result_to_the_last_
 
 def test_a_checkpoint_is_whole_at_every_moment(tmp_path, monkeypatch):
     path = tmp_path / "run.pt"
-    train(small(), TINY, epochs=2, checkpoint=path, progress=False)
+    train(small(), SOME, epochs=2, checkpoint=path, progress=False)
     before = path.read_bytes()
 
     def dies(state, file):
@@ -346,19 +352,19 @@ def test_a_checkpoint_is_whole_at_every_moment(tmp_path, monkeypatch):
 
 def test_a_finished_run_is_not_run_again(tmp_path):
     first, second = small(), small(seed=9)
-    run = train(first, TINY, TINY_TEST, epochs=2, checkpoint=tmp_path / "run.pt", progress=False)
-    again = train(second, TINY, TINY_TEST, epochs=2, checkpoint=tmp_path / "run.pt", progress=False)
+    run = train(first, SOME, TINY_TEST, epochs=2, checkpoint=tmp_path / "run.pt", progress=False)
+    again = train(second, SOME, TINY_TEST, epochs=2, checkpoint=tmp_path / "run.pt", progress=False)
     assert again == run  # the seconds, too
     assert same_weights(first, second)
 
 
 def test_a_checkpoint_of_another_run_is_refused(tmp_path):
     path = tmp_path / "run.pt"
-    train(small(), TINY, epochs=1, checkpoint=path, progress=False)
+    train(small(), SOME, epochs=1, checkpoint=path, progress=False)
     with pytest.raises(ValueError, match=r"run.pt' is of a run with seed=0, got seed=1; take another file"):
-        train(small(), TINY, epochs=1, seed=1, checkpoint=path, progress=False)
+        train(small(), SOME, epochs=1, seed=1, checkpoint=path, progress=False)
     with pytest.raises(ValueError, match="is of a run with epochs=1, got epochs=2"):
-        train(small(), TINY, epochs=2, checkpoint=path, progress=False)
+        train(small(), SOME, epochs=2, checkpoint=path, progress=False)
 
 
 def unchanged(call, model, error, match):
