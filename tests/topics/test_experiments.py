@@ -6,6 +6,7 @@ import json
 import math
 import statistics
 import sys
+from functools import cache
 
 import numpy as np
 import pytest
@@ -20,6 +21,13 @@ from mobilenet_lib.topics.experiments import EASY, NETWORKS, SEEDS, TASKS, Effec
 
 FILE = DATA / "experiments.json"
 ABLATIONS = ("relu6_bottleneck", "no_residual", "expansion_shortcut")
+
+
+@cache
+def counted(name, task):
+    """Return the cost of a network for one image of its task."""
+    size = TASKS[task].size
+    return measure.cost(build(name, task), (1, 1, size, size))
 
 
 # The variants
@@ -71,7 +79,7 @@ def test_an_ablation_begins_with_the_weights_and_the_cost_of_the_reference(name)
         reference, variant = build("inverted", seed=seed).state_dict(), build(name, seed=seed).state_dict()
         assert list(reference) == list(variant)
         assert all(torch.equal(value, variant[key]) for key, value in reference.items())
-    assert measure.cost(build(name), (1, 1, 28, 28)) == measure.cost(build("inverted"), (1, 1, 28, 28))
+    assert counted(name, "digits") == counted("inverted", "digits")
 
 
 def test_the_thin_twins_have_the_channels_and_the_plain_ones_no_shortcut():
@@ -89,8 +97,7 @@ def test_the_thin_twins_have_the_channels_and_the_plain_ones_no_shortcut():
 
 def test_as_costly_means_within_one_and_a_half_percent():
     for task in ("digits", "patches"):
-        size = TASKS[task].size
-        costs = [measure.cost(build(name, task), (1, 1, size, size)) for name in ("inverted", "t1_wide")]
+        costs = [counted(name, task) for name in ("inverted", "t1_wide")]
         assert costs[1].params == pytest.approx(costs[0].params, rel=0.015)
         assert costs[1].macs == pytest.approx(costs[0].macs, rel=0.015)
 
@@ -173,9 +180,8 @@ def test_the_file_is_complete_and_says_how_it_was_made():
 
 @pytest.mark.parametrize("task", TASKS)
 def test_the_costs_in_the_file_are_those_of_the_networks(task):
-    size = TASKS[task].size
     for name, result in results(task).items():
-        assert cost.Cost(result.params, result.macs) == measure.cost(build(name, task), (1, 1, size, size))
+        assert cost.Cost(result.params, result.macs) == counted(name, task)
         assert result.label == NETWORKS[name].label
 
 
