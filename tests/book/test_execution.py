@@ -86,19 +86,19 @@ def test_the_build_says_which_notebook_runs_and_which_came_from_the_cache(build,
 
 @pytest.fixture
 def ahead(tmp_path):
-    """Return a function that writes notebooks of one cell each and runs them ahead, and the cache that they go to."""
+    """Return a function that writes pages, and notebooks of a cell each, runs them ahead, and the cache they go to."""
     cache = str(tmp_path / "cache")
     config = SimpleNamespace(nb_execution_cache_path=cache, nb_execution_timeout=60, notebooks_alone=["alone"])
 
-    def run(**cells: str) -> list[str]:
+    def run(*pages: str, **cells: str) -> list[str]:
         paths = {name: tmp_path / f"{name}.ipynb" for name in cells}
         for name, code in cells.items():
             book = notebook()
             book.cells[1].source = code
             nbformat.write(book, paths[name])
-        (tmp_path / "page.md").write_text("# A page")
-        (tmp_path / "text.md").write_text(TEXT)
-        paths |= {name: tmp_path / f"{name}.md" for name in ("page", "text")}
+        for name in pages:
+            paths[name] = tmp_path / f"{name}.md"
+            paths[name].write_text(TEXT if name == "text" else "# A page")
         env = SimpleNamespace(doc2path=lambda name: str(paths[name]))
         return execution.run_ahead(SimpleNamespace(config=config), env, list(paths))
 
@@ -110,7 +110,7 @@ def test_notebooks_run_two_at_a_time_but_those_that_measure_times_and_one_that_f
 ):
     run, folder = ahead
     cells = {"one": "1 + 1", "two": "2 + 2", "alone": "3 + 3", "faulty": "1 / 0"}
-    assert run(**cells) == ["alone", "one", "text", "two"]
+    assert run("page", "text", **cells) == ["alone", "one", "text", "two"]
     said = capsys.readouterr().out.splitlines()
     assert said[0] == "running 4 notebooks, two at a time ..."
     assert sorted(line.split(" in ")[0] for line in said[1:4]) == ["ran one", "ran text", "ran two"]
@@ -119,7 +119,7 @@ def test_notebooks_run_two_at_a_time_but_those_that_measure_times_and_one_that_f
     assert ran.cells[1].outputs[0]["data"]["text/plain"] == "4"
     assert not execution.is_cached((tmp_path / "faulty.ipynb").read_text(), folder)
     assert execution.is_cached(TEXT, folder)
-    assert run(one="1 + 1", alone="3 + 3") == []
+    assert run("page", "text", one="1 + 1", alone="3 + 3") == []
 
 
 DAMAGED = """from pathlib import Path
@@ -134,7 +134,7 @@ def test_a_warning_of_one_time_only_is_said_by_the_build_and_stands_in_no_page(a
     """As that of a damaged file of weights, which is whole again when the notebook has run."""
     (tmp_path / "weights").write_text("wrong")
     run, folder = ahead
-    assert run(one=DAMAGED, two="import warnings\nwarnings.warn('always')") == ["one", "text", "two"]
+    assert run(one=DAMAGED, two="import warnings\nwarnings.warn('always')") == ["one", "two"]
     said = capsys.readouterr().out
     assert "one runs once more, since it said: " in said and "UserWarning: these weights are damaged" in said
     assert (tmp_path / "weights").read_text() == "right"

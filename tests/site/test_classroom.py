@@ -69,7 +69,7 @@ def test_link_leads_to_a_section_that_is_there(link, site):
 
 
 @pytest.mark.parametrize("link", STATES)
-def test_link_sets_a_figure_that_is_there_to_values_it_can_have(link, site):
+def test_link_sets_a_figure_that_is_there_to_values_it_can_have(link, site, monkeypatch):
     name, _, query = link.partition("#")[2].partition("?")
     found = re.search(
         rf'data-explorable="{name}">\s*<script type="application/json">(.*?)</script>', page_of(link, site), re.DOTALL
@@ -80,6 +80,8 @@ def test_link_sets_a_figure_that_is_there_to_values_it_can_have(link, site):
     assert set(wished) <= set(state["settings"])
     values = {key: type(state[key])(wished[key]) for key in wished}
     kind = getattr(explorables, "".join(part.title() for part in name.split("-")))
+    if "measure_state" in vars(kind):
+        monkeypatch.setattr(kind, "measure_state", lambda figure: 0)  # nobody asks what fvcore counts there
     shown = {key: state[key] for key in state["ranges"]} | values
     assert {key: getattr(kind(**shown), key) for key in values} == values  # a value it cannot have raises
 
