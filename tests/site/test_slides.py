@@ -59,6 +59,8 @@ FAULTS = """() => {
     const below = top > 680 || (bottom > 720 && !part.matches(".mn-result")); // a long verdict may go on
     if (height && (top < 0 || below)) faults.push(`${part.className} out of sight`);
   }
+  const controls = frame?.querySelector(":scope > .mn-controls");
+  if (controls?.scrollWidth > controls?.clientWidth + 1) faults.push("a control is cut off");
   const picture = frame?.querySelector(":scope > .mn-picture");
   for (const drawing of picture?.querySelectorAll("svg.mn-drawing") ?? []) {
     const { bottom, height } = drawing.getBoundingClientRect();
