@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # what an editor reads; the table below is what Python reads,
         InvertedResidualSE,
     )
     from .cost import Cost
-    from .course import answers, diagrams, figures, palette, published, quiz, tables
+    from .course import answers, diagrams, figures, palette, predictions, published, quiz, tables
     from .course.answers import reveal
     from .course.tables import Table
     from .layers import ConvBN, ConvBNHardswish, ConvBNReLU, SqueezeExcite
@@ -105,6 +105,7 @@ else:
         "page_model": "topics.page_model",
         "palette": "course.palette",
         "photographs": "topics.photographs",
+        "predictions": "course.predictions",
         "preparing": "topics.preparing",
         "pretrained": "topics.pretrained",
         "published": "course.published",
@@ -165,6 +166,7 @@ __all__ = [
     "page_model",
     "palette",
     "photographs",
+    "predictions",
     "preparing",
     "pretrained",
     "published",

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import predict
 from docutils import nodes
 from nbformat.v4 import new_notebook
 from packing import FOR_THE_BOOK, FORM, WHEELS, Library, library, library_archive, needs, setup_alone, setup_with_wheel
@@ -169,6 +170,7 @@ class Edition:
     ):
         self.kind, self.name, self.notebook, self.plain = kind, name, notebook, plain
         self.questions = questions or {}
+        self.asked = plain.env.metadata[name].get("predictions", {})
         self.chapter = chapter_number(name)
         self.parts = list(parts(notebook["cells"]))
         self.answers = answers(notebook, self.chapter)
@@ -223,10 +225,14 @@ class Edition:
             words = f"{details(UNFOLD, before)}\n\n{words}".rstrip()
         if solves and words:
             words = f"**{self.plain.solution_title(exercise)}**\n\n{words}"
-        if self.kind == "live" and "{predict}" in source(cell):
-            words += f"\n\n{BY_HAND}"
+        asked = [self.asked[predict.slug(title)] for title in predict.BOX.findall(source(cell))]
+        if self.kind == "live" and asked:
+            words = words.replace(f"\n>\n> {predict.BELOW}", "") + f"\n\n{BY_HAND}"
         if words:
             yield markdown_cell(cell["id"], words, **kept(cell))
+        if self.kind != "live":
+            for i, asks in enumerate(asked):
+                yield code_cell(f"{cell['id']}-predict-{i}", predict.program(asks), tags=["prediction"], **FORM)
         if self.kind in WITH_BLANKS and LABEL.search(source(cell)) and exercise not in self.tried:
             yield from self.blank(f"{cell['id']}-try", "...  # your turn", exercise, ["exercise"])
 

@@ -32,7 +32,6 @@ ROW = re.compile(r"^\| (\d+) \| \[(.*?)\]\(page:([^)#]+)#?([^)]*)\) \| (.*?) \| 
 FIGURE = re.compile(r"\]\(page:[^)#]+#([\w-]+)\?([^)]*)\)")
 LINK = re.compile(r"\[([^\]]*)\]\(page:[^)]*\)")
 HEADING = re.compile(r"(#{2,6}) (.*)")
-OWN_GUESS = re.compile(r"\n>\n> \*Your prediction[^\n]*")  # the class raises its hands
 SLOW = re.compile(r"(?:pretrained|preparing)\.\w+\((?:[^()]|\([^()]*\))*\)|explorables\.\w+\(\)")  # the first time
 ASKED = re.compile(r"^:::\{predict\}[^:]*?(?:^:(?!shown:)[^\n]*\n)*^:shown: *(\S+)", re.MULTILINE)
 NOT_RUN = FOR_THE_BOOK | {"exercise", "solution", "check"}
@@ -276,7 +275,7 @@ class Part(Edition):
 
     def text(self, cell: Mapping, exercise: str, solves: bool) -> Iterator[nbformat.NotebookNode]:
         for made in super().text(cell, exercise, solves):
-            made.source = OWN_GUESS.sub("", made.source.removesuffix(f"\n\n{BY_HAND}"))
+            made.source = made.source.removesuffix(f"\n\n{BY_HAND}")
             yield made
 
     def code(self, cell: Mapping, exercise: str, solves: bool) -> Iterator[nbformat.NotebookNode]:

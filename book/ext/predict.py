@@ -23,6 +23,7 @@ import ast
 import json
 import math
 import re
+from collections.abc import Iterable
 from html import escape
 from itertools import pairwise
 from pathlib import Path
@@ -35,14 +36,15 @@ from myst_nb.ext.glue.utils import retrieve_glue_data
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
+from mobilenet_lib.course.predictions import is_geometric, number_in, pack, say
+
 TITLE = "Predict first"
 KINDS = ("choices", "number", "axis", "words")
 OPTIONS = ("ask", *KINDS, "answer", "shown", "unit")
+BELOW = "*Run the next cell, and answer there.*"  # in a notebook
 ENDS = ("", "-2", "-3")  # of the options of a box's first, second and third question
 STEPS = 200  # of a slider, from end to end
-NUMBER = re.compile(r"(\d[\d,]*(?:\.\d+)?)(?:/(\d+))?(?:\s*(thousand|million|billion))?")
-POWERS = {"thousand": 1e3, "million": 1e6, "billion": 1e9}
-NOTHING = re.compile(r"\b(?:none|nothing|zero)\b", re.IGNORECASE)
+BOX = re.compile(r"^:::\{predict\} *(.+)$", re.MULTILINE)
 ANSWER = re.compile(r"([\w.-]+?)(?:\s*([*/])\s*([\d.]+(?:e\d+)?))?")
 
 
@@ -89,29 +91,6 @@ class Ask(NamedTuple):
 
 
 # What an option says
-
-
-def number_in(text: str) -> float | None:
-    """Return the first number that a text has.
-
-    >>> number_in("about 2.5 million"), number_in("1/8"), number_in("none"), number_in("a few")
-    (2500000.0, 0.125, 0.0, None)
-    """
-    if match := NUMBER.search(text):
-        return float(match[1].replace(",", "")) / float(match[2] or 1) * POWERS.get(match[3] or "", 1)
-    return 0.0 if NOTHING.search(text) else None
-
-
-def say(value: float) -> str:
-    """Return a number as the page says it; as `say` in answers.js.
-
-    >>> say(231211008), say(8.84), say(1280), say(0.333333)
-    ('231 million', '8.84', '1,280', '0.333')
-    """
-    for name in ("billion", "million"):
-        if abs(value) >= POWERS[name]:
-            return f"{value / POWERS[name]:.3g} {name}"
-    return f"{value:,.0f}" if abs(value) >= 1000 or value == int(value) else f"{value:.3g}"
 
 
 def plain(text: str) -> Any:
@@ -182,10 +161,6 @@ def axis(text: str) -> tuple[list[float], str]:
     if len(values) < 3 or not (is_even(values) or is_geometric(values)):
         raise ValueError(f"an axis needs three ticks or more at even steps or at even factors, got {ticks.strip()!r}")
     return values, unit.strip()
-
-
-def is_geometric(values: list[float]) -> bool:
-    return values[0] > 0 and all(math.isclose(b / a, values[1] / values[0]) for a, b in pairwise(values))
 
 
 def is_even(values: list[float]) -> bool:
@@ -302,12 +277,12 @@ def vote(asks: list[Ask]) -> str:
 
 
 def to_write(options: dict[str, str]) -> str:
-    """Return, for a notebook, how a box is answered: the choices, and a place to write.
+    """Return, for a notebook, how a box is answered: the choices, and where.
 
     >>> print(to_write({"choices": "2 / 9"}))
     a) 2, b) 9
     <BLANKLINE>
-    *Your prediction (double-click here to write):* …
+    *Run the next cell, and answer there.*
     """
     lines = []
     for end in ENDS:
@@ -318,7 +293,31 @@ def to_write(options: dict[str, str]) -> str:
         choices = ", ".join(f"{letter(i)}) {choice}" for i, choice in enumerate(given.get("choices", "").split(" / ")))
         words = [given.get("ask", ""), choices if "choices" in given else f"(in {unit})" if unit else ""]
         lines.append(" ".join(filter(None, words)))
-    return "\n\n".join([*filter(None, lines), "*Your prediction (double-click here to write):* …"])
+    return "\n\n".join([*filter(None, lines), BELOW])
+
+
+def program(asks: Iterable[dict]) -> str:
+    """Return the cell of a notebook that asks what a page asks with its script.
+
+    >>> print(program([Ask("c", "Cost", "", "choices", ["2", "9"], [], "", "9", "8.9", "macs", "")._asdict()]))
+    # @title Your prediction
+    from mobilenet_lib import predictions
+    <BLANKLINE>
+    predictions.ask(
+        predictions.Choice('Cost', ['2', '9'], result='eNqLVrJU0lFQstCzVIoFAA9aAmU='),
+    )
+    """
+    calls = "".join(f"    predictions.{call(Ask(**ask))},\n" for ask in asks)
+    return f"# @title Your prediction\nfrom mobilenet_lib import predictions\n\npredictions.ask(\n{calls})"
+
+
+def call(ask: Ask) -> str:
+    kind = {"choices": "Choice", "number": "Number", "axis": "Axis", "words": "Words"}[ask.kind]
+    given = [repr(ask.words or ask.title)]
+    given += [repr(ask.choices)] if ask.kind == "choices" else [repr(ask.values)] if ask.kind == "axis" else []
+    given += [f"unit={ask.unit!r}"] if ask.unit else []
+    given += [f"result={pack(ask.right, ask.says)!r}"] if ask.right is not None else []
+    return f"{kind}({', '.join(given)})"
 
 
 # HTML
@@ -374,6 +373,7 @@ def place_results(app, doctree: nodes.document) -> None:
     if not boxes:
         return
     page = app.env.docname
+    app.env.metadata[page]["predictions"] = {box["asks"][0]["key"]: box["asks"] for box in boxes}  # for the notebooks
     cells = json.loads(Path(app.env.doc2path(page)).read_text(encoding="utf8"))["cells"]
     marks = {node["cell"]: node for node in doctree.findall(nodes.comment) if "cell" in node}
     outputs = {

@@ -37,7 +37,8 @@
     }, 1);
   const numberIn = (text) => {
     const found = /(\d[\d,]*(?:\.\d+)?)(?:\/(\d+))?(?:\s*(thousand|million|billion))?/.exec(text);
-    return found ? +found[1].replace(/,/g, "") / (found[2] ?? 1) * (POWERS[found[3]] ?? 1) : NaN;
+    if (found) return +found[1].replace(/,/g, "") / (found[2] ?? 1) * (POWERS[found[3]] ?? 1);
+    return /\b(?:none|nothing|zero)\b/i.test(text) ? 0 : NaN;
   };
   const short = (value) => String(+value.toPrecision(3));
   const say = (value) => { // as `say` in predict.py

@@ -94,7 +94,7 @@ def test_ordinary_markdown_stays_as_it_is(convert, text):
         (
             ":::{predict} Half\n:choices: 2 / 9\n:answer: saving\nHow much?\n:::",
             "> **Predict first**\n>\n> How much?\n>\n> a) 2, b) 9\n>\n"
-            "> *Your prediction (double-click here to write):* …",
+            "> *Run the next cell, and answer there.*",
         ),
         (":::{admonition} Predict $n$\n:class: important\nA\n\nB\n:::", "> **Predict $n$**\n>\n> A\n>\n> B"),
         ("a\n\n```{note}\nb\n```\n\nc", "a\n\n> **Note**\n>\n> b\n\nc"),

@@ -17,12 +17,14 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable
+from html import unescape
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
 import editions
 import nbformat
+import node
 import packing
 import pytest
 import yaml
@@ -31,6 +33,7 @@ from sphinx.domains.math import MathDomain
 from sphinx.domains.std import StandardDomain
 from sphinxcontrib.bibtex.domain import BibtexDomain
 
+from mobilenet_lib import predictions
 from mobilenet_lib.course.answers import answers, finished, keys, reveal
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -116,7 +119,7 @@ def test_ids_are_those_of_the_chapter(kind, page):
     known = {cell.id for cell in source_of(page).cells}
     added = {"edition", "vocabulary", "references", "setup"}
     for cell in read(kind, page).cells:
-        name = re.sub(r"(-try)?(-hint|-check)?$", "", cell.id)
+        name = re.sub(r"(-try)?(-hint|-check|-predict-\d)?$", "", cell.id)
         assert cell.id in known | added or name in known or re.sub(r"-(hint|check)$", "", cell.id) in known
 
 
@@ -278,9 +281,35 @@ def test_checks_cannot_be_changed_or_deleted(page):
 
 @built
 @every_chapter
+def test_a_prediction_is_asked_for_below_its_box_and_judged_as_in_the_page(page):
+    """Each right answer of the page's own results is right in the notebook, too."""
+    path = SITE / f"{page}.html"
+    results = re.findall(r"<pr-result([^>]*)>", path.read_text(encoding="utf8"))
+    data = [{key: unescape(text) for key, text in re.findall(r'data-(\w+)="([^"]*)"', each)} for each in results]
+    asked = {}
+    for kind in ("colab", "student", "solutions"):
+        cells = read(kind, page).cells
+        for before, cell in pairwise(cells):
+            if "prediction" in tags(cell):
+                assert "**Predict first**" in before.source or "prediction" in tags(before)
+                space: dict = {}
+                exec(cell.source.replace("predictions.ask(", "shown = predictions.ask("), space)
+                asked[kind, cell.id] = space["shown"].children
+    for kind in ("colab", "student", "solutions"):
+        boxes = [box for (its, _), boxes in asked.items() if its == kind for box in boxes]
+        judged = sorted(box.judge(str(box.result[0])) for box in boxes if not isinstance(box, predictions.Words))
+        given = [[one, one["right"]] for one in data if one["kind"] != "words"]
+        assert judged == sorted(node.answers("sentence", given))
+        assert len(boxes) == len(data)
+
+
+@built
+@every_chapter
 def test_live_and_student_editions_have_the_same_code(page):
-    """So it is enough to run one of the two."""
-    assert programs(read("live", page)) == programs(read("student", page))
+    """So it is enough to run one of the two. Only the student's asks for predictions: a class raises its hands."""
+    student = programs(read("student", page))
+    asking = {cell.id for cell in read("student", page).cells if "prediction" in tags(cell)}
+    assert asking and programs(read("live", page)) == {name: student[name] for name in student.keys() - asking}
 
 
 @built
