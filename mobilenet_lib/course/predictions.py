@@ -214,7 +214,9 @@ class _Question(widgets.VBox):
         self.question, self.unit = question, unit
         self.result = _unpacked(result) if result else None
         self.said = widgets.HTML(_status(""))
-        self.compare = widgets.Button(description="How far off was I?", layout={"width": "auto", "display": "none"})
+        self.compare = widgets.Button(
+            description="How far off was I?", layout={"align_self": "flex-start", "width": "auto", "display": "none"}
+        )
         self.compare.on_click(lambda _: self._tell(self.judge(self.given)))
         words = widgets.HTML(f"<b>{escape(question)}</b>")
         row = widgets.HBox(entry, layout=WIDE)
