@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 from pathlib import Path
 
@@ -99,3 +100,9 @@ def test_a_page_looks_the_same_with_all_rules(visit, served, site, page, width, 
     fewer, every = seen
     assert len(fewer) == len(every) > 80
     assert [one[0] for one, other in zip(fewer, every, strict=True) if one != other] == []
+
+
+def test_no_rule_of_ours_asks_whether_there_is_a_class(root):
+    """Each class that changes would have a browser work out all styles below it: on arrival twice those of the page."""
+    for sheet in (*root.glob("book/static/**/*.css"), *root.glob("mobilenet_lib/**/*.css")):
+        assert "[class]" not in re.sub(r"/\*.*?\*/", "", sheet.read_text("utf8"), flags=re.DOTALL), sheet
