@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from opened import NO_QUIZ
+from opened import LIVE, NO_QUIZ
 from playwright.sync_api import ElementHandle, Locator, Page
 
 COPY, HURRIED = 1, 2  # tabs
@@ -55,7 +55,7 @@ REST = "ms => new Promise((done) => setTimeout(done, ms))"
 
 def roots(page: Page) -> list[Locator]:
     """Return the explorables of a page, once they live."""
-    page.wait_for_function("() => !document.querySelector('.mn-explorable:not(.mn-live)')")
+    page.wait_for_function(LIVE)
     return page.locator(NO_QUIZ).all()
 
 

@@ -123,7 +123,7 @@ def loaded(begun) -> Visit:
 
 
 def root_of(page: Page, name: str):
-    return page.locator(f'[data-explorable="{name}"]')
+    return page.locator(f'[data-explorable="{name}"].mn-live')
 
 
 def requests_of(page: Page) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import slides
 from docutils import nodes
-from opened import too_wide
+from opened import LIVE, too_wide
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = [path.stem for path in sorted((ROOT / "chapters").glob("*.ipynb"))]
@@ -81,7 +81,7 @@ CELLS = "() => [...document.querySelectorAll('section[data-cell]')].map(section 
 
 def ready(page) -> None:
     page.wait_for_function("document.querySelector('.reveal.ready')")
-    page.wait_for_function("!document.querySelector('.mn-explorable:not(.mn-live)')")
+    page.wait_for_function(LIVE)
 
 
 # What is a slide

@@ -9,7 +9,7 @@ from pathlib import Path
 import bundles
 import pytest
 import theme
-from opened import DRAWN, RESTED
+from opened import DRAWN, LIVE, RESTED
 from playwright.sync_api import Route
 
 PACKAGES = {
@@ -94,7 +94,7 @@ def test_a_page_looks_the_same_with_all_rules(visit, served, site, page, width, 
         if OPEN[opened]:
             tab.evaluate(OPEN[opened])
         # Sizes are part of a look: figures live, and fonts and pictures are there, however busy the machine is.
-        tab.wait_for_function("() => !document.querySelector('.mn-explorable:not(.mn-live)')")
+        tab.wait_for_function(LIVE)
         tab.evaluate(DRAWN)
         seen.append(tab.evaluate(LOOKS))
     fewer, every = seen

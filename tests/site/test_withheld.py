@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from opened import Visit
+from opened import LIVE
 from playwright.sync_api import Frame, Page
 
 CHAPTER = "chapters/06_inverted_residual.html"
@@ -16,23 +14,15 @@ NONE = "for (const name of ['localStorage', 'sessionStorage']) Object.defineProp
 FULL = """Storage.prototype.setItem = () => { throw new DOMException("no room", "QuotaExceededError"); };"""
 
 
-@pytest.fixture(scope="module", params=["blocked", "absent", "full", "sandboxed"])
-def withheld(request, browser, served) -> Iterator:
-    """Return a function that opens a page where storage is withheld in one of four ways, and the errors it meets.
-
-    One tab a way is enough, as nothing is kept from one page to the next.
-    """
-    context = browser.new_context()
-    context.set_default_timeout(120_000)
-    visited = Visit(context.new_page())
-    page, way = visited.page, {"blocked": NO_STORAGE, "absent": NONE, "full": FULL}.get(request.param)
-    visited.begin(served + "genindex.html")
-    if way:
-        page.add_init_script(way)
+@pytest.fixture(params=["blocked", "absent", "full", "sandboxed"])
+def withheld(request, visit, served):
+    """Return a function that opens a page where storage is withheld in one of four ways, and the errors it meets."""
+    visited = visit(served + "genindex.html")
+    page = visited.page
 
     def open_page(name: str) -> Page | Frame:
-        visited.errors.clear()
-        if way:
+        if request.param != "sandboxed":
+            page.add_init_script({"blocked": NO_STORAGE, "absent": NONE, "full": FULL}[request.param])
             page.goto(served + name)
             rest(page)
             return page
@@ -45,8 +35,7 @@ def withheld(request, browser, served) -> Iterator:
         return frame
 
     open_page.visited = visited
-    yield open_page
-    context.close()
+    return open_page
 
 
 def rest(page: Page | Frame) -> None:
@@ -95,7 +84,7 @@ def test_theme_switch_goes_round_and_large_type_is_switched(withheld):
 def test_figures_and_quizzes_answer(withheld):
     page = withheld(CHAPTER)
     page.wait_for_function("document.querySelectorAll('.mn-explorable').length >= 2")
-    page.wait_for_function("!document.querySelector('.mn-explorable:not(.mn-live)')")
+    page.wait_for_function(LIVE)
     slider = page.locator("[data-explorable=inverted-block]").get_by_role("slider", name="Expansion")
     before = slider.get_attribute("aria-valuetext")
     slider.press("ArrowLeft")
