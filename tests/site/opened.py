@@ -13,7 +13,8 @@ AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(enc
 CONTRAST, LOOK = "color-contrast", "data-look"
 # All heights are there, and the theme's scripts have come: book/static/late.js.
 RESTED = "document.documentElement.classList.contains('rested')"
-LIVE = "!document.querySelector('.mn-explorable:not(.mn-live)')"  # all figures are; those further down wait a moment
+# All figures are, of which those further down wait a moment. A function: where eval is forbidden no expression is read.
+LIVE = "() => !document.querySelector('.mn-explorable:not(.mn-live)')"
 DESK, PHONE = {"width": 1280, "height": 800}, {"width": 375, "height": 800}
 # Once the page is drawn for its new width, with the fonts and pictures that it asks for there.
 DRAWN = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))
@@ -204,7 +205,8 @@ def look_at(visited: Visit, site: str, name: str) -> Opened:
     page.on("request", keep)
     try:
         visited.begin(site + name)
-        page.wait_for_function(f"{RESTED} && {LIVE}")
+        page.wait_for_function(RESTED)
+        page.wait_for_function(LIVE)
         page.evaluate(DRAWN)
         narrow, cut = too_wide(page), cut_off(page)
         page.set_viewport_size(DESK)
