@@ -186,7 +186,7 @@ def test_every_row_of_a_network_describes_the_layer_of_that_name(name):
 def test_networks_cost_half_the_flops_that_torch_counts_at_any_width_and_resolution(name, width_mult):
     build, closed_form, _ = NETWORKS[name]
     model = build(width_mult=width_mult).eval()
-    for size in ((224, 224), (32, 190), (33, 161)):
+    for size in ((32, 32), (96, 96), (161, 161), (224, 224), (33, 190)):
         assert closed_form(width_mult, size).macs * 2 == flops(model, 1, 3, *size)
     assert closed_form(width_mult).params == measure.params(model)
 

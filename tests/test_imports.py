@@ -222,14 +222,12 @@ def test_no_file_is_longer_than_a_reader_can_hold():
     assert len(lines) > 100 and {name: count for name, count in lines.items() if count > 800} == {}
 
 
-def loaded_by(*programs):
-    """Return which of the heavy packages a fresh Python has loaded after each of some programs, one after the other."""
-    heavy = "print([heavy for heavy in ('torch', 'matplotlib', 'fvcore') if heavy in sys.modules])"
-    lines = ["import sys", *(line for program in programs for line in (program, heavy))]
-    whole = "\n".join(lines)
-    done = subprocess.run([sys.executable, "-c", whole], cwd=ROOT, capture_output=True, text=True, check=False)
+def loaded_by(program):
+    """Return which of the heavy packages a fresh Python has loaded after a program."""
+    program += "\nimport sys; print([heavy for heavy in ('torch', 'matplotlib', 'fvcore') if heavy in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return [ast.literal_eval(line) for line in done.stdout.splitlines()]
+    return ast.literal_eval(done.stdout)
 
 
 def test_importing_the_light_parts_loads_neither_torch_nor_matplotlib():
@@ -243,16 +241,15 @@ for name in {["mobilenet_lib", *(f"mobilenet_lib.{name}" for name in LIGHT)]}:
     import_module(name)
     assert not {{"torch", "matplotlib", "fvcore"}} & set(sys.modules), name
 """
-    assert loaded_by(program) == [[]]
+    assert loaded_by(program) == []
 
 
 def test_every_explorable_can_be_looked_up_without_torch():
     look_up = "[getattr(explorables, name) for name in explorables.__all__] or 1 / 0"
-    assert loaded_by(f"from mobilenet_lib import explorables; {look_up}") == [[]]
+    assert loaded_by(f"from mobilenet_lib import explorables; {look_up}") == []
 
 
 def test_the_heavy_parts_load_what_they_need():
-    """A count loads fvcore when it is asked for, and not before."""
-    parts = ("from mobilenet_lib import figures", "from mobilenet_lib import blocks")
-    both = ["torch", "matplotlib"]
-    assert loaded_by(*parts, "from mobilenet_lib.measure import macs") == [["matplotlib"], both, both]
+    assert loaded_by("from mobilenet_lib import blocks") == ["torch"]
+    assert loaded_by("from mobilenet_lib import figures") == ["matplotlib"]
+    assert loaded_by("from mobilenet_lib.measure import macs") == ["torch"]  # fvcore is loaded at the first count

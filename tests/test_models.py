@@ -14,9 +14,9 @@ from mobilenet_lib import V2_SPEC, DepthwiseProjection, MobileNetV1, MobileNetV2
 
 # name: ours, the peer, the image sizes to compare at
 PEERS = {
-    "v1, timm": (MobileNetV1, lambda: timm.create_model("mobilenetv1_100"), (224, 161)),
-    "v2, timm": (MobileNetV2, lambda: timm.create_model("mobilenetv2_100"), (224, 161)),
-    "v2, torchvision": (MobileNetV2, lambda: torchvision_v2(dropout=0.0), (224, 161)),
+    "v1, timm": (MobileNetV1, lambda: timm.create_model("mobilenetv1_100"), (224, 192, 161)),
+    "v2, timm": (MobileNetV2, lambda: timm.create_model("mobilenetv2_100"), (224, 192, 161)),
+    "v2, torchvision": (MobileNetV2, lambda: torchvision_v2(dropout=0.0), (224, 192, 161)),
     "v1 x 1.25, timm": (lambda: MobileNetV1(width_mult=1.25), lambda: timm.create_model("mobilenetv1_125"), (161,)),
     "v2 x 0.35, timm": (lambda: MobileNetV2(width_mult=0.35), lambda: timm.create_model("mobilenetv2_035"), (161,)),
 }

@@ -114,7 +114,7 @@ def test_closed_form_equals_what_torch_and_fvcore_count(name, output_stride):
     closed_form, _, _ = CLOSED[name]
     for width_mult in (0.35, 1.0):
         model = build(10, width_mult, output_stride=output_stride).eval()
-        for size in ((64, 64), (97, 130)):
+        for size in ((224, 224), (97, 130)):
             derived = closed_form(width_mult, size, 10, output_stride=output_stride)
             assert 2 * derived.macs == flops(model, 1, 3, *size)
             assert derived.params == measure.params(model)

@@ -465,7 +465,6 @@ def open_page(tab, page_file):
 
     def open_it(theme="light", **options):
         page, errors = tab(**options)
-        errors.clear()
         met.append(errors)
         page.goto(page_file.as_uri())
         if options.get("java_script_enabled", True):
@@ -473,7 +472,10 @@ def open_page(tab, page_file):
         return page
 
     yield open_it
-    assert [errors for errors in met if errors] == []
+    found = [error for errors in met for error in errors]
+    for errors in met:
+        errors.clear()
+    assert found == []
 
 
 def first_question(page):
