@@ -196,11 +196,9 @@ def _off(mine: float, right: float, unit: str) -> str:
     if mine <= 0 or right <= 0:
         return f"too {side}"
     ratio = max(mine / right, right / mine)
-    return (
-        f"{say(ratio)} times too {side}"
-        if ratio >= 2
-        else f"{max(1, _whole(100 * abs(mine / right - 1)))} % too {side}"
-    )
+    if ratio >= 2:
+        return f"{say(ratio)} times too {side}"
+    return f"{max(1, _whole(100 * abs(mine / right - 1)))} % too {side}"
 
 
 # The boxes
@@ -235,7 +233,12 @@ class _Question(widgets.VBox):
 
     def judge(self, given: str) -> str:
         """Return how far off a prediction is, in a sentence."""
-        mine, says, words = self._outcome(given)
+        if self.result is None:
+            raise ValueError(
+                f"there is no result to compare {given!r} with; give the question result=pack(right, says)"
+            )
+        right, says = self.result
+        mine, words = self._outcome(given, right, says)
         if words in ("right", "spot on"):
             return f"You predicted {mine}{'' if mine == says else f', it is {says}'}: {words}."
         return f"You predicted {mine}. It is {says}: {words}."
@@ -243,11 +246,9 @@ class _Question(widgets.VBox):
     def _refuse(self, given: str) -> str:
         return "" if math.isfinite(number(given)) else "Write a number, as in 1,280 or 2.5 million."
 
-    def _outcome(self, given: str) -> tuple[str, str, str]:
-        assert self.result is not None
-        right, says = self.result
+    def _outcome(self, given: str, right: str | float, says: str) -> tuple[str, str]:
         mine = number(given)
-        return f"{say(mine)} {self.unit}".strip(), says, _off(mine, float(right), self.unit)
+        return f"{say(mine)} {self.unit}".strip(), _off(mine, float(right), self.unit)
 
     def _tell(self, words: str) -> None:
         self.said.value = _status(words)
@@ -293,14 +294,12 @@ class Choice(_Question):
     def _refuse(self, given: str) -> str:
         return "" if given else "Choose one."
 
-    def _outcome(self, given: str) -> tuple[str, str, str]:
-        assert self.result is not None
-        right, says = self.result
+    def _outcome(self, given: str, right: str | float, says: str) -> tuple[str, str]:
         if given == right:
-            return given, says, "right"
+            return given, "right"
         mine, answer = number_in(given), number_in(says)
         words = "not this time" if mine is None or answer is None else _off(mine, answer, self.unit)
-        return given, says, "close" if words == "spot on" else words
+        return given, "close" if words == "spot on" else words
 
 
 class Number(_Question):

@@ -97,6 +97,8 @@ def test_a_sentence_is_kept_and_nothing_judges_it():
     field.value = "like edges <b>"
     keep.click()
     assert status(box).startswith("Kept.") and box.compare.layout.display == "none"
+    with pytest.raises(ValueError, match="no result to compare 'like edges' with; give the question result=pack"):
+        box.judge("like edges")
 
 
 def test_a_result_cannot_be_read_by_accident():

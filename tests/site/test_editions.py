@@ -286,21 +286,18 @@ def test_a_prediction_is_asked_for_below_its_box_and_judged_as_in_the_page(page)
     path = SITE / f"{page}.html"
     results = re.findall(r"<pr-result([^>]*)>", path.read_text(encoding="utf8"))
     data = [{key: unescape(text) for key, text in re.findall(r'data-(\w+)="([^"]*)"', each)} for each in results]
-    asked = {}
+    said = sorted(node.answers("sentence", [[one, one["right"]] for one in data if one["kind"] != "words"]))
     for kind in ("colab", "student", "solutions"):
-        cells = read(kind, page).cells
-        for before, cell in pairwise(cells):
+        boxes: list = []
+        for before, cell in pairwise(read(kind, page).cells):
             if "prediction" in tags(cell):
                 assert "**Predict first**" in before.source or "prediction" in tags(before)
                 space: dict = {}
                 exec(cell.source.replace("predictions.ask(", "shown = predictions.ask("), space)
-                asked[kind, cell.id] = space["shown"].children
-    for kind in ("colab", "student", "solutions"):
-        boxes = [box for (its, _), boxes in asked.items() if its == kind for box in boxes]
-        judged = sorted(box.judge(str(box.result[0])) for box in boxes if not isinstance(box, predictions.Words))
-        given = [[one, one["right"]] for one in data if one["kind"] != "words"]
-        assert judged == sorted(node.answers("sentence", given))
+                boxes += space["shown"].children
         assert len(boxes) == len(data)
+        judged = [box.judge(str(box.result[0])) for box in boxes if not isinstance(box, predictions.Words)]
+        assert sorted(judged) == said
 
 
 @built
