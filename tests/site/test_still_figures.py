@@ -112,6 +112,7 @@ def test_the_live_figure_takes_the_static_ones_place_and_nothing_moves(tabs, ser
             kind = re.sub(r"-\d+$", "", name)
             if not root.evaluate(SHOW):
                 page.add_script_tag(url=f"{served}_static/explorables/{kind}.js")
+            page.wait_for_function("root => root.matches('.mn-live')", arg=root)  # it waits until nothing else is to do
             moved, static = root.evaluate(SHOWN)
             assert round(moved, 2) == 0, (home, name)
             assert static == 0
