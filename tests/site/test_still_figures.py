@@ -62,7 +62,12 @@ SHOW = f"""async root => {{
   globalThis.moved = 0;
   return root.classList.contains("mn-live");
 }}"""
-SHOWN = f"async root => {{ await {TWO_FRAMES}; return [moved, root.querySelectorAll('.mn-static').length]; }}"
+# A figure waits until nothing else is to do.
+SHOWN = f"""async root => {{
+  while (!root.matches(".mn-live")) await new Promise(requestAnimationFrame);
+  await {TWO_FRAMES};
+  return [moved, root.querySelectorAll(".mn-static").length];
+}}"""
 # What is on paper of each figure.
 PRINTED = """roots => roots.map((root) => {
   const size = (element) => element.getBoundingClientRect();
@@ -73,70 +78,81 @@ PRINTED = """roots => roots.map((root) => {
     buttons: [...root.querySelectorAll(".mn-button")].filter((button) => button.checkVisibility()).length,
   };
 })"""
-# What the figures of a page are called, and how many of them have their first state in them.
-STILL = """figures => [
-  [...document.querySelectorAll(figures)].map(({ dataset }) => dataset.explorable),
-  document.querySelectorAll(`:is(${figures}) .mn-static`).length,
-]"""
+# What the figures of a page are called, and how many of them have their first state in them, which is kept.
+STILL = """figures => {
+  const roots = [...document.querySelectorAll(figures)];
+  const still = roots.filter((root) => root.querySelector(".mn-static"));
+  globalThis.kept = roots.map(({ outerHTML }) => outerHTML);
+  return [roots.map(({ dataset }) => dataset.explorable), still.length];
+}"""
+BACK = "figures => document.querySelectorAll(figures).forEach((root, i) => { root.outerHTML = kept[i]; })"
+RESIZED = "async width => { while (innerWidth !== width) await new Promise(requestAnimationFrame); }"
 AT_ONCE = f"figures => {TWO_FRAMES}.then(() => [...document.querySelectorAll(figures)].map({LOOK}))"
 WIDTHS = (320, 414, 768, 1440)
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (375, "dark")])
-def test_the_live_figure_takes_the_static_ones_place_and_nothing_moves(tabs, served, homes, width, scheme):
-    """What it shows is compared in light and dark; and once at every width, where each figure is as high as it was."""
-    schemes = ["light", "dark"] if scheme == "dark" else ["dark", "light"]  # the page's own is the last
-    look = {"viewport": {"width": width, "height": 800}, "color_scheme": scheme}
-    widths = WIDTHS if width == 1280 else ()
-    page = tabs("about:blank", **look).page
+def test_the_live_figure_takes_the_static_ones_place_and_nothing_moves(tabs, served, homes):
+    """What it shows is compared in light and dark; and once at every width, where each figure is as high as it was.
+
+    A page is opened once. For a phone, the still figures are put back into it.
+    """
+    page = tabs("about:blank").page
     network = page.context.new_cdp_session(page)
     network.send("Network.enable")
     for home in homes:
         network.send("Network.setBlockedURLs", {"urls": [SCRIPTS]})
         page.goto("about:blank")  # where another size costs nothing
         page.emulate_media(media="screen")
-        resize(page, width)
-        tabs(served + home, **look)
-        assert page.evaluate("document.documentElement.dataset.theme") == scheme
-        names, still = page.evaluate(STILL, NO_QUIZ)
-        assert still == len(names)
-        page.evaluate(ALONE, True)
-        before, before_at = page.evaluate(LOOKS, [schemes, NO_QUIZ]), at_each_width(page, widths)
-        resize(page, width)
-        page.evaluate(ALONE, False)
-        page.evaluate(SHIFTS)
+        resize(page, 1280)
+        tabs(served + home)
         network.send("Network.setBlockedURLs", {"urls": []})
-        for shared in ("host", "kit"):
-            page.add_script_tag(url=f"{served}_static/explorables/{shared}.js")
-        for name, root in zip(names, page.query_selector_all(NO_QUIZ), strict=True):
-            kind = re.sub(r"-\d+$", "", name)
-            if not root.evaluate(SHOW):
-                page.add_script_tag(url=f"{served}_static/explorables/{kind}.js")
-            page.wait_for_function("root => root.matches('.mn-live')", arg=root)  # it waits until nothing else is to do
-            moved, static = root.evaluate(SHOWN)
-            assert round(moved, 2) == 0, (home, name)
-            assert static == 0
-        page.evaluate(ALONE, True)
-        after, after_at = page.evaluate(LOOKS, [schemes, NO_QUIZ]), at_each_width(page, widths)
-        for each in schemes:
-            for name, still, live in zip(names, before[each], after[each], strict=True):
-                assert live["high"] == pytest.approx(still["high"], abs=0.1), (home, name, each)
-                assert live["parts"] == pytest.approx(still["parts"], abs=0.1), (home, name, each)
-                for what in ("drawings", "says", "chosen"):
-                    assert live[what] == still[what], (home, name, each, what)
-        for at, still, live in zip(widths, before_at, after_at, strict=True):
-            for one, two in zip(still, live, strict=True):
-                # The kernel scope's squares grow in whole pixels, many at once.
-                assert one["high"] == pytest.approx(two["high"], abs=8), (home, at)
-                if at >= 1440:
-                    assert one["drawings"] == two["drawings"], (home, at)
-        if widths:
-            check_printed(page, home)
+        page.evaluate(SHIFTS)
+        check_living(page, served, home, 1280, ["dark", "light"], WIDTHS)  # the last scheme stays
+        check_printed(page, home)
+        page.emulate_media(media="screen")
+        page.evaluate(BACK, NO_QUIZ)
+        check_living(page, served, home, 375, ["light", "dark"])
+
+
+def check_living(
+    page: Page, served: str, home: str, width: int, schemes: list[str], widths: tuple[int, ...] = ()
+) -> None:
+    """Bring the still figures of a page to life, one after the other, and compare them with what they were."""
+    names, still = page.evaluate(STILL, NO_QUIZ)
+    assert still == len(names)
+    resize(page, width)
+    page.evaluate(ALONE, True)
+    before, before_at = page.evaluate(LOOKS, [schemes, NO_QUIZ]), at_each_width(page, widths)
+    resize(page, width)
+    page.evaluate(ALONE, False)
+    for shared in ("host", "kit"):
+        page.add_script_tag(url=f"{served}_static/explorables/{shared}.js")
+    for name, root in zip(names, page.query_selector_all(NO_QUIZ), strict=True):
+        kind = re.sub(r"-\d+$", "", name)
+        if not root.evaluate(SHOW):
+            page.add_script_tag(url=f"{served}_static/explorables/{kind}.js")
+        moved, static = root.evaluate(SHOWN)
+        assert round(moved, 2) == 0, (home, name)
+        assert static == 0
+    page.evaluate(ALONE, True)
+    after, after_at = page.evaluate(LOOKS, [schemes, NO_QUIZ]), at_each_width(page, widths)
+    for each in schemes:
+        for name, still, live in zip(names, before[each], after[each], strict=True):
+            assert live["high"] == pytest.approx(still["high"], abs=0.1), (home, name, each)
+            assert live["parts"] == pytest.approx(still["parts"], abs=0.1), (home, name, each)
+            for what in ("drawings", "says", "chosen"):
+                assert live[what] == still[what], (home, name, each, what)
+    for at, still, live in zip(widths, before_at, after_at, strict=True):
+        for one, two in zip(still, live, strict=True):
+            # The kernel scope's squares grow in whole pixels, many at once.
+            assert one["high"] == pytest.approx(two["high"], abs=8), (home, at)
+            if at >= 1440:
+                assert one["drawings"] == two["drawings"], (home, at)
 
 
 def resize(page: Page, width: int, height: int = 800) -> None:
     page.set_viewport_size({"width": width, "height": height})
-    page.wait_for_function("width => innerWidth === width", arg=width)
+    page.evaluate(RESIZED, width)
 
 
 def at_each_width(page: Page, widths: tuple[int, ...]) -> list[list[dict]]:
