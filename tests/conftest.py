@@ -7,7 +7,8 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
-from functools import cache
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, wraps
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,21 @@ def pytest_collection_finish() -> None:
     """Leave out of every search for rubbish from now on what the collected tests are made of."""
     gc.freeze()
     gc.enable()
+    if torch := sys.modules.get("torch"):
+        torch._C._create_graph_by_tracing = on_a_short_stack(torch._C._create_graph_by_tracing)
+
+
+def on_a_short_stack(trace: Callable) -> Callable:
+    """Let fvcore trace in a thread: torch writes the whole stack down for each constant, and that of a test is long."""
+
+    @wraps(trace)
+    def traced(*args):
+        import torch
+
+        with ThreadPoolExecutor(1, initializer=torch.set_grad_enabled, initargs=[torch.is_grad_enabled()]) as thread:
+            return thread.submit(trace, *args).result()
+
+    return traced
 
 
 def pytest_runtest_setup() -> None:
