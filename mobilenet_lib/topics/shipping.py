@@ -20,7 +20,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from .._validation import flag, function, positive_int, several, shown
 from ..measure.probe import check_module, check_numbers, check_shape, probing, quietly, unwrapped
@@ -65,7 +65,7 @@ def fold_pair(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
     Notes
     -----
     BatchNorm computes γ (y − μ) / √(σ² + ε) + β for each output channel, so the channel's weights are multiplied with
-    s = γ / √(σ² + ε), and its bias becomes β + s (b − μ). `torch.nn.utils.fusion.fuse_conv_bn_eval` does it.
+    s = γ / √(σ² + ε), and its bias becomes β + s (b − μ). `torch.nn.utils.fusion.fuse_conv_bn_weights` does it.
 
     References
     ----------
@@ -88,10 +88,13 @@ def fold_pair(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
         )
     if norm.running_mean is None:
         raise ValueError("norm must have running averages, got track_running_stats=False; it cannot be folded")
-    folded = fuse_conv_bn_eval(copy.deepcopy(conv).eval(), copy.deepcopy(norm).eval())
-    if folded.bias is not None:
-        folded.bias.requires_grad_(folded.weight.requires_grad)
-    return folded.train(conv.training)
+    running = cast(Tensor, norm.running_mean), cast(Tensor, norm.running_var)
+    folded = copy.deepcopy(conv)
+    folded.weight, folded.bias = fuse_conv_bn_weights(
+        conv.weight, conv.bias, *running, norm.eps, norm.weight, norm.bias
+    )
+    folded.bias.requires_grad_(conv.weight.requires_grad)
+    return folded
 
 
 def fold(network: nn.Module, *, partly: bool = False) -> nn.Module:
@@ -181,6 +184,8 @@ def _left_of(norm: nn.BatchNorm2d) -> nn.Module:
 
 def _why_another(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> str:
     """Say whether the two of them, on numbers of their own, compute something else when folded, as a subclass may."""
+    if (type(conv), type(norm)) == (nn.Conv2d, nn.BatchNorm2d) and "forward" not in {*vars(conv), *vars(norm)}:
+        return ""  # torch's own, as torch wrote them: there is nothing to find out
     generator = torch.Generator().manual_seed(0)
     side = [dilation * (size - 1) + 3 for size, dilation in zip(conv.kernel_size, conv.dilation, strict=True)]
     x = torch.randn(2, conv.in_channels, *side, generator=generator, dtype=torch.double)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from checks.shared import MyInvertedResidual, MySeparable
+from peers import undrawn
 from torch import nn
 
 from mobilenet_lib import InvertedResidual, MobileNetV2, measure
@@ -83,9 +84,11 @@ def kernel_percent(size):
 
 
 KERNELS = kernel_percent(5), kernel_percent(7)
+with undrawn():
+    NARROW, WIDE = MobileNetV2(width_mult=0.25), MobileNetV2()
 MORE = [  # the place of the block that has a shortcut when the network is narrow
     place
-    for place, (narrow, wide) in enumerate(zip(MobileNetV2(width_mult=0.25).blocks, MobileNetV2().blocks, strict=True))
+    for place, (narrow, wide) in enumerate(zip(NARROW.blocks, WIDE.blocks, strict=True))
     if narrow.use_residual and not wide.use_residual
 ]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from checks.shared import counted
+from peers import undrawn
 from torch import nn
 
 from mobilenet_lib import DepthwiseSeparableConv, MobileNetV2, cost, measure, specs
@@ -50,7 +52,7 @@ def narrow_head():
     found = []
     network = MobileNetV2(width_mult=0.35)
     for _ in range(2):
-        found.append((measure.params(network), measure.macs(network, (1, 3, 224, 224))))
+        found.append((measure.params(network), counted(network)))
         network.head = nn.Sequential(nn.Conv2d(112, 448, 1, bias=False), nn.BatchNorm2d(448), nn.ReLU6())
         network.classifier = nn.Linear(448, 1000)
     return tuple(100 - 100 * after / before for before, after in zip(*found, strict=True))
@@ -61,11 +63,12 @@ def with_thin_blocks():
     network = MobileNetV2()
     ends = [(block.in_channels, block.out_channels, block.stride) for block in specs.v2_blocks()]
     network.blocks = nn.Sequential(*[DepthwiseSeparableConv(*each) for each in ends])
-    return measure.macs(network, (1, 3, 224, 224))
+    return counted(network)
 
 
-SMALLEST = measure.macs(MobileNetV2(width_mult=0.35), (1, 3, 96, 96))
-HEAD, THIN = narrow_head(), with_thin_blocks()
+with undrawn():
+    SMALLEST = counted(MobileNetV2(width_mult=0.35), 96)
+    HEAD, THIN = narrow_head(), with_thin_blocks()
 WHOLE = 300774272  # of MobileNetV2
 
 

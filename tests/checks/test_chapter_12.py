@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from peers import undrawn
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -38,11 +39,13 @@ def step(weight, bits):
     return largest(weight) / (2 ** (bits - 1) - 1)
 
 
-FOLDED = shipping.fold(MobileNetV2().eval())
+with undrawn():
+    WHOLE = MobileNetV2()
+FOLDED = shipping.fold(WHOLE)
 WEIGHTS = sum(weight.numel() for weight in FOLDED.parameters() if weight.dim() > 1)
 BIASES = sum(bias.numel() for bias in FOLDED.parameters() if bias.dim() == 1)
 IN_BYTES = 4 * (WEIGHTS + BIASES), WEIGHTS + 4 * BIASES
-UNFOLDED = measure.params(MobileNetV2())
+UNFOLDED = measure.params(WHOLE)
 
 
 RIGHT = [

@@ -171,6 +171,12 @@ def hooked(layer):
     return layer
 
 
+def patched(layer):
+    forward = layer.forward
+    layer.forward = lambda x: 2 * forward(x)
+    return layer
+
+
 def shared(run, **parts):
     return Program(run, conv=conv(3, 3, 1), bn=nn.BatchNorm2d(3), **parts)
 
@@ -219,6 +225,7 @@ BAD = {
     ),
     "standardised": (lambda: nn.Sequential(Doubled(3, 8, 3), nn.BatchNorm2d(8)), "more than a convolution"),
     "squared": (lambda: nn.Sequential(conv(), Squared(8)), "more than a convolution"),
+    "patched": (lambda: nn.Sequential(patched(conv()), nn.BatchNorm2d(8)), "more than a convolution"),
     "spread": (lambda: nn.DataParallel(shared(lambda m, x: m.bn(m.conv(x).relu()))), "module.conv and module.bn"),
 }
 
