@@ -285,7 +285,7 @@ channel.
     """
     modules.is_class(block)
     with one_thread(), torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)
         for channels, squeeze in ((16, 4), (24, 8)):
             _compare_gate(block, channels, squeeze, f"{block.__name__}({channels}, {squeeze})")
     praise(f"{block.__name__} weighs each channel by what it sees on the whole map.")

@@ -85,7 +85,7 @@ def check_fold(function: Callable[[Tensor, nn.BatchNorm2d], tuple[Tensor, Tensor
     """
     compare.is_function(function)
     with torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)
         cases = [_conv_and_norm(shape) for shape in ((6, 6, 3, 3), (6, 1, 3, 3), (4, 6, 1, 1))]
         results = [_pair_of(function, *case) for case in cases]
         right = [_folded(*case) for case in cases]
@@ -194,7 +194,7 @@ def check_rounding(function: Callable[[Tensor, int], Tensor]) -> None:
     """
     compare.is_function(function)
     with torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)
         weight = torch.randn(6, 5, 3, 3) * torch.logspace(0, -2, 6)[:, None, None, None]
         results = {bits: compare.call(function, (weight.clone(), bits), f"{bits} bits") for bits in (8, 4, 3)}
         for result in results.values():

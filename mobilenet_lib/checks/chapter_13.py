@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import Any
 
 import torch
@@ -19,12 +20,17 @@ from .verdicts import exercise, kind, praise, shown, stopping, unfinished
 CLASSES = 5
 
 
-def _network(seed: int = 0) -> MobileNetV2:
+def _network() -> MobileNetV2:
     """Return a small network as it stands after a while of training, in training mode.
 
     It has three blocks: what is asked of it does not depend on how many there are, and copies are quick.
     """
-    torch.manual_seed(seed)
+    torch.default_generator.manual_seed(0)
+    return copy.deepcopy(_trained())
+
+
+@cache
+def _trained() -> MobileNetV2:
     network = MobileNetV2(CLASSES, width_mult=0.35, spec=V2_SPEC[:2])
     with torch.no_grad():
         network(torch.randn(4, 3, 32, 32))

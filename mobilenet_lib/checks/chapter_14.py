@@ -177,7 +177,7 @@ def check_merge(function: Callable[[nn.Conv2d, nn.Conv2d], tuple[Tensor, Tensor]
     """
     compare.is_function(function)
     with torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)
         cases = []
         for channels in (6, 4):
             three = nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
@@ -539,7 +539,7 @@ def check_row(function: Callable[[dict, int], Iterable[nn.Module]]) -> None:
     compare.is_function(function)
     cases = [Case((_fields(string), channels), None, repr(string)) for string, channels in ROWS]
     with one_thread(), torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)
         results = compare.results_of(function, cases)
         for (string, channels), case in zip(ROWS, cases, strict=True):
             _compare_row(_blocks_of(next(results), case.shown), _fields(string), channels, case.shown)
@@ -657,7 +657,7 @@ def check_network(function: Callable[[list[str], int, int, float, float], nn.Mod
     compare.is_function(function)
     cases = [Case((list(plan.strings), *plan[1:]), None, name) for name, plan in PLANS.items()]
     with one_thread(), torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)
         results = compare.results_of(function, cases)
         for name, plan in PLANS.items():
             mine = _network(next(results), name)
@@ -782,7 +782,7 @@ efficientnet_lite4.
         )
     plan = _plan_of(name)
     with one_thread(), torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)
         mine = _network(compare.call(function, (list(plan.strings), *plan[1:]), name), name)
         with _reading(f"The network {name}"):
             theirs = _from_timm("efficientnet", name)().eval()

@@ -49,7 +49,7 @@ def same_block(
     """Compare a learner's block with the library's, for several settings."""
     is_class(block)
     with one_thread(), torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)
         for args, named in settings:
             values = [*map(str, args), *(f"{name}={value}" for name, value in named.items())]
             _compare(block, reference, parts, args, named, f"{block.__name__}({', '.join(values)})")

@@ -20,12 +20,12 @@ import numpy as np
 import pytest
 import sympy
 import torch
+from torch import nn
+
 from checks.shared import MyInvertedResidual, MySeparable
 from checks.test_chapter_08 import FOUND
 from checks.test_chapter_11 import MySqueezeExcite
 from checks.test_every_check import CHECKS, HALF_WRITTEN, NUMBERS, RIGHT, WRONG
-from torch import nn
-
 from mobilenet_lib import checks
 from mobilenet_lib.checks import chapter_08, verdicts
 

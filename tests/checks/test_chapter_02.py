@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import cache
 
 import torch
-from checks.shared import counted
 from peers import undrawn
 from torch import nn
 
+from checks.shared import counted
 from mobilenet_lib import cost, measure, models
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from checks.shared import Empty, MySeparable, Outline
 from torch import nn
 
+from checks.shared import Empty, MySeparable, Outline
 from mobilenet_lib import DepthwiseSeparableConv, cost
 
 

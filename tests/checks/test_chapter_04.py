@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from checks.shared import counted
 from peers import undrawn
 from torch import nn
 
+from checks.shared import counted
 from mobilenet_lib import cost, models, specs
 
 

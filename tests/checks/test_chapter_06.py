@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from checks.shared import MyInvertedResidual, MySeparable
 from peers import undrawn
 from torch import nn
 
+from checks.shared import MyInvertedResidual, MySeparable
 from mobilenet_lib import InvertedResidual, MobileNetV2, measure
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from checks.shared import counted
 from peers import undrawn
 from torch import nn
 
+from checks.shared import counted
 from mobilenet_lib import DepthwiseSeparableConv, MobileNetV2, cost, measure, specs
 
 

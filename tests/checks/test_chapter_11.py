@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 import torchvision
-from checks.shared import Empty, MyInvertedResidual, Outline
 from torch import nn
 from torch.nn import functional
 
+from checks.shared import Empty, MyInvertedResidual, Outline
 from mobilenet_lib import layers, specs
 
 

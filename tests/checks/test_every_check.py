@@ -11,10 +11,10 @@ from pathlib import Path
 import fresh
 import pytest
 import torch
+
 from checks.shared import MyInvertedResidual
 from checks.test_chapter_08 import FOUND
 from checks.test_chapter_11 import MySqueezeExcite
-
 from mobilenet_lib import checks
 
 CHECKS = [name for name in checks.__all__ if name.startswith("check_")]

@@ -1,4 +1,7 @@
-"""The file that a page fetches: small, always the same, and it says what PyTorch says."""
+"""The file that a page fetches: small, always the same, and it says what PyTorch says.
+
+What it says of many pieces of photographs is asked in `test_trained.py`, which has them.
+"""
 
 from __future__ import annotations
 
@@ -25,13 +28,11 @@ from mobilenet_lib import (
     preparing,
     pretrained,
     shipping,
-    trained,
 )
 from mobilenet_lib.topics._command import DATA
 
 STORED = json.loads((DATA / page_model.ANSWERS).read_text("utf8"))
 LIMIT = 3_500_000
-SIDES = page_model.SIDE, page_model.SMALL
 
 
 opened = cache(shipping.OnnxNetwork)  # it puts all weights into float32 first
@@ -75,12 +76,6 @@ def exact(released) -> MobileNetV2:
 
 
 @pytest.fixture(scope="module")
-def photos() -> dict[str, Image.Image]:
-    """Return the photographs that pieces are cut out of."""
-    return trained.to_compare()
-
-
-@pytest.fixture(scope="module")
 def whole() -> torch.Tensor:
     """Return a photograph, prepared."""
     return preparing.prepared(photographs.picture("china"))
@@ -99,34 +94,6 @@ def test_two_makings_give_the_same_bytes():
     files = [page_model.to_file(page_model.rounded(network, images), list("abcdefghij")) for _ in range(2)]
     assert files[0] == files[1]
     assert page_model.packed(files[0]) == page_model.packed(files[1])
-
-
-def test_the_committed_file_is_what_the_command_makes_today(exact, photos):
-    """If this fails: make page-model. Integers and halves to the bit; a bias may differ with the processor."""
-    measured = preparing.prepared(compare.crops(photos, *page_model.MEASURED_ON).pictures)
-    made = onnx.load_from_string(page_model.to_file(page_model.rounded(exact, measured), naming.categories()))
-    here = onnx.load_from_string(committed())
-    assert made.graph.node == here.graph.node
-    for new, old in zip(made.graph.initializer, here.graph.initializer, strict=True):
-        assert new.name == old.name
-        if new.name.endswith(".bias"):
-            assert_near(numpy_helper.to_array(new), numpy_helper.to_array(old), 1e-4)
-        else:
-            assert (numpy_helper.to_array(new) == numpy_helper.to_array(old)).all(), new.name
-
-
-def test_pieces_of_photographs_get_the_class_that_float32_gives_them(exact, photos):
-    """At least 95 of 100 do, and as many as the figure says; in the camera's size as many as it says of that."""
-    pieces, groups = compare.crops(photos, *page_model.COMPARED_ON)
-    sizes = {side: torch.stack([page_model._at_size(piece, side) for piece in pieces]) for side in SIDES}
-    assert torch.equal(sizes[page_model.SIDE][::20], preparing.prepared(pieces[::20]))
-    said, few = compare.scores(exact, sizes[page_model.SIDE]), opened(committed())
-    for side, images in sizes.items():
-        parts = [part.numpy() for part in images.split(4)]
-        seen = [few.session.run(["output"], {few.input: part})[0] for part in parts]
-        found = compare.agreement(said, torch.from_numpy(np.concatenate(seen)), groups)
-        assert [found.mean, found.low, found.high] == pytest.approx(STORED["about"]["agreement"][str(side)], abs=1.5)
-        assert side != page_model.SIDE or found.mean >= 95
 
 
 @pytest.mark.parametrize("size", [(224, 224), (160, 160), (96, 192)])
