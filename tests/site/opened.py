@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +12,11 @@ from weight import Part, parts_of
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf8")
 CONTRAST, LOOK = "color-contrast", "data-look"
+# A link in a text is to be told from it by more than its colour, for which axe-core would map the whole page.
+RULES = [
+    {"id": CONTRAST, "selector": f"[{LOOK}]"},
+    {"id": "link-in-text-block", "any": ["link-in-text-block-style"]},
+]
 # All heights are there, and the theme's scripts have come: book/static/late.js.
 RESTED = "document.documentElement.classList.contains('rested')"
 # All figures are, of which those further down wait a moment. A function: where eval is forbidden no expression is read.
@@ -25,113 +31,127 @@ DRAWN = """() => new Promise((done) => requestAnimationFrame(() => requestAnimat
 
 NO_QUIZ = ".mn-explorable:not([data-explorable^=quiz])"  # the figures of a page
 PART = """(document.querySelector("article.bd-article") ?? document.querySelector("main"))"""
-# Mark one element with text for each colour, what its ancestors paint behind it, and what else lies where it stands,
-# over or under it, in light and in dark. Where all of these are equal the contrast is, and axe-core need not look at
-# each word of a chapter. Then `changed` says which of the marked ones look otherwise than they did.
+# Mark one element with text for each look: its colour, what its ancestors paint behind it, and what else lies where it
+# stands, over or under it, in light and in dark. Where all of these are equal the contrast is, and axe-core need not
+# look at each word of a chapter.
 MARK = f"""async () => {{
-  const article = {PART}, CLEAR = "rgba(0, 0, 0, 0),none,1,none";
-  const everything = [...document.body.querySelectorAll("*")], inside = [article, ...article.querySelectorAll("*")];
-  const written = inside.filter((element) => element.checkVisibility() &&
-    [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim()));
-  const painted = new Map(), looks = new Map(), unseen = new Map([[article.parentElement, 0]]);
-  const add = (map, element, found) => map.set(element, `${{map.get(element) ?? ""}};${{found}}`);
-  const paint = (element) => {{
-    const {{ backgroundColor, backgroundImage, opacity, filter }} = getComputedStyle(element);
-    return [backgroundColor, backgroundImage, opacity, filter].join();
+  const article = {PART}, {{ dataset }} = document.documentElement;
+  const CLEAR = "rgba(0, 0, 0, 0),none,1,none", NOTHING = /^rect\\((\\dpx)(, \\1){{3}}\\)$/;
+  const hasText = (element) =>
+    [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
+  const box = (element) => {{
+    const {{ left, right, top, bottom }} = element.getBoundingClientRect(); // which is slow to ask many times
+    return {{ left, right, top, bottom }};
   }};
+  const met = (one, other) => other === null ? one : {{
+    left: Math.max(one.left, other.left), right: Math.min(one.right, other.right),
+    top: Math.max(one.top, other.top), bottom: Math.min(one.bottom, other.bottom),
+  }};
+  const touch = (one, other) =>
+    one.left < other.right && one.right > other.left && one.top < other.bottom && one.bottom > other.top;
   // Of a size matters whether it is large, for which less contrast is enough.
   const ink = (element) => {{
     const {{ color, fill, fontSize, fontWeight, textShadow }} = getComputedStyle(element);
     const large = Math.ceil(72 * parseFloat(fontSize)) / 96 >= (fontWeight >= 700 ? 14 : 18); // as axe-core has it
     return [color, fill, large, textShadow].join();
   }};
-  const {{ dataset }} = document.documentElement;
-  for (const theme of ["dark", "light"]) {{
+  // How these elements look, and what lies where they stand. What nobody sees has no look: axe-core is silent on it.
+  const see = (elements) => {{
+    const behind = new Map([[null, ""]]), rooms = new Map([[null, null]]), unseen = new Set(), painted = [];
+    for (const element of document.querySelectorAll("html, body, body *")) {{
+      const above = element.parentElement, style = getComputedStyle(element);
+      const {{ backgroundColor, backgroundImage, opacity, filter, clip, overflow, position }} = style;
+      const paint = [backgroundColor, backgroundImage, opacity, filter].join();
+      const picture = /^(img|canvas|video|svg)$/.test(element.localName) && element.localName;
+      behind.set(element, paint === CLEAR ? behind.get(above) : `${{behind.get(above)}};${{paint}}`);
+      if (opacity === "0" || NOTHING.test(clip) || unseen.has(above)) unseen.add(element);
+      // A box that scrolls, or cuts off, shows nothing outside.
+      const holder = position === "fixed" ? null : position === "absolute" ? element.offsetParent ?? null : above;
+      const room = rooms.get(holder);
+      rooms.set(element, overflow === "visible" ? room : met(box(element), room));
+      if (unseen.has(element) || (paint === CLEAR && !picture)) continue;
+      const area = met(box(element), room);
+      if (area.left < area.right && area.top < area.bottom && element.checkVisibility())
+        painted.push({{ element, area, own: `${{picture}} ${{paint}}` }});
+    }}
+    return elements.map((element) => {{
+      if (!element.isConnected) return {{ look: "was taken out", near: [] }};
+      if (unseen.has(element) || !element.checkVisibility()) return {{ look: "", near: [] }};
+      const own = box(element);
+      const near = painted.filter((other) => touch(other.area, own))
+        .filter((other) => !other.element.contains(element) && !element.contains(other.element));
+      const look = [ink(element), behind.get(element), ...near.map((other) => other.own)].join("; ");
+      return {{ look, near: near.map((other) => other.element) }};
+    }});
+  }};
+  const turn = async (theme) => {{
     dataset.theme = theme;
     await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
     for (const animation of document.getAnimations()) animation.finish();
-    for (const element of everything) {{
-      const own = paint(element);
-      if (own !== CLEAR) add(painted, element, `${{theme}} ${{own}}`);
-      if (getComputedStyle(element).opacity === "0") unseen.set(element, (unseen.get(element) ?? 0) + 1);
-    }}
-    for (const element of written) add(looks, element, `${{theme}} ${{ink(element)}}`);
-  }}
-  // What is painted is kept by the bands of the page that it reaches into: few of them lie where a word stands.
-  const bands = new Map(), box = (element) => element.getBoundingClientRect();
-  const reached = ({{ top, bottom }}) => {{
-    const first = Math.floor(top / 100);
-    return Array.from({{ length: Math.floor(bottom / 100) - first + 1 }}, (_, i) => first + i);
   }};
-  for (const element of everything) {{
-    const picture = /^(img|canvas|video|svg)$/.test(element.localName) && element.localName;
-    if (!picture && !painted.has(element)) continue;
-    const area = box(element), there = {{ element, area, own: `${{picture}} ${{painted.get(element)}}` }};
-    if (!area.width || !area.height || !element.checkVisibility()) continue;
-    for (const band of reached(area)) {{
-      if (!bands.has(band)) bands.set(band, []);
-      bands.get(band).push(there);
-    }}
+  const written = [article, ...article.querySelectorAll("*")].filter(hasText), seen = {{}}, found = new Map();
+  for (const theme of ["light", "dark"]) {{
+    await turn(theme);
+    seen[theme] = see(written);
   }}
-  const elsewhere = (element) => {{
-    const area = box(element), near = new Set(reached(area).flatMap((band) => bands.get(band) ?? []));
-    return [...near].filter((other) => other.area.left < area.right && other.area.right > area.left &&
-        other.area.top < area.bottom && other.area.bottom > area.top)
-      .filter((other) => !other.element.contains(element) && !element.contains(other.element))
-      .map((other) => other.own).join(";");
-  }};
-  const behind = new Map([[article.parentElement, ""]]), found = new Map();
-  for (const element of inside) {{
-    behind.set(element, `${{behind.get(element.parentElement)}}${{painted.get(element) ?? ""}}`);
-    unseen.set(element, Math.max(unseen.get(element) ?? 0, unseen.get(element.parentElement)));
-    // Of what is transparent, in light and in dark, axe-core says nothing, and of a single letter that it is not sure.
-    if (!looks.has(element) || unseen.get(element) === 2) continue;
-    const key = [looks.get(element), behind.get(element), elsewhere(element)].join();
+  await turn("light");
+  for (const [i, element] of written.entries()) {{
+    const light = seen.light[i], dark = seen.dark[i], key = `${{light.look}} | ${{dark.look}}`;
+    if (!light.look && !dark.look) continue;
+    // Of a single letter axe-core says that it is not sure.
     const size = element.getElementsByTagName("*").length + (element.textContent.trim().length < 2 ? Infinity : 0);
-    if (!(found.get(key)?.size <= size)) found.set(key, {{ element, size }});
+    if (!(found.get(key)?.size <= size)) found.set(key, {{ element, size, light, dark }});
   }}
-  const marked = [...found.values()].map(({{ element }}) => element);
+  const chosen = [...found.values()], marked = chosen.map(({{ element }}) => element);
   for (const element of marked) element.toggleAttribute("{LOOK}", true);
-  globalThis.changed = () => marked.filter((element) => {{
-    const ground = [];
-    for (let below = element; below !== article.parentElement; below = below?.parentElement) {{
-      if (!below) return true; // it was taken out of the page
-      const own = paint(below);
-      if (own !== CLEAR) ground.unshift(`;${{dataset.theme}} ${{own}}`);
-    }}
-    const now = (text) => text.split(";").filter((each) => each.startsWith(`${{dataset.theme}} `)).join(";");
-    return now(looks.get(element)) !== `${{dataset.theme}} ${{ink(element)}}` ||
-      now(behind.get(element)) !== ground.join("").slice(1);
-  }}).map((element) => element.outerHTML.slice(0, 200));
+  // The marked ones, and what lies where they stand.
+  const needed = new Set(chosen.flatMap(({{ element, light, dark }}) => [element, ...light.near, ...dark.near]));
+  // For one word axe-core maps the whole page. This takes out of it what is neither needed nor around or inside it.
+  const alone = () => {{
+    const around = new Set();
+    for (const element of needed) for (let each = element; each; each = each.parentElement) around.add(each);
+    const clear = (parent) => {{
+      for (const child of [...parent.children]) {{
+        const whole = needed.has(child) || hasText(child) || child.matches("table, svg, .katex, .mn-explorable");
+        if (!around.has(child) && !child.matches("style, link")) child.remove();
+        else if (!whole) clear(child);
+      }}
+    }};
+    const {{ width }} = getComputedStyle(article); // lines stay as long as they are, without what stands beside them
+    Object.assign(article.style, {{ width, minWidth: width, maxWidth: "none" }});
+    clear(document.body);
+  }};
+  const changed = () => {{
+    const now = see(marked);
+    const otherwise = chosen.filter(({{ element, [dataset.theme]: {{ look }} }}, i) =>
+      !element.isConnected || look !== now[i].look);
+    return otherwise.map(({{ element }}) => element.outerHTML.slice(0, 200));
+  }};
+  Object.assign(globalThis, {{ needed, alone, changed }});
 }}"""
-# Most elements of a chapter are there for their colour or their shape: the words of highlighted code, the marks of a
-# plot. They have no role, name, address, language or place in the order of keys, which is what axe-core's rules are
-# about. One of each kind is left, and each marked one; of the others the words alone stay, where they stood: what has
-# moved is returned.
+# Most elements of a chapter are there for their colour or their shape: the words of highlighted code, the letters of a
+# formula, the marks of a plot. They have no role, name, address, language or place in the order of keys, which is what
+# axe-core's other rules are about. One of each kind is left, and each that is needed for a look; of the others the
+# words alone stay. Beside the article, the items of lists go that nothing in it can name.
 FOLD = f"""() => {{
   const article = {PART}, kinds = new Set(), gone = new Set();
   const shape = new Set(("class d x y dx dy x1 y1 x2 y2 cx cy r rx ry points width height fill stroke stroke-width " +
-    "transform clip-path style xlink:href").split(" "));
+    "transform clip-path style xlink:href mathvariant stretchy encoding").split(" "));
   const marks = ["path", "use", "rect", "circle", "ellipse", "line", "polyline", "polygon", "g"];
   const kind = ({{ localName, attributes }}) => [localName, ...[...attributes].map(({{ name, value }}) =>
-    (name === "class" ? value : name))].join(" ");
-  const leaves = article.querySelectorAll(`pre span, svg :is(${{marks.join()}})`);
-  for (const element of [...leaves].reverse()) {{
-    const {{ attributes, children, parentElement }} = element, drawn = element.closest("svg");
-    if ([...children].some((child) => !gone.has(child)) || element.matches("[{LOOK}]")) continue;
+    ({{ class: value, style: value.replace(/:[^;]*/g, "") }})[name] ?? name)].join(" ");
+  const words = article.querySelectorAll(`:is(pre, code, dt) :is(span, em), math *, svg :is(${{marks.join()}})`);
+  for (const element of [...words].reverse()) {{
+    const {{ attributes, children, parentElement }} = element, drawn = element.closest("svg, math");
+    if ([...children].some((child) => !gone.has(child)) || needed.has(element)) continue;
     if (![...attributes].every(({{ name }}) => (drawn ? shape.has(name) : name === "class"))) continue;
     const own = `${{kind(parentElement)}} > ${{kind(element)}}`;
     if (kinds.has(own)) gone.add(element);
     kinds.add(own);
   }}
-  const rest = [...article.querySelectorAll(":not(svg *)")].filter((element) => !gone.has(element));
-  const places = () => rest.map((element) => element.getBoundingClientRect());
-  const before = places();
   for (const element of gone) element.replaceWith(...element.childNodes);
   article.normalize();
-  const after = places();
-  const far = (one, two) => ["left", "top", "width", "height"].some((side) => Math.abs(one[side] - two[side]) > 0.5);
-  return rest.filter((_, i) => far(before[i], after[i])).map((element) => element.outerHTML.slice(0, 200));
+  for (const item of document.querySelectorAll("li:not([id], :has([id]))")) if (!article.contains(item)) item.remove();
 }}"""
 # What axe-core is to look at. It finds the elements of a whole document in a tenth of the time of those of a part, so
 # that the part is what is left of the whole.
@@ -232,16 +252,18 @@ def cold(page: Page) -> None:
 
 def objections(page: Page) -> tuple[list[str], list[str]]:
     """Return what axe-core objects to in the article, in light and in dark. The page is not to be used afterwards."""
+    page.evaluate(f"axe.configure({{ rules: {json.dumps(RULES)} }})")
     page.evaluate(MARK)
-    assert page.evaluate(FOLD) == []
-    page.evaluate(f"""axe.configure({{ rules: [{{ id: "{CONTRAST}", selector: "[{LOOK}]" }}] }})""")
-    found = []
-    for theme, options in (("light", {}), ("dark", {"runOnly": [CONTRAST]})):  # nothing else is different in the dark
+    page.evaluate(FOLD)
+    found = run_axe(page, ALL_BUT, {"rules": {CONTRAST: {"enabled": False}}})
+    page.evaluate("alone()")
+    faint = []
+    for theme in ("light", "dark"):  # nothing else is different in the dark
         page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
-        found.append(run_axe(page, ALL_BUT, options))
+        faint.append(run_axe(page, ALL_BUT, {"runOnly": [CONTRAST]}))
         assert page.evaluate("changed()") == []
-    light, dark = found
-    return light, dark
+    light, dark = faint
+    return found + light, dark
 
 
 def violations(page: Page, options: dict, part: str = "article => article") -> list[str]:
