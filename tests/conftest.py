@@ -65,6 +65,15 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
+@pytest.fixture
+def undrawn() -> Iterator[None]:
+    """Build networks without drawing their weights: no count depends on them."""
+    import peers
+
+    with peers.undrawn():
+        yield
+
+
 @pytest.fixture(scope="session")
 def released() -> Callable[[str], Path]:
     """Return what gives a file of released weights; without a connection a test is skipped, and in CI it fails."""

@@ -28,6 +28,8 @@ from mobilenet_lib import (
     specs,
 )
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 NETWORKS = {
     "v1": (MobileNetV1, cost.mobilenet_v1, cost.mobilenet_v1_layers),
     "v2": (MobileNetV2, cost.mobilenet_v2, cost.mobilenet_v2_layers),

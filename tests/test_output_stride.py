@@ -3,7 +3,7 @@
 import pytest
 import timm
 import torch
-from peers import flops, settle
+from peers import flops, settle, undrawn
 from torch import nn
 from torchvision.models.segmentation import deeplabv3_mobilenet_v3_large
 
@@ -28,7 +28,8 @@ def filters(network):
 def test_output_does_not_differ_from_timms_at_any_output_stride(name, output_stride):
     build, peer_name = NETWORKS[name]
     ours = settle(build(output_stride=output_stride))
-    peer = timm.create_model(peer_name, output_stride=output_stride)
+    with undrawn():
+        peer = timm.create_model(peer_name, output_stride=output_stride)
     peer.load_state_dict(pretrained.to_timm(ours))
     assert filters(ours) == filters(peer)
     for training, size in ((False, (96, 96)), (False, (97, 65)), (True, (65, 65))):
@@ -45,7 +46,8 @@ def test_pyramid_gives_the_maps_of_timms_features_with_channels_and_reductions(n
     build, peer_name = NETWORKS[name]
     ours = settle(build(output_stride=output_stride)).eval()
     pyramid = models.Pyramid(ours)
-    peer = timm.create_model(peer_name, features_only=True, output_stride=output_stride).eval()
+    with undrawn():
+        peer = timm.create_model(peer_name, features_only=True, output_stride=output_stride).eval()
     state = pretrained.to_timm(ours)
     peer.load_state_dict({key: state[key] for key in peer.state_dict()})
     assert [level.channels for level in pyramid.levels] == peer.feature_info.channels()

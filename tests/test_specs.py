@@ -5,6 +5,8 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import torch
+from peers import undrawn
 from timm.layers import make_divisible as timm_make_divisible
 from torchvision.models import mobilenet_v2
 from torchvision.models._utils import _make_divisible as torchvision_make_divisible
@@ -37,7 +39,8 @@ def test_make_divisible_never_loses_more_than_a_tenth():
 
 @pytest.mark.parametrize("width_mult", WIDTHS)
 def test_v2_blocks_are_the_blocks_of_torchvision_at_every_width(width_mult):
-    features = mobilenet_v2(width_mult=width_mult).features
+    with torch.device("meta"), undrawn():
+        features = mobilenet_v2(width_mult=width_mult).features
     assert specs.stem_channels(width_mult) == features[0][0].out_channels
     assert specs.v2_head_channels(width_mult) == features[-1][0].out_channels
     ours = list(specs.v2_blocks(width_mult))

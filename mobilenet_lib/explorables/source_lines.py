@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from textwrap import dedent
@@ -53,8 +54,8 @@ class Source:
     def find(self, method: str, wanted: Pattern, whole: bool = True) -> list[Lines]:
         """Return the lines of a method that hold what is wanted: whole statements, or the expression's lines alone."""
         function = inspect.unwrap(getattr(self.owner, method))
-        source, start = inspect.getsourcelines(function)
-        found = _matches(ast.parse(dedent("".join(source))), wanted, whole)
+        source, start, tree = _read(function)
+        found = _matches(tree, wanted, whole)
         spans = sorted({(node.lineno, node.end_lineno or node.lineno, isinstance(node, ast.If)) for node in found})
         if not spans:
             raise moved(self.library, f"{wanted.words} in {function.__qualname__}")
@@ -71,7 +72,7 @@ class Source:
 
     def own_calls(self, method: str) -> list[str]:
         """Return the names of all `self.name(...)` in a method, in order."""
-        tree = ast.parse(dedent(inspect.getsource(getattr(self.owner, method))))
+        _, _, tree = _read(inspect.unwrap(getattr(self.owner, method)))
         found = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
         own = [node for node in found if isinstance(node, ast.Attribute) and _is_own(node, node.attr)]
         return list(dict.fromkeys(node.attr for node in sorted(own, key=lambda node: (node.lineno, node.col_offset))))
@@ -83,6 +84,13 @@ def merged(groups: Iterable[list[Lines]]) -> list[Lines]:
     for lines in (own for group in groups for own in group):
         found.setdefault((lines.file, lines.where), set()).update(lines.lines)
     return [Lines(file, where, tuple(sorted(lines))) for (file, where), lines in found.items()]
+
+
+@cache
+def _read(function: Callable) -> tuple[list[str], int, ast.Module]:
+    """Return a function's lines, the number of the first, and their syntax: a dozen parts are looked up in each."""
+    source, start = inspect.getsourcelines(function)
+    return source, start, ast.parse(dedent("".join(source)))
 
 
 def _matches(tree: ast.AST, wanted: Pattern, whole: bool) -> Iterator[ast.stmt | ast.expr]:

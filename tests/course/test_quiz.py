@@ -16,6 +16,7 @@ import node
 import pytest
 import timm
 import torch
+from peers import undrawn
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace
 from timm.models import _efficientnet_blocks, _efficientnet_builder, efficientnet
@@ -93,7 +94,7 @@ def test_the_longest_answer_is_not_always_the_right_one():
 
 @functools.lru_cache
 def timm_network(output_stride=32):
-    with torch.device("meta"):
+    with torch.device("meta"), undrawn():
         return timm.create_model("mobilenetv2_100", output_stride=output_stride).eval()
 
 

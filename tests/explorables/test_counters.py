@@ -26,6 +26,8 @@ def compared(total: int, macs: int) -> str:
     return f"{float(percent):.{digits}f}\N{NO-BREAK SPACE}% above M"
 
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 WIDTHS = [round(0.25 + 0.05 * i, 2) for i in range(24)]
 RESOLUTIONS = [96, 128, 160, 192, 224, 256]
 STATES = [

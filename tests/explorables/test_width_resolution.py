@@ -23,6 +23,8 @@ def nearest_released(models: list[dict], width_mult: float, resolution: int) -> 
     return min(models, key=far)
 
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 WIDTHS = [round(0.25 + 0.01 * i, 2) for i in range(116)]
 RESOLUTIONS = [96, 128, 160, 192, 224, 256]
 GRID = [(width, resolution) for width in WIDTHS for resolution in RESOLUTIONS]
