@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from numbers import Real
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 import anywidget
@@ -19,6 +20,8 @@ from ..course import palette
 
 # fvcore runs the module to count it. Beyond this the kernel would be busy for seconds at every step of a slider.
 COUNTED_UP_TO = 10_000_000_000
+# JupyterLab has a kernel answer figures in threads of their own. torch.fx changes what all modules do while it traces.
+_ONE_AT_A_TIME = RLock()
 
 
 class Setting(traitlets.TraitType[Any, Any]):
@@ -263,12 +266,12 @@ class Explorable(anywidget.AnyWidget):
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Count on one thread, and leave torch's thread number and random numbers as they were."""
+    """Count on one thread, one figure at a time, and leave torch's thread number and random numbers as they were."""
     import torch
 
     from ..measure.threads import one_thread
 
-    with one_thread(), torch.random.fork_rng(devices=[]):
+    with _ONE_AT_A_TIME, one_thread(), torch.random.fork_rng(devices=[]):
         yield
 
 

@@ -11,6 +11,7 @@ import weakref
 from functools import cache
 from pathlib import Path
 from textwrap import dedent
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -266,6 +267,23 @@ def test_counting_leaves_torchs_threads_and_random_numbers_alone():
     InvertedBlock().expansion = 2
     assert torch.get_num_threads() == before[0]
     assert torch.equal(torch.random.get_rng_state(), before[1])
+
+
+def test_a_figure_waits_until_another_one_has_counted():
+    """JupyterLab answers in threads, and while one of them traces a network with torch.fx no other module can run."""
+    done: list[str] = []
+
+    def count() -> None:
+        with kit.undisturbed():
+            done.append("second")
+
+    second = Thread(target=count)
+    with kit.undisturbed():
+        second.start()
+        second.join(0.1)
+        done.append("first")
+    second.join()
+    assert done == ["first", "second"]
 
 
 def test_without_fvcore_the_figure_says_so_and_goes_on(monkeypatch):
