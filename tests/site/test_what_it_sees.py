@@ -7,6 +7,7 @@ import io
 import json
 import random
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,14 +16,14 @@ import torch
 from one_page import write_page
 from opened import AXE, DESK, PHONE, Visit, too_wide, violations
 from PIL import Image
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Browser, Locator, Page
 
 from mobilenet_lib import anatomy, compare, page_model, photographs, preparing, pretrained, shipping, trained
 from mobilenet_lib.explorables.what_it_sees import FILE, NAMES, STORED, WhatItSees
 
 POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' data:"
 LONG = 120_000  # ms, on a busy machine
-EACH = 5  # pieces of each photograph that the page looks at
+EACH = 5  # pieces of each photograph that are looked at, by the page every third one
 # Have a worker of one's own answer questions, as the page does. All travels as text: Playwright would give each of many
 # numbers a box of its own.
 ASK = """async questions => {
@@ -76,6 +77,7 @@ class Begun(NamedTuple):
     fetched: list[str]  # all that has been fetched when the network is there
     seen: list[str]  # and the classes of that picture
     wrong: list[str]
+    longest: float  # the longest task of the page's thread since the first picture was chosen, in ms
 
 
 @pytest.fixture(scope="module")
@@ -88,12 +90,15 @@ def begun(browser, address) -> Iterator[Begun]:
     visited.begin(address)
     page.wait_for_load_state("networkidle")
     text, first, before = figure(page).inner_text(), classes(page), list(asked)
-    show(page, as_jpeg(photographs.picture("coffee")))
-    too_early = complaint(page)
-    load(page)
+    with traced(browser, page) as tasks:
+        show(page, as_jpeg(photographs.picture("coffee")))
+        too_early = complaint(page)
+        load(page)
+        fetched, seen = list(asked), classes(page)
+        look_around(page)
     wrong = [*visited.errors, *visited.foreign]
     context.set_offline(True)
-    yield Begun(visited, text, first, before, too_early, list(asked), classes(page), wrong)
+    yield Begun(visited, text, first, before, too_early, fetched, seen, wrong, max(tasks))
     context.close()
 
 
@@ -209,13 +214,16 @@ def test_scores_and_maps_equal_pytorchs_on_the_same_input(ask, released):
 
 
 def test_pieces_of_photographs_agree_with_float32(see, released):
-    """Decoded, prepared and run in the page: 95 of 100, as the file itself."""
+    """The file itself agrees on 95 of 100; and decoded, prepared and run in the page it says the same."""
     released("mobilenet_v2")
-    pieces = compare.crops(trained.to_compare(), EACH, seed=1)
-    said = compare.scores(shipping.fold(pretrained.from_torchvision()), preparing.prepared(pieces.pictures))
-    answers = see(pieces.pictures)
-    same = [answer["first"][0]["category"] == row.argmax() for answer, row in zip(answers, said, strict=True)]
+    pictures = compare.crops(trained.to_compare(), EACH, seed=1).pictures
+    images = preparing.prepared(pictures)
+    said = compare.scores(shipping.fold(pretrained.from_torchvision()), images)
+    native = shipping.OnnxNetwork(page_model.stored())
+    first = [native.session.run(["first"], {native.input: image.numpy()})[0][0, 0] for image in images.split(1)]
+    same = [one == row.argmax() for one, row in zip(first, said, strict=True)]
     assert sum(same) >= 0.95 * len(same)
+    assert [answer["first"][0]["category"] for answer in see(pictures[::3])] == first[::3]
 
 
 def test_a_rotated_photograph_is_seen_upright(loaded):
@@ -326,33 +334,43 @@ def test_each_class_has_its_map_and_each_block_its_channels(loaded):
         assert large.evaluate("c => new Set(c.getContext('2d').getImageData(0, 0, c.width, c.height).data).size") > 8
 
 
-def test_the_pages_thread_is_never_busy_for_long(browser, visit, address):
+def test_the_pages_thread_is_never_busy_for_long(browser, visit, address, begun):
     """Loading, a photograph, and a picture of twelve megapixels: no task takes 50 ms of the processor's time.
 
     What else runs on the machine can only add to that, so the calmest of three visits counts.
     """
-    for _ in range(3):
-        longest = longest_task(browser, visit(address).page)
+    longest = begun.longest
+    for _ in range(2):
         if longest <= 50:
             break
+        page = visit(address).page
+        page.wait_for_load_state("networkidle")
+        with traced(browser, page) as tasks:
+            load(page)
+            look_around(page)
+        longest = max(tasks)
     assert 1 < longest <= 50
 
 
-def longest_task(browser, page) -> float:
-    """Return the most milliseconds of processor time that a page's main thread spends without a break."""
-    page.wait_for_load_state("networkidle")
-    browser.start_tracing(page=page, categories=["toplevel", "devtools.timeline"])
-    load(page)
+def look_around(page: Page) -> None:
+    """Show a photograph of the gallery, and a picture of twelve megapixels."""
     figure(page).get_by_role("radio", name="Photograph: rocket", exact=True).check(force=True)
     figure(page).locator(".mn-result").get_by_text("when this page was made").wait_for(state="hidden", timeout=LONG)
     show(page, as_jpeg(Image.new("RGB", (4000, 3000), (90, 120, 40))))
+
+
+@contextmanager
+def traced(browser: Browser, page: Page) -> Iterator[list[float]]:
+    """Give a list, and fill it in the end: how many ms of processor time each task of the page's main thread took."""
+    tasks: list[float] = []
+    browser.start_tracing(page=page, categories=["toplevel", "devtools.timeline"])
+    yield tasks
     events = json.loads(browser.stop_tracing())["traceEvents"]
     named = [event for event in events if event["name"] == "thread_name"]
     pages = {(each["pid"], each["tid"]) for each in named if each["args"]["name"] == "CrRendererMain"}
     of_pages = [event for event in events if (event["pid"], event["tid"]) in pages]
-    tasks = [event.get("tdur", 0) / 1000 for event in of_pages if event["name"].endswith("RunTask")]
+    tasks += [event.get("tdur", 0) / 1000 for event in of_pages if event["name"].endswith("RunTask")]
     assert len(tasks) > 50
-    return max(tasks)
 
 
 def test_page_from_the_disk_says_how_to_serve_it_and_shows_what_is_stored(visit, folder):
