@@ -152,7 +152,7 @@ def pytest_runtest_setup() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log):
-    """Keep in one process what shares what takes long to make: the tests of a file, and those of a page of the site.
+    """Keep in one process what shares what takes long to make: tests of a file, of a page of the site, or of Firefox.
 
     xdist's own `--dist loadgroup` writes to what pytest 9.2 does not read.
     """
@@ -160,9 +160,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log):
 
     class Together(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            page = re.search(r"\[([\w/-]+\.html)\]$", nodeid)
             if nodeid.startswith("tests/colab/test_as_colab.py"):
                 return nodeid  # a notebook shares nothing
-            return page[1] if page else super()._split_scope(nodeid)
+            is_engine = nodeid.startswith("tests/engines/")
+            shared = re.search(r"\[(\w+)-" if is_engine else r"\[([\w/-]+\.html)\]$", nodeid)
+            return shared[1] if shared else super()._split_scope(nodeid)
 
     return Together(config, log) if config.getvalue("dist") == "loadfile" else None
