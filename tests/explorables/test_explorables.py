@@ -197,6 +197,7 @@ def test_a_value_that_no_slider_has_is_refused_with_its_name_and_the_remedy(sett
 NONSENSE = [None, True, -7.5, math.nan, "nonsense", [3], {}, np.zeros(2), torch.zeros(2), object()]
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("name", explorables.__all__)
 def test_a_wrong_value_is_refused_by_name_in_every_figure_and_for_every_setting(name):
     figure = getattr(explorables, name)

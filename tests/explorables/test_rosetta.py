@@ -220,6 +220,7 @@ def test_making_the_figure_leaves_random_numbers_as_they_were():
     assert torch.equal(before, torch.get_rng_state())
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("absent", [("timm",), ("torchvision",), ("timm", "torchvision")])
 def test_without_a_library_the_figure_says_so_and_works(monkeypatch, absent):
     real_import = rosetta_found.import_module
@@ -253,6 +254,7 @@ class Renamed(_efficientnet_blocks.InvertedResidual):
     """What timm's block might become."""
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_name_that_timm_has_moved_is_named_in_the_error(monkeypatch):
     create = timm.create_model
 

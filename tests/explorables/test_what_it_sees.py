@@ -38,9 +38,10 @@ def picture_of(width: int, height: int) -> Image.Image:
 @pytest.mark.parametrize("side", [224, 160])
 def test_a_picture_is_resized_and_cropped_as_torchvision_does_it(size, side):
     picture = picture_of(*size)
-    data = np.dstack([np.asarray(picture), np.full(size[::-1], 255, np.uint8)]).flatten().tolist()
-    prepare = f"((image) => [...cutOut(image, placeOf(image.width, image.height, {side}))])"
-    (found,) = javascript(PICTURE, prepare, [[{"data": data, "width": size[0], "height": size[1]}]])
+    data = base64.b64encode(picture.convert("RGBA").tobytes()).decode()
+    image = f"{{ width: {size[0]}, height: {size[1]}, data: Buffer.from(data, 'base64') }}"
+    prepare = f"((data) => [...cutOut({image}, placeOf({size[0]}, {size[1]}, {side}))])"
+    (found,) = javascript(PICTURE, prepare, [[data]])
     small = functional.resize(picture, [side * 256 // 224], antialias=True)
     expected = np.asarray(functional.center_crop(small, [side, side]), dtype=int)
     difference = np.abs(np.array(found).reshape(side, side, 4)[:, :, :3] - expected)

@@ -97,7 +97,7 @@ def test_each_bundle_has_its_parts_and_addresses_that_exist(site):
 def test_a_picture_in_a_chart_keeps_its_look_and_loses_half_its_bytes(smooth, off):
     random = np.random.default_rng(0)
     grey = Image.fromarray(random.integers(0, 256, (12, 12), dtype=np.uint8)).resize(
-        (240, 240), Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST
+        (120, 120), Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST
     )
     file = io.BytesIO()
     grey.convert("RGBA").save(file, "PNG")
