@@ -13,12 +13,13 @@ import fresh
 import pytest
 import torch
 import torchvision
+from peers import flops
 from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 from trainings import groups, small
 
-from mobilenet_lib import MobileNetV2, datasets, measure, training
+from mobilenet_lib import Cost, MobileNetV2, datasets, measure, training
 from mobilenet_lib.topics import checkpoints
 from mobilenet_lib.topics.training import SmallNet, train
 
@@ -37,7 +38,8 @@ def same_weights(a, b):
 
 @cache
 def cost_of_twin(name, size, classes):
-    return measure.cost(training.twin(name, classes), (1, 1, size, size))
+    twin = training.twin(name, classes).eval()
+    return Cost(measure.params(twin), flops(twin, 1, 1, size, size) // 2)
 
 
 @pytest.mark.parametrize("name", training.TWINS)
