@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+from peers import undrawn
 from torch import nn
 
 from mobilenet_lib import ConvBNReLU, DepthwiseProjection, DepthwiseSeparableConv, InvertedResidual, make_divisible
@@ -87,6 +88,7 @@ def one_for_all(fields, in_channels):
     return [made[0], *[made[-1]] * (len(made) - 1)]
 
 
+@undrawn()  # the check gives all layers other weights
 def build(
     strings, stem, head, depth_mult, width_mult, ends=True, act=True, pool=None, deep=True, wide=True, scaled_stem=False
 ):

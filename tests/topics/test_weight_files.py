@@ -15,7 +15,7 @@ import pytest
 import timm
 import timm.utils
 import torch
-from peers import settle
+from peers import settle, undrawn
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 from torchvision.models import mobilenet_v2 as torchvision_v2
@@ -64,8 +64,9 @@ def same(network, peer):
 
 def takes(source, peer=theirs, load=pretrained.load_torchvision, **options):
     """Say whether a fresh network gives the peer's scores after loading."""
-    network = load(MobileNetV2(5, 0.35) if peer is timms else small(), source, **options)
-    return torch.equal(scores(network), scores_of_a_peer(peer))
+    with undrawn():
+        network = MobileNetV2(5, 0.35) if peer is timms else small()
+    return torch.equal(scores(load(network, source, **options)), scores_of_a_peer(peer))
 
 
 class Other(nn.Module):
