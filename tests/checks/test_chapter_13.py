@@ -93,7 +93,7 @@ RIGHT = [
     ("check_script", ((6, 3.0, torch.tensor(5)),)),
     ("check_changed", (changed,)),
     ("check_changed", (lambda before, after: set(changed(before, after)),)),
-    ("check_changed", (lambda before, after: dict.fromkeys(changed(before, after), 1.0),)),
+    ("check_changed", (lambda before, after: dict.fromkeys(changed(before, after), True),)),
     ("check_two_heads", HEADS),
     ("check_two_heads", (0.63, 36.5)),
 ]
