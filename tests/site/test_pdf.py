@@ -33,12 +33,20 @@ def book(some) -> BeautifulSoup:
     return BeautifulSoup(pdf.joined(some, CONFIG), "html.parser")
 
 
+FIGURES = "svg[role=img], img, .mn-title, .mn-result, figcaption, div.math, pre"
+
+
 @pytest.fixture(scope="module")
 def printed(browser, served, chapters) -> PdfReader:
     """Return the first pages and the first chapter as a PDF, with numbers in the contents."""
     html = pdf.joined(chapters[:2], CONFIG)
     numbers = pdf.pages_of(pdf.printed(browser, served, html))
     return PdfReader(io.BytesIO(pdf.finished(pdf.printed(browser, served, pdf.numbered(html, numbers)), CONFIG)))
+
+
+@pytest.fixture(scope="module")
+def texts(printed) -> list[str]:
+    return [page.extract_text() for page in printed.pages]
 
 
 def test_all_chapters_are_in_it_in_their_order(chapters, some, book, root):
@@ -64,8 +72,8 @@ def test_every_figure_is_in_it_with_its_words(book, site, some):
         html = (site / f"{chapter.name}.html").read_text(encoding="utf8")
         page = BeautifulSoup(html[html.index("<article") : html.index("</article>") + 10], "html.parser")
         article = book.select_one(f"#page-{number}")
-        for figure in ("svg[role=img]", "img", ".mn-title", ".mn-result", "figcaption", "div.math", "pre"):
-            assert len(article.select(figure)) == len(page.select(f"article {figure}")), (chapter.name, figure)
+        kinds = [sorted((each.name, *each.get("class", [])) for each in of.select(FIGURES)) for of in (article, page)]
+        assert kinds[0] == kinds[1], chapter.name
     assert book.select("noscript, script, button.copybtn") == []
     assert "JavaScript answers" not in book.get_text()
 
@@ -76,17 +84,15 @@ def test_solutions_stand_at_the_end_of_their_chapter(book):
     assert set(places) == {"Solutions"}
 
 
-def test_contents_say_on_which_page_a_section_stands(printed):
-    pages = [page.extract_text() for page in printed.pages]
-    contents = "\n".join(pages[1:3])
+def test_contents_say_on_which_page_a_section_stands(texts):
+    contents = "\n".join(texts[1:3])
     for title in ("Standard convolution", "Five letters", "Stride and padding", "Exercises"):
         number = int(re.search(rf"{title}\s*(\d+)", contents)[1])
-        assert title in pages[number - 1], (title, number)
+        assert title in texts[number - 1], (title, number)
 
 
-def test_text_can_be_selected_and_links_work(printed):
-    text = "\n".join(page.extract_text() for page in printed.pages)
-    assert "multiply-accumulate" in text
+def test_text_can_be_selected_and_links_work(printed, texts):
+    assert "multiply-accumulate" in "\n".join(texts)
     assert printed.metadata.title == "A book"
     assert len(printed.outline) > 2
     places = {str(name) for name in printed.named_destinations}
@@ -96,30 +102,34 @@ def test_text_can_be_selected_and_links_work(printed):
     assert set(inside) <= places
 
 
-def test_nothing_is_wider_than_the_paper(visit, served, chapters):
-    page = visit("about:blank", viewport={"width": 657, "height": 900}, java_script_enabled=False).page
-    html = pdf.joined(chapters[5:8], CONFIG)  # A4 without its margins is 174 mm
-    page.route("**/whole-book.html", lambda route: route.fulfill(body=html, content_type="text/html; charset=utf-8"))
-    page.goto(served + "whole-book.html", wait_until="load")
-    page.emulate_media(media="print")
-    wide = """() => [...document.querySelectorAll("article :is(pre, table, svg, img, .katex-display)")]
-      .filter((each) => each.checkVisibility() && each.getBoundingClientRect().right > innerWidth + 1)
-      .map((each) => each.outerHTML.slice(0, 90))"""
-    assert page.evaluate(wide) == []
+WIDE = """() => [...document.querySelectorAll("article :is(pre, table, svg, img, .katex-display)")]
+  .filter((each) => each.checkVisibility() && each.getBoundingClientRect().right > innerWidth + 1)
+  .map((each) => each.outerHTML.slice(0, 90))"""
+SHOWN = ("standard_convolution", "linear_bottleneck", "inverted_residual", "mobilenet_v2", "after_v2")
 
 
 @pytest.fixture(scope="module")
-def laid_out(browser, served, chapters):
-    """Return chapters with the tallest figures as they are printed."""
-    context = browser.new_context(java_script_enabled=False)
-    page = context.new_page()
-    tall = ("01_standard_convolution", "07_mobilenet_v2", "14_after_v2")
-    html = pdf.joined([each for each in chapters if each.name.endswith(tall)], CONFIG)
-    page.route("**/whole-book.html", lambda route: route.fulfill(body=html, content_type="text/html; charset=utf-8"))
-    page.goto(served + "whole-book.html", wait_until="load")
-    pdf.fit(page)
-    yield page
-    context.close()
+def on_paper(browser, served, chapters):
+    """Return chapters with the tallest and the widest figures as they are printed, and what was too wide before."""
+    html = pdf.joined([each for each in chapters if each.name[len("chapters/00_") :] in SHOWN], CONFIG)
+    size = {"width": 657, "height": 900}  # A4 without its margins is 174 mm
+    with browser.new_context(java_script_enabled=False, viewport=size) as context:
+        page = context.new_page()
+        page.route("**/whole-book.html", lambda route: route.fulfill(body=html, content_type="text/html;charset=utf-8"))
+        page.goto(served + "whole-book.html", wait_until="load")
+        page.emulate_media(media="print")
+        too_wide = page.evaluate(WIDE)
+        pdf.fit(page)
+        yield page, too_wide
+
+
+@pytest.fixture(scope="module")
+def laid_out(on_paper):
+    return on_paper[0]
+
+
+def test_nothing_is_wider_than_the_paper(on_paper):
+    assert on_paper[1] == []
 
 
 def test_a_figure_and_its_words_fit_on_a_page(laid_out):
