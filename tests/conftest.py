@@ -152,7 +152,7 @@ def pytest_runtest_setup() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log):
-    """Keep in one process what shares what takes long to make: tests of a file, of a page of the site, or of Firefox.
+    """Keep in one process what shares what takes long to make: tests of a file, of a page of the site, of an engine.
 
     xdist's own `--dist loadgroup` writes to what pytest 9.2 does not read.
     """

@@ -238,7 +238,7 @@ def test_policy_that_forbids_webassembly_is_named(visit, folder, serving):
         assert "'wasm-unsafe-eval'" in root.inner_text()
 
 
-def test_page_computes_what_pytorch_computes(visit, address):
+def test_page_computes_what_pytorch_computes(loaded):
     images, canvas = training.digits("test")[0][:3], DigitCanvas()
     questions: list[dict] = [{"do": "start"}]
     expected = []
@@ -249,7 +249,7 @@ def test_page_computes_what_pytorch_computes(visit, address):
             with torch.inference_mode():
                 outputs = canvas.outputs(name, training.trained(name), image[None])
             expected.append((reader.part, outputs))
-    answers = json.loads(visit(address).page.evaluate(ASK, json.dumps(questions)))
+    answers = json.loads(loaded.page.evaluate(ASK, json.dumps(questions)))
     for answer, (part, outputs) in zip(answers, expected, strict=True):
         torch.testing.assert_close(torch.tensor(answer["output"]), outputs["output"][0], rtol=1e-4, atol=1e-4)
         torch.testing.assert_close(torch.tensor(answer[part]), outputs[part].flatten(), rtol=1e-4, atol=1e-4)
