@@ -29,6 +29,9 @@ FIGURES = "_static/explorables/"
 SHARED = (FIGURES + "host.js", FIGURES + "kit.js")
 EARLY = ("_static/withheld.js", "_static/early.js")
 LATE = ("_static/scripts/bootstrap.js", "_static/scripts/pydata-sphinx-theme.js")
+# What a page with figures needs before one of them lives: its reader's predictions, and light colours on paper. The rest
+# of its frame changes much of the page (buttons that copy, solutions that open): late.js fetches it after that.
+AT_ONCE = ("_static/answers.js", "_static/paper.js")
 # What only some pages have. Their sheets come last here, which changes nothing: their rules are under their own names.
 OWN_SHEET = re.compile(rf"{FIGURES}(?!kit\.css)")
 
@@ -91,18 +94,23 @@ def bundled(html: str, site: Path) -> str:
     scripts, kept = scripts_of(head, root)
     figures = [each for each in scripts if each.startswith(FIGURES)]
     shared = [each for each in figures if each in SHARED]
-    rest = [each for each in scripts if each not in figures]
+    # What stood in the page is settings: what follows may need them as soon as it runs.
+    frame = sorted((each for each in scripts if each not in figures), key=is_file)
+    at_once = [each for each in frame if each in AT_ONCE] if shared else frame
+    soon = [each for each in frame if each not in at_once]
     bundles = [
         ("_static", "css", [each for each in sheets if not OWN_SHEET.match(each)]),
         ("_static", "css", [each for each in sheets if OWN_SHEET.match(each)]),
         # The figures' come first: they are what a reader waits for.
         ("_static/explorables", "js", [*EARLY, *shared] if shared else []),
         ("_static/explorables", "js", [each for each in figures if each not in SHARED]),
-        # What stood in the page is settings: what follows may need them as soon as it runs.
-        ("_static", "js", [*EARLY, *sorted(rest, key=lambda each: each.startswith("_static/")), "_static/late.js"]),
+        ("_static", "js", [*EARLY, *at_once, "_static/late.js"]),
     ]
-    addresses = " ".join(address(match) for match in late)
-    links = [link(root + begun(site, *each), addresses) for each in bundles if each[2]]
+    told = {
+        "soon": root + begun(site, "_static", "js", soon) if soon else "",
+        "late": " ".join(address(match) for match in late),
+    }
+    links = [link(root + begun(site, *each), told) for each in bundles if each[2]]
     early = without_remarks("".join(site.joinpath(each).read_text("utf8") for each in EARLY))
     start = next(match.start() for match in SCRIPT.finditer(head))
     for match in [*SHEET.finditer(head), *PRELOAD.finditer(head), *SCRIPT.finditer(head)]:
@@ -128,13 +136,18 @@ def scripts_of(head: str, root: str) -> tuple[list[str], list[str]]:
     return list(dict.fromkeys(scripts)), kept
 
 
-def link(source: str, late: str) -> str:
-    """Return what asks for a bundle; that of a page's frame is told which scripts come late."""
+def link(source: str, told: dict[str, str]) -> str:
+    """Return what asks for a bundle; the one with late.js is told which scripts come later.
+
+    That one is deferred: a page in which nothing is counts as read before it has its style sheets, and what fills in
+    forms would make the browser lay it out without them.
+    """
     if ".css?" in source:
         return f'<link rel="stylesheet" href="{source}" />\n'
     if FIGURES in source:  # a reader waits for them: before pictures, and while the page is still being read
         return f'<script async fetchpriority="high" src="{source}"></script>\n'
-    return f'<script defer src="{source}" data-late="{late}"></script>\n'
+    data = " ".join(f'data-{when}="{addresses}"' for when, addresses in told.items())
+    return f'<script defer src="{source}" {data}></script>\n'
 
 
 def local(href: str, root: str) -> str:

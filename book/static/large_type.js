@@ -1,4 +1,4 @@
-// Large type for a projector: one button, remembered. The script runs before the first paint, so nothing jumps.
+// Large type for a projector: one button, remembered. early.js has said it before the first paint, so nothing jumps.
 (() => {
   "use strict";
   const KEY = "large-type";
@@ -15,7 +15,6 @@
   };
 
   show(localStorage.getItem(KEY) === "on");
-  document.addEventListener("DOMContentLoaded", () => show(root.classList.contains("large-type")));
   document.addEventListener("click", (event) => {
     if (!event.target.closest?.(".large-type-button")) return;
     const large = !root.classList.contains("large-type");

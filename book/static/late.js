@@ -1,33 +1,43 @@
-// When the page is there and rests: what stands below the screen is laid out, a cell at a time, and the theme's two
-// scripts come (search, sidebars, the switch for light and dark, menus, which section one reads). They come at once when
-// a reader reaches for them, and a press that was earlier than they is kept.
+// What comes late, so that nothing waits for it. When a figure lives: those scripts of the page's frame that bundles.py
+// did not put in here (buttons that copy, solutions that open). When the page is there and rests: what stands below the
+// screen is laid out, a cell at a time, and the theme's two scripts come (search, sidebars, the switch for light and dark,
+// menus, which section one reads). They come at once when a reader reaches for them, and a press that was earlier is kept.
 (() => {
   "use strict";
   const page = document.documentElement;
-  const sources = document.currentScript.dataset.late.split(" ").map((each) => new URL(each, document.baseURI).href);
+  const told = ["soon", "late"].map((when) => document.currentScript.dataset[when].split(" ").filter(Boolean));
+  const sources = told.flat().map((each) => new URL(each, document.baseURI).href);
+  const SOON = told[0].length;
   const whenIdle = () => new Promise((done) => {
     if (globalThis.requestIdleCallback) requestIdleCallback(done, { timeout: 1000 });
     else setTimeout(done, 50, { timeRemaining: () => 0 });
   });
 
-  // The theme's scripts
+  // The scripts
 
-  const THEIRS = `.search-button__button, .theme-switch-button, .primary-toggle, .secondary-toggle,
+  const FRAMES = ".large-type-button, .admonition.dropdown > .admonition-title";
+  const THEMES = `.search-button__button, .theme-switch-button, .primary-toggle, .secondary-toggle,
     #pst-collapse-sidebar-button, [data-bs-toggle]:not([data-bs-toggle="tooltip"])`;
-  let coming;
-  let here = false;
+  let asked = 0;
+  let here = 0;
+  let coming = Promise.resolve();
   const load = (src) => new Promise((done) => {
     const script = document.createElement("script");
     script.src = src;
-    script.onload = script.onerror = done;
+    script.onload = script.onerror = () => { here += 1; done(); };
     document.head.append(script);
   });
-  const come = () => coming ??= (async () => {
-    for (const src of sources) await load(src); // the second needs the first
-    here = true;
-  })();
+  const come = (many = sources.length) => {
+    for (; asked < many; asked += 1) {
+      const src = sources[asked];
+      coming = coming.then(() => load(src)); // each needs those before
+    }
+    return coming;
+  };
+  const tooEarly = ({ target }) =>
+    (here < SOON && target.closest?.(FRAMES)) || (here < sources.length && target.closest?.(THEMES));
   addEventListener("click", (event) => {
-    const button = here ? null : event.target.closest?.(THEIRS);
+    const button = tooEarly(event);
     if (!button) return;
     event.preventDefault();
     event.stopImmediatePropagation();
@@ -35,13 +45,13 @@
   }, true);
   addEventListener("keydown", (event) => {
     const { key, ctrlKey, metaKey, shiftKey, altKey } = event;
-    if (here || !/^k$/i.test(key) || !(ctrlKey || metaKey) || shiftKey || altKey) return;
+    if (here === sources.length || !/^k$/i.test(key) || !(ctrlKey || metaKey) || shiftKey || altKey) return;
     event.preventDefault();
     come().then(() => dispatchEvent(new KeyboardEvent("keydown", { key, ctrlKey, metaKey, cancelable: true })));
   }, true);
-  for (const kind of ["pointerover", "focusin"]) {
-    addEventListener(kind, ({ target }) => { if (!here && target.closest?.(THEIRS)) come(); }, true);
-  }
+  for (const kind of ["pointerover", "focusin"]) addEventListener(kind, (event) => { if (tooEarly(event)) come(); }, true);
+  addEventListener("explorable", () => come(SOON), { once: true });
+  if (document.querySelector(".mn-live")) come(SOON);
 
   // A box that scrolls can be reached by key. The theme looks at all boxes of the page whenever a figure moves; here a
   // box is looked at when something in it has changed.
@@ -75,6 +85,7 @@
     for (const each of document.querySelectorAll(WAIT)) each.classList.remove("arrived");
   };
   const rest = async () => {
+    await come(SOON);
     let pause = await whenIdle();
     for (const each of document.querySelectorAll(WAIT)) {
       if (pause.timeRemaining() < 8) pause = await whenIdle(); // ms
