@@ -84,11 +84,16 @@
     page.classList.remove("arriving");
     for (const each of document.querySelectorAll(WAIT)) each.classList.remove("arrived");
   };
+  const SLICE = 12; // ms: a finger does not wait longer than for one section and this
   const rest = async () => {
     await come(SOON);
     let pause = await whenIdle();
+    let begun = performance.now();
     for (const each of document.querySelectorAll(WAIT)) {
-      if (pause.timeRemaining() < 8) pause = await whenIdle(); // ms
+      if (pause.timeRemaining() < 8 || performance.now() - begun > SLICE) {
+        pause = await whenIdle();
+        begun = performance.now();
+      }
       if (page.classList.contains("arriving")) each.classList.add("arrived");
       look([...each.querySelectorAll(BOXES)].filter((box) => box.closest(WAIT) === each));
     }

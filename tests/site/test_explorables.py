@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from opened import DESK, LIVE, NO_QUIZ, PHONE
+from opened import DESK, LIVE, NO_QUIZ, PHONE, RESTED
 from playwright.sync_api import ElementHandle, Locator, Page
 
 COPY, HURRIED = 1, 2  # tabs
@@ -295,6 +295,7 @@ def test_a_slider_stays_under_the_finger_that_drags_it(tabs, served):
     for size in (DESK, PHONE):
         for page in pages:
             roots(page)
+            page.wait_for_function(RESTED)  # what a finger reaches is laid out
             page.set_viewport_size(size)
             page.wait_for_function("width => innerWidth === width", arg=size["width"])
             page.evaluate(f"figures => {{ globalThis.moved = ({MOVED})(figures); }}", NO_QUIZ)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from opened import RESTED
 
 CHAPTERS = ["chapters/02_counting.html", "chapters/03_depthwise_separable_convolution.html", "reference/glossary.html"]
 
@@ -28,6 +29,7 @@ def test_short_formula_and_its_punctuation_share_a_line_on_a_phone(tabs, served,
 @pytest.mark.parametrize("chapter", ["06_inverted_residual", "11_beyond", "12_shipping"])
 def test_displayed_formula_begins_on_the_page_and_leaves_its_number_alone(tabs, served, chapter):
     page = tabs(f"{served}chapters/{chapter}.html", viewport={"width": 375, "height": 800}).page
+    page.wait_for_function(RESTED)
     found = page.evaluate(
         """() => [...document.querySelectorAll("article div.math")].filter(each => each.checkVisibility()).map(each => {
              const first = each.querySelector(".katex-html > .base").getBoundingClientRect();
