@@ -109,10 +109,12 @@
     root.querySelector(".mn-static").append(words);
   };
 
+  const isLaidOut = (root) => root.checkVisibility?.({ contentVisibilityAuto: true }) !== false;
+
   async function mount(root, render) {
     // Its place stays as high until the live figure has been drawn: WebKit would scroll up, near the end of a page that
-    // is shorter for a moment.
-    root.style.minHeight = `${root.offsetHeight}px`;
+    // is shorter for a moment. Where it waits below the screen (book.css) nobody asks how high it is.
+    if (isLaidOut(root)) root.style.minHeight = `${root.offsetHeight}px`;
     root.classList.add("mn-live");
     const el = document.createElement("div");
     const still = root.querySelector(".mn-static");
@@ -127,6 +129,7 @@
       console.error(`The explorable ${root.dataset.explorable} does not start:`, error);
     } finally {
       requestAnimationFrame(() => requestAnimationFrame(() => { root.style.minHeight = ""; }));
+      dispatchEvent(new Event("explorable"));
     }
   }
 
@@ -160,9 +163,10 @@
     else mount(root, renders.get(kind(root)));
   };
   const start = () => {
+    styled ||= !sheets.some(loads);
     if (asked || !styled) return;
     asked = true;
-    if (first) setTimeout(next);
+    if (first) queueMicrotask(next); // when all figures of this script are known, and before the page counts as loaded
     else whenIdle(next, { timeout: 500 });
   };
 

@@ -196,7 +196,7 @@ const radios = ({ legend, options, onChange, signal }) => {
 // An SVG that is laid out anew for every width, so that its text never shrinks. One unit of its coordinates is a
 // sixteenth of the text size: with larger text the drawing gets larger too. `onResize` runs when the width changed.
 // Returns { svg, width, height }, `describe(text)`, which sets what a screen reader says of the picture, and `fit()`,
-// which takes the width that the drawing has in the page. `height` may be a function of the width; beyond `maxWidth` the
+// which takes the width that the drawing has in the page and returns whether it has one. `height` may be a function of the width; beyond `maxWidth` the
 // drawing does not grow.
 const drawing = ({ height, minWidth = 280, maxWidth, onResize, signal }) => {
   const element = svg("svg", { class: "mn-drawing", role: "img" });
@@ -219,13 +219,20 @@ const drawing = ({ height, minWidth = 280, maxWidth, onResize, signal }) => {
     svg: element,
     describe: (text) => set(element, { "aria-label": text }),
     fit: () => {
+      // What waits below the screen is not laid out for this: the observer comes when it is.
+      waits = element.checkVisibility?.({ contentVisibilityAuto: true }) === false;
+      if (waits) return false;
       const { width } = getComputedStyle(element); // "100%" where it is hidden
-      return fitTo(width.endsWith("px") ? parseFloat(width) : 0);
+      fitTo(width.endsWith("px") ? parseFloat(width) : 0);
+      return true;
     },
   };
+  let waits = false;
   layOut(480); // until it is in the page
-  const observer = new ResizeObserver(([entry]) => {
-    if (fitTo(entry.contentRect.width)) onResize();
+  const observer = new ResizeObserver(([{ contentRect: { width } }]) => {
+    if (!fitTo(width) && !(waits && width > 0)) return;
+    waits = false;
+    onResize();
   });
   observer.observe(element);
   signal.addEventListener("abort", () => observer.disconnect());
@@ -466,7 +473,7 @@ const frameOf = (title) => {
 // Of all that changes in a figure, the page around it is only touched by its height. With that written down, a step of a
 // slider does not make the browser lay out the whole page. The height grows where a longer sentence needs another line,
 // and stays: the page below does not jump back and forth. Another width or text size starts it anew.
-// Returns a function that does so too, for where something large has come or gone.
+// Returns a function that begins it, and begins it anew where something large has come or gone.
 const keepHeight = (el, frame, signal) => {
   let kept = {};
   const observer = new ResizeObserver(([{ borderBoxSize: [box] }]) => {
@@ -477,7 +484,6 @@ const keepHeight = (el, frame, signal) => {
     el.style.height = `calc(${box.blockSize / unit}em + 2px)`; // with the border's lines
     el.classList.add("mn-contained");
   });
-  observer.observe(frame);
   signal.addEventListener("abort", () => {
     observer.disconnect();
     el.classList.remove("mn-contained");
@@ -820,8 +826,10 @@ const explorable = ({ model, el, signal, title, settle = (state) => state }) => 
     shown = read();
     for (const show of controlsInUse) show(shown);
     tableButton.hidden = tables.length === 0;
-    for (const each of drawings) each.fit(); // where the figure is in the page, it begins at its true width
+    // Where the figure is in the page, it begins at its true width; else it gets that, and its height, when it is.
+    const fits = drawings.map((each) => each.fit());
     redraw();
+    if (fits.every(Boolean)) freshHeight();
     for (const name of names) model.on(`change:${name}`, onModelChange);
     model.on("change:measured", showMeasured);
     stop.signal.addEventListener("abort", () => {

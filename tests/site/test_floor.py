@@ -32,6 +32,7 @@ WITHOUT_HARM = {
     "value font-family: ui-*": "the next font in the list",
     "value text-decoration: dotted": "an abbreviation's underline is not dotted",
     "event beforeunload": "the theme forgets where the sidebar was scrolled to",
+    "member checkVisibility": "asked for before it is called: a figure below the screen is laid out when it starts",
     "member requestIdleCallback": "asked for before it is called: late.js waits for a while instead",
     "member userAgentData": "asked for before it is used, by bootstrap",
     "member gpu": "asked for before it is used, by ONNX Runtime, which computes on the processor here",
