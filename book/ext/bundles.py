@@ -29,8 +29,8 @@ FIGURES = "_static/explorables/"
 SHARED = (FIGURES + "host.js", FIGURES + "kit.js")
 EARLY = ("_static/withheld.js", "_static/early.js")
 LATE = ("_static/scripts/bootstrap.js", "_static/scripts/pydata-sphinx-theme.js")
-# What a page with figures needs before one of them lives: its reader's predictions, and light colours on paper. The rest
-# of its frame changes much of the page (buttons that copy, solutions that open): late.js fetches it after that.
+# What a page with figures needs before one of them lives: its reader's predictions, and light colours on paper. The
+# rest of its frame changes much of the page (buttons that copy, solutions that open): late.js fetches it after that.
 AT_ONCE = ("_static/answers.js", "_static/paper.js")
 # What only some pages have. Their sheets come last here, which changes nothing: their rules are under their own names.
 OWN_SHEET = re.compile(rf"{FIGURES}(?!kit\.css)")
