@@ -60,12 +60,10 @@ def held(busy, served):
 
 
 def let_come(page: Page, waiting: list) -> None:
-    """Let the theme's scripts come, one after the other, as they ask for each other."""
-    for _ in range(2):
-        page.wait_for_timeout(100)
-        while waiting:
-            waiting.pop().continue_()
-            page.wait_for_timeout(100)
+    """Let the theme's scripts come: those that have been asked for, and those that they ask for."""
+    page.route(LATE, lambda route: route.continue_())
+    for route in waiting:
+        route.continue_()
     page.wait_for_function("document.querySelector('script[src*=pydata-sphinx-theme]') && window.bootstrap && true")
 
 
@@ -127,6 +125,7 @@ def test_an_early_press_on_the_switch_is_kept(held):
     assert page.evaluate("document.documentElement.dataset.mode") == "auto"
     let_come(page, waiting)
     page.wait_for_function("document.documentElement.dataset.mode !== 'auto'")
+    page.wait_for_timeout(100)
     assert page.evaluate("document.documentElement.dataset.mode") == "dark"  # one step, not none and not two
 
 
