@@ -109,6 +109,7 @@ def test_32_is_the_network_as_it_was_and_parameters_stay_at_any_output_stride(na
         dense.load_state_dict(plain.state_dict())  # the same keys and shapes
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("output_stride", specs.OUTPUT_STRIDES)
 def test_closed_form_equals_what_torch_and_fvcore_count(name, output_stride):

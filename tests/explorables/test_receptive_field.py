@@ -146,6 +146,7 @@ def test_field_is_kept_by_dilation_and_shrinks_without_it():
             assert figure(network, output_stride, "nothing").steps()[-1].field == shrunken
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("each", [("V1", 16, "dilation"), ("V2", 8, "nothing"), ("V2", 16, "dilation")])
 def test_closed_form_is_what_fvcore_counts_on_the_real_network(each):
     shown = explorables.ReceptiveField(**dict(zip(("network", "output_stride", "lost"), each, strict=True)))

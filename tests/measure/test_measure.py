@@ -171,6 +171,7 @@ def test_a_product_with_a_vector_and_a_sum_of_products_are_products(module, shap
     assert measure.macs(module, shape) == macs
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("name", ["mobilenetv3_small_050", "levit_128s", "vit_tiny_patch16_224", "convnext_atto"])
 def test_macs_of_timms_networks_are_half_of_what_torch_counts(name):
     network = timm.create_model(name)
@@ -205,6 +206,7 @@ def test_what_is_neither_a_convolution_nor_a_matrix_product_is_not_counted(name)
     assert measure.cost(module, (1, 8, 4, 4)).macs == 1024
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("norm", [nn.BatchNorm2d, lambda width: nn.GroupNorm(8, width), nn.InstanceNorm2d])
 def test_the_normalisation_changes_no_networks_macs(norm):
     assert measure.macs(torchvision.models.mobilenet_v2(norm_layer=norm), SHAPE) == 300_774_272
