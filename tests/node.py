@@ -106,12 +106,12 @@ def esm(explorable: type) -> str:
     return str(explorable._esm).rstrip()
 
 
-def answers(name: str, cases: list) -> list:
-    """Run a function of the pages' own script about predictions and answers in node, once per case."""
+def answers(function: str, cases: list) -> list:
+    """Run a function in node, once per case: one that the pages' script about answers names, or one that asks it."""
     source = (ROOT / "book" / "static" / "answers_more.js").read_text(encoding="utf8")
     page = f"""
         globalThis.document = {{ querySelectorAll: () => [], querySelector: () => null }};
         globalThis.bookAnswers = {{ page: "p", store: {{}} }};
         new Function({json.dumps(source)})();
     """
-    return javascript(page, f"bookAnswers[{json.dumps(name)}]", cases)
+    return javascript(page, function if "=>" in function else f"bookAnswers.{function}", cases)

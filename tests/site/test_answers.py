@@ -22,6 +22,19 @@ NO_STORAGE = """for (const name of ["localStorage", "sessionStorage"])
   Object.defineProperty(window, name, { get() { throw new DOMException("Access is denied", "SecurityError"); } });"""
 
 
+# What nobody means as an answer, by the kind of a question. A slider always stands somewhere.
+NO_ANSWER = {"choices": [""], "number": ["", "many", "1 or 2"], "axis": [], "words": ["", " "]}
+# Answer a question with no page around it, and return what its box says and what is kept.
+PRESS = """(result, text) => {
+  const said = { textContent: "" };
+  const field = { value: text };
+  const ask = { dataset: result, matches: () => true, querySelector: (name) => (name === ".pr-said" ? said : field) };
+  document.querySelectorAll = (name) => (name === "pr-result" ? [{ dataset: result, connectedCallback() {} }] : []);
+  bookAnswers.press(ask, { textContent: text });
+  return [said.textContent, bookAnswers.store.predicted ?? null];
+}"""
+
+
 def results(html):
     """Return what each result of a page knows."""
     return [{key: unescape(value) for key, value in DATA.findall(each)} for each in RESULT.findall(html)]
@@ -64,11 +77,14 @@ def test_each_stored_answer_is_what_the_chapter_has_glued(pages, site, root):
 
 
 def tries(result, html):
-    """Return the right answer to a question, and wrong ones, as the page keeps them."""
+    """Return the right answer to a question, and wrong ones, as the page keeps them.
+
+    Where fewer than three are offered, one is wrong that an earlier edition may have offered and the device still has.
+    """
     if result["kind"] == "choices":
         box = re.search(rf'data-key="{result["key"]}".*?</div>', html)[0]
         offered = [unescape(each) for each in re.findall(r'aria-pressed="false">([^<]*)<', box)]
-        return result["right"], [each for each in offered if each != result["right"]]
+        return result["right"], [each for each in [*offered, "neither"] if each != result["right"]]
     right = float(result["right"])
     return result["right"], [str(wrong) for wrong in ((right * 3, right / 3, right * 1.25) if right else (1, 2, 3))]
 
@@ -80,12 +96,20 @@ def test_each_box_says_so_when_a_prediction_is_right_and_how_far_off_it_is_when_
             if result["kind"] == "words":
                 continue
             right, wrong = tries(result, html)
-            assert wrong, (name, result["title"])
+            assert len(wrong) + len(NO_ANSWER[result["kind"]]) >= 3, (name, result["title"])
             cases += [[result, given] for given in (right, *wrong)]
             expected += [(name, result["title"], given, given == right) for given in (right, *wrong)]
     said = node.answers("sentence", cases)
     for (name, title, given, is_right), words in zip(expected, said, strict=True):
         assert words.endswith((": right.", ": spot on.")) == is_right, (name, title, given, words)
+
+
+def test_each_box_asks_again_for_what_is_no_answer_and_keeps_nothing(pages):
+    asked = [result for html in pages.values() for result in results(html)]
+    cases = [[result, text] for result in asked for text in NO_ANSWER[result["kind"]]]
+    assert {result["kind"] for result, _ in cases} == {"choices", "number", "words"}
+    for (result, text), (said, kept) in zip(cases, node.answers(PRESS, cases), strict=True):
+        assert said.startswith("Write ") and kept is None, (result["title"], text, said, kept)
 
 
 def test_each_exercise_of_the_built_pages_answers_or_says_where_its_notebook_is(site):
