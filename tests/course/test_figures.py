@@ -278,14 +278,16 @@ def test_an_axis_has_units_for_large_numbers_and_none_for_shares():
     assert "0.2" in [label.get_text() for label in ax.get_yticklabels()]
 
 
-@pytest.mark.parametrize(("low", "high"), [(1, 60), (6144, 99), (6144, 2e4), (1, 1e7)])
-def test_no_label_of_a_logarithmic_axis_touches_the_next(low, high):
+@pytest.mark.parametrize(("low", "high"), [(1, 60), (6144, 99), (6144, 2e4), (1, 1e7), (6144, 2.5), (90, 1.15)])
+def test_a_logarithmic_axis_has_two_labels_at_least_and_none_touches_the_next(low, high):
     axes = figures.scatter({"add": [(low, low), (low * high, low * high)]}, "bytes", "bytes a second", log="xy")
     axes.figure.draw_without_rendering()
     for name in ("x", "y"):
         labels = [label for label in getattr(axes, f"get_{name}ticklabels")() if label.get_text()]
         boxes = [label.get_window_extent() for label in labels]
         shown = [box for box in boxes if axes.bbox.padded(9).overlaps(box.padded(9))]
+        first, last = getattr(axes, f"get_{name}lim")()
+        assert sum(first <= tick <= last for tick in getattr(axes, f"get_{name}ticks")()) >= 2
         ends = sorted((getattr(box, f"{name}0"), getattr(box, f"{name}1")) for box in shown)
         assert len(ends) >= 2
         assert all(before[1] + 2 < after[0] for before, after in pairwise(ends)), labels
