@@ -85,7 +85,8 @@ class Quiz(anywidget.AnyWidget):
     def to_html(self) -> str:
         """Return the quiz as text, for where there is no JavaScript: the answers are in ``<details>``."""
         items = "\n".join(_question_html(question) for question in self.questions)
-        return f'<div class="mn-quiz-text">\n<p><strong>{_html(self.title)}</strong></p>\n<ol>\n{items}\n</ol>\n</div>'
+        title = f"<p><strong>{_html(self.title)}</strong></p>"
+        return f'<div class="mn mn-quiz mn-quiz-text">\n{title}\n<ol>\n{items}\n</ol>\n</div>'
 
     def __repr__(self) -> str:
         count = len(self.questions)

@@ -62,6 +62,10 @@ const formulaText = (terms) => terms.map(termText).join(" + ");
 // "R, 2G and B"
 const listed = (names) => (names.length > 1 ? `${names.slice(0, -1).join(", ")} and ${names.at(-1)}` : names.join());
 
+// What is said of a bar that shows not all of itself.
+const PAST = "runs on to 100\u00a0%";
+const tooThin = (names) => (names.length ? `${listed(names)} too thin to see` : "");
+
 // A share with two digits that count: 0.012 %, 4.5 %, 18 %.
 const shareText = (share) => percent(share, { most: 4 });
 
@@ -95,7 +99,7 @@ const counterBars = ({ counters, explained }) => {
     const total = html("span", { class: "mn-number" });
     const relation = html("span", { class: "mn-number mn-counter-compared" });
     const ghost = html("div", { class: "mn-ghost" });
-    const note = html("span", { class: "mn-counter-note" });
+    const note = html("span");
     const parts = pieces.map(([times, of]) => {
       const { role } = explained[of];
       return {
@@ -109,7 +113,7 @@ const counterBars = ({ counters, explained }) => {
       const { role } = explained[of];
       return html("span", { "data-part": role, "data-role": role }, swatch(role),
         html("i", {}, termText([times, of])), " ", number);
-    }), note);
+    }), roomFor(note, [PAST, tooThin(pieces.slice(1).map(termText))], "mn-counter-note"));
     element.append(html("div", { class: "mn-counter" },
       html("div", { class: "mn-bar-head" }, html("span", { class: "mn-counter-name" }, name),
         html("span", { class: "mn-counter-formula" }, formulaText(terms)), total, relation),
@@ -140,8 +144,7 @@ const counterBars = ({ counters, explained }) => {
         bar.style.width = `${Math.min(100, 100 * share)}%`;
         write(number, exact(value));
       });
-      write(note, past ? "runs on to 100\u00a0%" : parts.length === 1 && extra ? "adds nothing"
-        : thin.length ? `${listed(thin)} too thin to see` : "");
+      write(note, past ? PAST : parts.length === 1 && extra ? "adds nothing" : tooThin(thin));
       // The ghost compares like with like: percent of the M of then, or what was printed then.
       const before = previous && (extra
         ? (previous.rows[row].total - previous.sums.M) / previous.sums.M / (EXTRA_AXIS / 100)

@@ -479,7 +479,6 @@ function render({ model, el, signal }) {
   view.onReset(picture.reset);
   view.highlight(STAGES);
   const reach = reachPicture();
-  if (!compact) view.picture.append(reach.element);
 
   const sliders = {
     expansion: { label: "Expansion t" },
@@ -524,14 +523,18 @@ function render({ model, el, signal }) {
   const memoryNote = html("p", { class: "mn-small" });
   const costView = html("div", { class: "mn-details" }, columns, terms.element, code, note);
   const memoryView = html("div", { class: "mn-details" },
-    html("div", {}, html("div", { class: "mn-bars-title" }, "Activations in memory, step by step"), memoryControls, legend),
+    html("div", {}, html("div", { class: "mn-bars-title" }, "Activations in memory, step by step"), legend),
     memory.element, memoryNote);
   if (compact) view.controls.append(columns);
   else {
-    view.choice("view", { label: "Show", labels: { cost: "cost", memory: "memory" }, parent: view.details });
+    // What is chosen stands above what is said of it: a longer sentence moves no slider.
+    const chooser = html("div", { class: "mn-chooser" });
+    view.choice("view", { label: "Show", labels: { cost: "cost", memory: "memory" }, parent: chooser });
+    chooser.append(memoryControls);
     view.slider("pieces", { label: "Pieces of the middle", parent: memoryControls });
     view.choice("bits", { label: "Activations", labels: { 8: "8 bit", 16: "16 bit", 32: "32 bit" }, parent: memoryControls });
-    view.details.append(costView, memoryView);
+    view.result.before(chooser);
+    view.details.append(reach.element, costView, memoryView);
   }
 
   const costTable = {
@@ -576,7 +579,7 @@ function render({ model, el, signal }) {
     view.count(totalOf(block, "macs"));
     const showMemory = !compact && state.view === "memory";
     costView.hidden = showMemory;
-    memoryView.hidden = !showMemory;
+    memoryControls.hidden = memoryView.hidden = !showMemory;
     if (!compact) reach.update(block);
     if (showMemory) {
       const now = memoryOf(block, state.pieces);

@@ -176,6 +176,10 @@ const letters = (text) => {
   return line;
 };
 
+// An element in a box with room for the longest of the texts that may come to stand in it: a slider below it stays.
+const roomFor = (element, texts, name) => html("span", { class: `mn-room ${name}`,
+  "data-longest": texts.reduce((longest, text) => (text.length > longest.length ? text : longest)) }, element);
+
 // A group of radio buttons that look like one control. Returns { element, set(value) }.
 const radios = ({ legend, options, onChange, signal }) => {
   const name = uniqueId("radio");
@@ -841,7 +845,7 @@ const explorable = ({ model, el, signal, title, settle = (state) => state }) => 
   };
 
   return {
-    picture, controls, details, slider, choice, highlight, say, count, start,
+    picture, controls, details, result, slider, choice, highlight, say, count, start,
     table: addTable,
     onReset: (callback) => resets.push(callback),
     state: () => shown,

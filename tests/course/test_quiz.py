@@ -334,7 +334,7 @@ def test_html_shows_no_answer_until_it_is_unfolded():
 
 def test_bundle_carries_the_text_for_where_there_is_no_javascript():
     data, _ = quiz.chapter("counting")._repr_mimebundle_()
-    assert data["text/html"].startswith('<div class="mn-quiz-text">')
+    assert data["text/html"].startswith('<div class="mn mn-quiz mn-quiz-text">')
     assert "application/vnd.jupyter.widget-view+json" in data
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from engines import Engine
+from opened import GROWN, MOVED, NO_QUIZ
 
 # Once nothing moves any more: figures live, fonts loaded, two frames drawn.
 SETTLED = """
@@ -63,6 +64,18 @@ OFF = (
   return landed - target.getBoundingClientRect().top;"""
 )
 
+# What a function finds once all of a page is laid out, in a frame as narrow as a phone: no window here is.
+NARROW = """
+  const frame = Object.assign(document.createElement("iframe"), { width: args[0], height: 800 });
+  frame.src = `${location.pathname}?framed`; // no page may hold itself
+  document.body.replaceChildren(frame);
+  await new Promise((done) => { frame.onload = done; });
+  const page = frame.contentDocument.documentElement;
+  for (let i = 0; i < 600 && !page.matches(".rested:not(:has(.mn-explorable:not(.mn-live)))"); i += 1)
+    await new Promise((resume) => setTimeout(resume, 50));
+  await page.ownerDocument.fonts.ready;
+  return frame.contentWindow.eval(`(${args[1]})(${JSON.stringify(args[2])})`);"""
+
 
 def visit(engine: Engine, url: str) -> dict[str, Any]:
     """Open a page anew and return what is to be seen without touching it."""
@@ -102,3 +115,12 @@ def try_mouse(engine: Engine, index: int) -> None:
     assert after["value"] > before["value"], before["name"]
     assert after["picture"] != before["picture"], before["name"]
     assert abs(after["box"][1] - y) <= 2, (before["name"], "moved under the pointer", after["box"][1] - y)
+
+
+def try_room(engine: Engine) -> None:
+    """Look, on a desk and on a phone, whether a figure is as high from the start as it will be, and a slider stays."""
+    for width in (1280, 375):
+        grown = engine.run(NARROW, width, GROWN)
+        assert grown == {}, (width, grown)
+        moved = {slider: far for slider, far in engine.run(NARROW, width, MOVED, NO_QUIZ).items() if far > 2}
+        assert moved == {}, (width, moved)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from engines import Engine
-from pages import FINE, HITS, OFF, SETTLED, sliders, try_keys, try_mouse, visit
+from pages import FINE, HITS, OFF, SETTLED, sliders, try_keys, try_mouse, try_room, visit
 
 pytestmark = pytest.mark.engines
 SITE = Path(__file__).resolve().parents[2] / "_build" / "html"
@@ -44,6 +44,7 @@ def test_every_slider_answers_keys_and_mouse(engine: Engine, recorded, page):
         try_keys(engine, index)
         try_mouse(engine, index)
     assert engine.run("return book.wrong") == []
+    try_room(engine)
 
 
 @pytest.mark.parametrize("page", CHAPTERS)

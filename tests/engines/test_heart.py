@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from engines import Engine
-from pages import FINE, HITS, OFF, SLIDERS, sliders, try_keys, visit
+from pages import FINE, HITS, OFF, SLIDERS, sliders, try_keys, try_room, visit
 
 PAGES = (
     "index.html",
@@ -29,6 +29,8 @@ def test_a_page_is_whole_and_its_figures_answer_a_key(engine: Engine, recorded, 
         try_keys(engine, 0)
     if page.startswith("search"):
         assert engine.run(HITS)[0] > 5
+    if page == PAGES[4]:
+        try_room(engine)
 
 
 @pytest.mark.parametrize(("page", "name"), [(PAGES[4], "three-questions"), (PAGES[3], "inverted-block?expansion=3")])

@@ -30,6 +30,52 @@ DRAWN = """() => new Promise((done) => requestAnimationFrame(() => requestAnimat
     .map(image => new Promise((done) => { image.onload = image.onerror = done; }))))"""
 
 NO_QUIZ = ".mn-explorable:not([data-explorable^=quiz])"  # the figures of a page
+# How far each slider moves within its figure while it is dragged along: in all figures at once, one after the other.
+MOVED = """async (figures) => {
+  const drawn = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+  const steps = 8, moved = {}, all = (root, selector) => [...root.querySelectorAll(selector)];
+  const sliders = all(document, figures).map((root) => all(root, "input[type=range]"));
+  for (let turn = 0; sliders.some((own) => turn < own.length); turn += 1) {
+    const held = sliders.map((own) => own[turn]).filter((slider) => slider?.offsetWidth).map((slider) => (
+      { slider, root: slider.closest(".mn-explorable"), start: slider.value, tops: [] }));
+    const drag = (slider, value) => {
+      slider.value = value;
+      slider.dispatchEvent(new Event("input", { bubbles: true }));
+    };
+    for (const { slider } of held) slider.dispatchEvent(new PointerEvent("pointerdown", { bubbles: true }));
+    for (let i = 0; i <= steps; i += 1) {
+      for (const { slider } of held) {
+        const { min, max, step } = slider;
+        drag(slider, Number(min) + Math.round((i / steps) * ((max - min) / step)) * step);
+      }
+      await drawn();
+      for (const { slider, root, tops } of held)
+        tops.push(slider.getBoundingClientRect().top - root.getBoundingClientRect().top);
+    }
+    dispatchEvent(new PointerEvent("pointerup"));
+    for (const { slider, root, start, tops } of held) {
+      drag(slider, start);
+      const far = Math.round(Math.max(...tops) - Math.min(...tops));
+      moved[`${root.dataset.explorable} ${slider.dataset.setting}`] = far;
+    }
+  }
+  return moved;
+}"""
+# By how much each figure grows when it comes to life: the still one of the page's source in its place, for a moment.
+GROWN = """async () => {
+  const source = new DOMParser().parseFromString(await (await fetch(location.href)).text(), "text/html");
+  const grown = {};
+  for (const root of document.querySelectorAll(".mn-live")) {
+    const name = root.dataset.explorable, live = root.lastElementChild, height = root.getBoundingClientRect().height;
+    const still = document.importNode(source.querySelector(`[data-explorable="${name}"] .mn-static`), true);
+    live.replaceWith(still);
+    const far = height - root.getBoundingClientRect().height;
+    still.replaceWith(live);
+    if (Math.abs(far) > 1) grown[name] = far;
+  }
+  return grown;
+}"""
+
 PART = """(document.querySelector("article.bd-article") ?? document.querySelector("main"))"""
 # Mark one element with text for each look: its colour, what its ancestors paint behind it, and what else lies where it
 # stands, over or under it, in light and in dark. Where all of these are equal the contrast is, and axe-core need not

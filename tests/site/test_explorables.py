@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from opened import DESK, LIVE, NO_QUIZ, PHONE, RESTED
+from opened import DESK, GROWN, LIVE, MOVED, NO_QUIZ, PHONE, RESTED
 from playwright.sync_api import ElementHandle, Locator, Page
 
 COPY, HURRIED = 1, 2  # tabs
@@ -254,42 +254,9 @@ def test_nonsense_in_the_address_is_ignored(tabs, served, homes):
     assert visited.errors == []
 
 
-# How far each slider moves within its figure while it is dragged along: in all figures at once, one after the other.
-MOVED = """async (figures) => {
-  const drawn = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
-  const steps = 8, moved = {}, all = (root, selector) => [...root.querySelectorAll(selector)];
-  const sliders = all(document, figures).map((root) => all(root, "input[type=range]"));
-  for (let turn = 0; sliders.some((own) => turn < own.length); turn += 1) {
-    const held = sliders.map((own) => own[turn]).filter((slider) => slider?.offsetWidth).map((slider) => (
-      { slider, root: slider.closest(".mn-explorable"), start: slider.value, tops: [] }));
-    const drag = (slider, value) => {
-      slider.value = value;
-      slider.dispatchEvent(new Event("input", { bubbles: true }));
-    };
-    for (const { slider } of held) slider.dispatchEvent(new PointerEvent("pointerdown", { bubbles: true }));
-    for (let i = 0; i <= steps; i += 1) {
-      for (const { slider } of held) {
-        const { min, max, step } = slider;
-        drag(slider, Number(min) + Math.round((i / steps) * ((max - min) / step)) * step);
-      }
-      await drawn();
-      for (const { slider, root, tops } of held)
-        tops.push(slider.getBoundingClientRect().top - root.getBoundingClientRect().top);
-    }
-    dispatchEvent(new PointerEvent("pointerup"));
-    for (const { slider, root, start, tops } of held) {
-      drag(slider, start);
-      const far = Math.round(Math.max(...tops) - Math.min(...tops));
-      moved[`${root.dataset.explorable} ${slider.dataset.setting}`] = far;
-    }
-  }
-  return moved;
-}"""
-
-
 def test_a_slider_stays_under_the_finger_that_drags_it(tabs, served):
-    """Three chapters side by side, each first on a desk: most of the time goes by until the next frame is drawn."""
-    names = "01_standard_convolution", "02_counting", "03_depthwise_separable_convolution"
+    """Four chapters side by side, each first on a desk: most of the time goes by until the next frame is drawn."""
+    names = "01_standard_convolution", "02_counting", "03_depthwise_separable_convolution", "07_mobilenet_v2"
     urls = [f"{served}chapters/{name}.html" for name in names]
     pages = [tabs(url, place, viewport=DESK).page for place, url in enumerate(urls)]
     for size in (DESK, PHONE):
@@ -298,6 +265,7 @@ def test_a_slider_stays_under_the_finger_that_drags_it(tabs, served):
             page.wait_for_function(RESTED)  # what a finger reaches is laid out
             page.set_viewport_size(size)
             page.wait_for_function("width => innerWidth === width", arg=size["width"])
+            assert page.evaluate(GROWN) == {}
             page.evaluate(f"figures => {{ globalThis.moved = ({MOVED})(figures); }}", NO_QUIZ)
         for name, page in zip(names, pages, strict=True):
             moved = page.evaluate("moved")
