@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.text import Annotation
-from matplotlib.ticker import EngFormatter
+from matplotlib.ticker import EngFormatter, Locator, LogLocator, MaxNLocator
 
 from .palette import COLOURS
 
@@ -81,3 +81,10 @@ def described(ax: Axes, alt: str) -> Axes:
     figure = ax.figure
     figure.set_label(f"{figure.get_label()} {alt}".strip())
     return ax
+
+
+def log_ticks(low: float, high: float) -> Locator:
+    """Return where a logarithmic axis has its labels: two at least, and no two that touch."""
+    ticks = LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,))
+    shown = [tick for tick in ticks.tick_values(low, high) if low <= tick <= high]
+    return ticks if len(shown) > 1 else MaxNLocator(4)

@@ -19,7 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import Locator, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from .._validation import mapping, one_of, positive_int, positive_number, sized, string
 from ._drawing import (
@@ -31,6 +31,7 @@ from ._drawing import (
     covered,
     described,
     legend_above,
+    log_ticks,
     markers,
     new_axes,
 )
@@ -311,7 +312,7 @@ def scatter(
         for name, axis in (("x", ax.xaxis), ("y", ax.yaxis)):
             if name in log:
                 getattr(ax, f"set_{name}scale")("log")
-                axis.set_major_locator(_log_ticks(*axis.get_view_interval()))
+                axis.set_major_locator(log_ticks(*axis.get_view_interval()))
             axis.set_major_formatter(Units(sep=" "))
         ax.set(xlabel=xlabel, ylabel=ylabel)
         ax.minorticks_off()
@@ -326,13 +327,6 @@ def scatter(
         f"{name}: {', '.join(f'{short(x)} and {y:.3g}' for x, y in points)}" for name, points in groups.items()
     )
     return described(ax, f"Points of {ylabel} over {xlabel}. {spoken}.")
-
-
-def _log_ticks(low: float, high: float) -> Locator:
-    """Return where a logarithmic axis has its labels: two at least, and no two that touch."""
-    ticks = LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,))
-    shown = [tick for tick in ticks.tick_values(low, high) if low <= tick <= high]
-    return ticks if len(shown) > 1 else MaxNLocator(4)
 
 
 def channel_profiles(profiles: Mapping[str, Sequence[tuple[int, str]]], ax: Axes | None = None) -> Axes:
