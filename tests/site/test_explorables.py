@@ -259,13 +259,14 @@ def test_a_slider_stays_under_the_finger_that_drags_it(tabs, served):
     names = "01_standard_convolution", "02_counting", "03_depthwise_separable_convolution", "07_mobilenet_v2"
     urls = [f"{served}chapters/{name}.html" for name in names]
     pages = [tabs(url, place, viewport=DESK).page for place, url in enumerate(urls)]
+    for page in pages:
+        roots(page)
+        page.wait_for_function(RESTED)  # what a finger reaches is laid out
+        assert page.evaluate(GROWN) == {}
     for size in (DESK, PHONE):
         for page in pages:
-            roots(page)
-            page.wait_for_function(RESTED)  # what a finger reaches is laid out
             page.set_viewport_size(size)
             page.wait_for_function("width => innerWidth === width", arg=size["width"])
-            assert page.evaluate(GROWN) == {}
             page.evaluate(f"figures => {{ globalThis.moved = ({MOVED})(figures); }}", NO_QUIZ)
         for name, page in zip(names, pages, strict=True):
             moved = page.evaluate("moved")
