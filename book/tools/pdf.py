@@ -40,9 +40,10 @@ from theme import WHOLE_BOOK  # noqa: E402
 
 PAPER_SIZE = 657, 994  # A4 without its margins, in pixels
 CODE_BEFORE = 104  # a figure leaves room on its page for the line of code that makes it
+TALL = 0.6  # of a page: what is higher may go on on the next one, or what stands before it would have a page alone
 LEAST = 0.68  # what would have to be smaller than this breaks instead
 # All is measured before anything changes: a page of all pages is laid out once and not a thousand times.
-FIT = """({ width, height, least }) => {
+FIT = """({ width, height, least, tall }) => {
   const figures = [...document.querySelectorAll(".mn-explorable:has(.mn-frame)")].map((figure) => {
     const note = figure.nextElementSibling?.matches(".book-note") ? figure.nextElementSibling.offsetHeight + 8 : 0;
     return [figure, figure.offsetWidth, height / (figure.offsetHeight + note)];
@@ -55,6 +56,7 @@ FIT = """({ width, height, least }) => {
     return [pre, (wide - beside) / (pre.clientWidth - beside), parseFloat(fontSize)];
   });
   for (const [figure, wide, scale] of figures) {
+    figure.classList.toggle("book-tall", scale < tall);
     if (scale < 1 && scale >= least) figure.style.cssText = `zoom: ${scale}; width: ${wide}px; margin-inline: auto`;
   }
   for (const [pre, scale, size] of lines) {
@@ -263,7 +265,9 @@ def fit(page: Page) -> None:
     """Make what is a little too large for the paper smaller: figures that fill a page, and lines of code."""
     page.set_viewport_size({"width": PAPER_SIZE[0], "height": PAPER_SIZE[1]})
     page.emulate_media(media="print")
-    page.evaluate(FIT, {"width": PAPER_SIZE[0], "height": PAPER_SIZE[1] - CODE_BEFORE, "least": LEAST})
+    page.evaluate(
+        FIT, {"width": PAPER_SIZE[0], "height": PAPER_SIZE[1] - CODE_BEFORE, "least": LEAST, "tall": 1 / TALL}
+    )
 
 
 def pages_of(pdf: bytes) -> dict[str, int]:

@@ -143,6 +143,16 @@ def test_a_figure_and_its_words_fit_on_a_page(laid_out):
     assert [title for title, is_so in fits.items() if not is_so] == ["MobileNetV2, row by row"]
 
 
+def test_a_figure_that_would_leave_half_a_page_empty_breaks_between_its_parts(laid_out):
+    breaks = """([height]) => [...document.querySelectorAll(".mn-explorable:has(.mn-frame)")].map((figure) => {
+      const inside = (name) => getComputedStyle(figure.querySelector(name)).breakInside;
+      return [figure.offsetHeight > 0.7 * height, inside(".mn"), inside(".mn-picture")];
+    })"""
+    found = laid_out.evaluate(breaks, [pdf.PAPER_SIZE[1]])
+    assert {whole for is_tall, whole, _ in found if is_tall} == {"auto"}
+    assert {part for *_, part in found} == {"avoid"}
+
+
 def test_lines_of_code_are_not_broken_where_smaller_letters_help(laid_out):
     broken = """() => [...document.querySelectorAll("article pre")].filter((pre) => {
       const style = getComputedStyle(pre), lines = pre.textContent.replace(/\\n$/, "").split("\\n").length;
