@@ -151,6 +151,8 @@ def test_a_figure_that_would_leave_half_a_page_empty_breaks_between_its_parts(la
     found = laid_out.evaluate(breaks, [pdf.PAPER_SIZE[1]])
     assert {whole for is_tall, whole, _ in found if is_tall} == {"auto"}
     assert {part for *_, part in found} == {"avoid"}
+    quizzes = """() => [...document.querySelectorAll(".mn-quiz-text")].map((q) => getComputedStyle(q).breakInside)"""
+    assert set(laid_out.evaluate(quizzes)) == {"auto"}
 
 
 def test_lines_of_code_are_not_broken_where_smaller_letters_help(laid_out):
