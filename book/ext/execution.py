@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import re
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock, Semaphore
 
 import nbformat
 from jupyter_cache import get_cache
@@ -18,6 +22,9 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from repository import LIBRARY
 
+PLACES = 2  # notebooks that run at the same time
+# A cell that measures times, beside which nothing else may run.
+TIMES = re.compile(r"\bmeasure\.(latency|latencies|roofline|time_layers)\(|\bperf_counter\(")
 COMPUTES = {".py", ".js", ".css", ".json", ".md", ".npz", ".onnx"}  # files of the library that outputs depend on
 
 # ipykernel remarks that nothing is encrypted, and PyTorch that it found a CUDA compiler and no GPU. And `glue` imports
@@ -61,14 +68,47 @@ def quiet_kernel(app) -> None:
 # Two at a time
 
 
+class Turns:
+    """Whose cell runs: one of each notebook at the same time, but one that measures times by itself."""
+
+    def __init__(self):
+        self.free = Semaphore(PLACES)
+        self.next = Lock()
+
+    @contextmanager
+    def of(self, source: str) -> Iterator[None]:
+        """Wait until a cell may run, and keep its places while it does."""
+        places = PLACES if TIMES.search(source) else 1
+        with self.next:  # while one waits for all places, nobody else takes any
+            for _ in range(places):
+                self.free.acquire()
+        try:
+            yield
+        finally:
+            self.free.release(places)
+
+
+class Client(NotebookClient):
+    """Runs a notebook whose cells take turns with those of others."""
+
+    turns: Turns | None = None
+
+    async def async_execute_cell(self, cell, *place, **options):
+        """Run a cell when it is its turn. Each notebook has a thread of its own, which may wait."""
+        if self.turns is None or cell.cell_type != "code":
+            return await super().async_execute_cell(cell, *place, **options)
+        with self.turns.of(cell.source):
+            return await super().async_execute_cell(cell, *place, **options)
+
+
 def client(notebook: nbformat.NotebookNode, folder: Path, timeout: int = 600, **options: str) -> NotebookClient:
     """Return what runs a notebook in a folder, for the build and for the tests."""
     place = {"metadata": {"path": str(folder)}}
     # Times in the cells' metadata would make another notebook of it, to the cache.
-    return NotebookClient(notebook, timeout=timeout, resources=place, record_timing=False, **options)
+    return Client(notebook, timeout=timeout, resources=place, record_timing=False, **options)
 
 
-def execute(path: Path, timeout: int) -> tuple[nbformat.NotebookNode, float]:
+def execute(path: Path, timeout: int, turns: Turns) -> tuple[nbformat.NotebookNode, float]:
     """Run a notebook on one thread, and return it with its outputs and the seconds that it took.
 
     A page shows no warning. Most are of one time only, as that of weights which had been damaged and are whole again:
@@ -78,7 +118,9 @@ def execute(path: Path, timeout: int) -> tuple[nbformat.NotebookNode, float]:
     for again in (False, True):
         notebook = read(path.read_text(encoding="utf8"))
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}  # more, and two notebooks wait for each other
-        asyncio.run(client(notebook, path.parent, timeout).async_execute(env=environment))
+        runner = client(notebook, path.parent, timeout)
+        runner.turns = turns
+        asyncio.run(runner.async_execute(env=environment))
         said = warnings(notebook)
         if again or not said:
             break
@@ -95,9 +137,8 @@ def warnings(notebook: nbformat.NotebookNode) -> str:
 def run_ahead(app, env, docnames) -> list[str]:
     """Run the notebooks that no cache has, into the cache; return which ones.
 
-    They run two at a time, but for those that measure times: these come last, one after the other. The last chapters
-    take longest, and begin, so that both places are busy to the end. One that fails is left to myst-nb, which says
-    where.
+    They run two at a time, and their cells take turns. The last chapters take longest, and begin, so that both places
+    are busy to the end. One that fails is left to myst-nb, which says where.
     """
     folder, timeout = app.config.nb_execution_cache_path, app.config.nb_execution_timeout
     paths = {name: Path(env.doc2path(name)) for name in sorted(docnames, reverse=True)}
@@ -106,25 +147,21 @@ def run_ahead(app, env, docnames) -> list[str]:
         for name, path in paths.items()
         if is_notebook(path) and not is_cached(path.read_text(encoding="utf8"), folder)
     }
-    alone = {name: path for name, path in waiting.items() if name in app.config.notebooks_alone}
-    together = {name: path for name, path in waiting.items() if name not in alone}
-    ran = []
-    for those, places in ((together, 2), (alone, 1)):
-        if those:
-            how = "two at a time" if places == 2 else "each by itself"
-            Progress.say(f"running {len(those)} {'notebook' if len(those) == 1 else 'notebooks'}, {how} ...")
-        with ThreadPoolExecutor(places) as pool:
-            runs = {pool.submit(execute, path, timeout): name for name, path in those.items()}
-            for run in as_completed(runs):
-                name = runs[run]
-                try:
-                    notebook, seconds = run.result()
-                except (CellExecutionError, CellTimeoutError, DeadKernelError):
-                    continue
-                bundle = CacheBundleIn(notebook, str(those[name]), data={"execution_seconds": seconds})
-                get_cache(folder).cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
-                ran.append(name)
-                Progress.say(f"ran {name} in {seconds:.0f} s")
+    if waiting:
+        Progress.say(f"running {len(waiting)} {'notebook' if len(waiting) == 1 else 'notebooks'}, two at a time ...")
+    ran, turns = [], Turns()
+    with ThreadPoolExecutor(PLACES) as pool:
+        runs = {pool.submit(execute, path, timeout, turns): name for name, path in waiting.items()}
+        for run in as_completed(runs):
+            name = runs[run]
+            try:
+                notebook, seconds = run.result()
+            except (CellExecutionError, CellTimeoutError, DeadKernelError):
+                continue
+            bundle = CacheBundleIn(notebook, str(waiting[name]), data={"execution_seconds": seconds})
+            get_cache(folder).cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+            ran.append(name)
+            Progress.say(f"ran {name} in {seconds:.0f} s")
     return sorted(ran)
 
 
@@ -190,7 +227,6 @@ def setup(app) -> dict:
     progress = Progress()
     app.connect("config-inited", use_cache)
     app.connect("builder-inited", quiet_kernel)
-    app.add_config_value("notebooks_alone", [], "", list)
     app.connect("env-before-read-docs", run_ahead)
     app.connect("env-before-read-docs", progress.plan)
     app.connect("source-read", progress.begin)

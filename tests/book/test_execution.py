@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +15,8 @@ import pytest
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from mobilenet_lib import measure
 
 
 @pytest.mark.parametrize("name", ["cost.py", "explorables/kit.js", "explorables/kit.css"])
@@ -88,7 +94,7 @@ def test_the_build_says_which_notebook_runs_and_which_came_from_the_cache(build,
 def ahead(tmp_path):
     """Return a function that writes pages, and notebooks of a cell each, runs them ahead, and the cache they go to."""
     cache = str(tmp_path / "cache")
-    config = SimpleNamespace(nb_execution_cache_path=cache, nb_execution_timeout=60, notebooks_alone=["alone"])
+    config = SimpleNamespace(nb_execution_cache_path=cache, nb_execution_timeout=60)
 
     def run(*pages: str, **cells: str) -> list[str]:
         paths = {name: tmp_path / f"{name}.ipynb" for name in cells}
@@ -105,21 +111,48 @@ def ahead(tmp_path):
     return run, cache
 
 
-def test_notebooks_run_two_at_a_time_but_those_that_measure_times_and_one_that_fails_is_left_to_the_build(
-    ahead, tmp_path, capsys
-):
+def test_two_cells_run_at_the_same_time_but_one_that_measures_times_by_itself():
+    turns, running, beside = execution.Turns(), [], []
+
+    def run(source: str) -> None:
+        with turns.of(source):
+            running.append(source)
+            time.sleep(0.02)
+            beside.append((source, len(running)))
+            running.remove(source)
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(run, ["1 + 1", "1 + 1", "measure.latency(network, shape)"] * 6))
+    assert {number for source, number in beside if source == "1 + 1"} == {1, 2}
+    assert {number for source, number in beside if source != "1 + 1"} == {1}
+
+
+def test_whatever_measures_for_some_seconds_is_known_for_it():
+    functions = {name: getattr(measure, name) for name in measure.__all__}
+    takes_seconds = [
+        name
+        for name, function in functions.items()
+        if callable(function) and "seconds" in inspect.signature(function).parameters
+    ]
+    assert {"latency", "roofline"} <= {*takes_seconds}
+    assert [name for name in takes_seconds if not execution.TIMES.search(f"found = measure.{name}(network)")] == []
+    assert not execution.TIMES.search("took.latency, measure.macs(network, shape)")
+
+
+def test_notebooks_run_two_at_a_time_and_one_that_fails_is_left_to_the_build(ahead, tmp_path, capsys, monkeypatch):
     run, folder = ahead
-    cells = {"one": "1 + 1", "two": "2 + 2", "alone": "3 + 3", "faulty": "1 / 0"}
-    assert run("page", "text", **cells) == ["alone", "one", "text", "two"]
+    turns = []
+    monkeypatch.setattr(execution.Turns, "of", lambda self, source: nullcontext(turns.append(source)))
+    assert run("page", "text", one="1 + 1", two="2 + 2", faulty="1 / 0") == ["one", "text", "two"]
+    assert sorted(turns) == ["1 + 1", "1 + 1", "1 / 0", "2 + 2"]
     said = capsys.readouterr().out.splitlines()
     assert said[0] == "running 4 notebooks, two at a time ..."
-    assert sorted(line.split(" in ")[0] for line in said[1:4]) == ["ran one", "ran text", "ran two"]
-    assert said[4] == "running 1 notebook, each by itself ..." and said[5].startswith("ran alone in ")
+    assert sorted(line.split(" in ")[0] for line in said[1:]) == ["ran one", "ran text", "ran two"]
     _, ran = get_cache(folder).merge_match_into_notebook(nbformat.read(tmp_path / "two.ipynb", as_version=4))
     assert ran.cells[1].outputs[0]["data"]["text/plain"] == "4"
     assert not execution.is_cached((tmp_path / "faulty.ipynb").read_text(), folder)
     assert execution.is_cached(TEXT, folder)
-    assert run("page", "text", one="1 + 1", alone="3 + 3") == []
+    assert run("page", "text", one="1 + 1") == []
 
 
 DAMAGED = """from pathlib import Path
