@@ -6,11 +6,19 @@ export const { document, window, Node } = parseHTML("<!doctype html><html><body>
 
 const EDGE = 34; // border and padding of a figure, left and right together: kit.css
 
+// What controls take beside a picture, with the gap: kit.css.
+const besides = (picture, whole) => {
+  if (whole - 2 < 640) return 0;
+  const many = picture.closest(".mn-frame").querySelector(".mn-controls > :nth-child(8)");
+  return (many && whole - 2 >= 720 ? 320 : 240) + 28;
+};
+
 // The width a drawing would have in a figure that is `whole` pixels wide, from what kit.css says of columns.
 export const widthOf = (element, whole) => {
   if (!element.isConnected || element.closest("[hidden]")) return 0;
   const inner = whole - EDGE;
-  const own = element.closest(".mn-picture") && whole - 2 >= 640 ? inner - 240 - 28 : inner;
+  const picture = element.closest(".mn-picture");
+  const own = picture ? inner - besides(picture, whole) : inner;
   const columns = element.closest(".mn-columns")?.children.length ?? 1;
   const count = Math.max(1, Math.min(columns, Math.floor((own + 28) / (200 + 28))));
   return Math.min((own - 28 * (count - 1)) / count, 16 * (parseFloat(element.style.maxWidth) || Infinity));

@@ -19,8 +19,10 @@ RULES = [
 ]
 # All heights are there, and the theme's scripts have come: book/static/late.js.
 RESTED = "document.documentElement.classList.contains('rested')"
-# All figures are, of which those further down wait a moment. A function: where eval is forbidden no expression is read.
-LIVE = "() => !document.querySelector('.mn-explorable:not(.mn-live)')"
+# All figures are, of which those further down wait a moment, and none keeps the height of its static form any more. A
+# function: where eval is forbidden no expression is read.
+LIVE = """() => [...document.querySelectorAll(".mn-explorable")]
+  .every((root) => root.classList.contains("mn-live") && !root.style.minHeight)"""
 DESK, PHONE = {"width": 1280, "height": 800}, {"width": 375, "height": 800}
 # Once the page is drawn for its new width, with the fonts and pictures that it asks for there.
 DRAWN = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))

@@ -209,6 +209,7 @@ def test_changing_the_address_by_hand_changes_the_figure(tabs, served, homes):
 
 def test_text_below_a_figure_stays_in_place_while_a_slider_moves(tabs, served):
     page = tabs(served + "chapters/07_mobilenet_v2.html").page
+    page.wait_for_function(RESTED)  # what is below the screen has its height
     root = page.locator("[data-explorable=network].mn-live")
     first = root.evaluate(HIGH)[0]
     root.locator(SLIDER).first.focus()
