@@ -200,8 +200,8 @@ const radios = ({ legend, options, onChange, signal }) => {
 // An SVG that is laid out anew for every width, so that its text never shrinks. One unit of its coordinates is a
 // sixteenth of the text size: with larger text the drawing gets larger too. `onResize` runs when the width changed.
 // Returns { svg, width, height }, `describe(text)`, which sets what a screen reader says of the picture, and `fit()`,
-// which takes the width that the drawing has in the page and returns whether it has one. `height` may be a function of the width; beyond `maxWidth` the
-// drawing does not grow.
+// which takes the width that the drawing has in the page and returns whether the page is laid out there. `height` may be
+// a function of the width; beyond `maxWidth` the drawing does not grow.
 const drawing = ({ height, minWidth = 280, maxWidth, onResize, signal }) => {
   const element = svg("svg", { class: "mn-drawing", role: "img" });
   if (maxWidth) element.style.maxWidth = `${maxWidth / 16}em`;
@@ -223,8 +223,8 @@ const drawing = ({ height, minWidth = 280, maxWidth, onResize, signal }) => {
     svg: element,
     describe: (text) => set(element, { "aria-label": text }),
     fit: () => {
-      // What waits below the screen is not laid out for this: the observer comes when it is.
-      waits = element.checkVisibility?.({ contentVisibilityAuto: true }) === false;
+      // What waits below the screen is not laid out for this: the observer comes when it is. A hidden view does not wait.
+      waits = element.checkVisibility?.() === true && !element.checkVisibility({ contentVisibilityAuto: true });
       if (waits) return false;
       const { width } = getComputedStyle(element); // "100%" where it is hidden
       fitTo(width.endsWith("px") ? parseFloat(width) : 0);

@@ -23,6 +23,8 @@ RESTED = "document.documentElement.classList.contains('rested')"
 # function: where eval is forbidden no expression is read.
 LIVE = """() => [...document.querySelectorAll(".mn-explorable")]
   .every((root) => root.classList.contains("mn-live") && !root.style.minHeight)"""
+# And each has written down the height that it takes in the page.
+KEPT = "figures => [...document.querySelectorAll(figures)].every((root) => root.querySelector('.mn-contained'))"
 DESK, PHONE = {"width": 1280, "height": 800}, {"width": 375, "height": 800}
 # Once the page is drawn for its new width, with the fonts and pictures that it asks for there.
 DRAWN = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))

@@ -9,7 +9,7 @@ from pathlib import Path
 import bundles
 import pytest
 import theme
-from opened import DRAWN, LIVE, RESTED
+from opened import DRAWN, KEPT, LIVE, NO_QUIZ, RESTED
 from playwright.sync_api import Route
 
 PACKAGES = {
@@ -95,6 +95,7 @@ def test_a_page_looks_the_same_with_all_rules(visit, served, site, page, width, 
             tab.evaluate(OPEN[opened])
         # Sizes are part of a look: figures live, and fonts and pictures are there, however busy the machine is.
         tab.wait_for_function(LIVE)
+        tab.wait_for_function(KEPT, arg=NO_QUIZ)
         tab.evaluate(DRAWN)
         seen.append(tab.evaluate(LOOKS))
     fewer, every = seen
