@@ -22,7 +22,7 @@ help:  ## show this list
 book: $(READY)  ## build the site (the first time: make .venv and install, some minutes)
 	$(BIN)/python book/tools/build.py
 
-check: $(READY)  ## lint, and the tests that need no built site and no browser (a minute or two)
+check: $(READY)  ## lint, and the tests that need no built site and no browser (three minutes)
 	@said=$$(mktemp); $(MAKE) --no-print-directory lint > $$said 2>&1 & $(PYTEST) -m "not site and not colab"; tests=$$?; \
 	wait $$!; lint=$$?; cat $$said; rm $$said; exit $$((tests > lint ? tests : lint))
 
@@ -68,7 +68,7 @@ experiments: $(READY)  ## train the small networks anew, experiment on the real 
 page-model: $(READY)  ## write the file that pages fetch to name what they see, and its photographs, anew (two minutes)
 	$(BIN)/python -m mobilenet_lib.topics.page_model
 
-bench: book  ## measure networks and pages: latency, weight, sliders, loading, live counts (some minutes)
+bench: book  ## measure networks and pages: latency, weight, sliders, loading, live counts (long: the slow phone alone takes ten minutes)
 	$(BIN)/python benchmarks/in_the_page.py
 	$(BIN)/python benchmarks/what_it_sees.py
 	$(BIN)/python benchmarks/eight_bits.py
