@@ -91,11 +91,11 @@ class Turns:
 class Client(NotebookClient):
     """Runs a notebook whose cells take turns with those of others."""
 
-    turns: Turns | None = None
+    turns = Turns()  # one for all notebooks of a program
 
     async def async_execute_cell(self, cell, *place, **options):
         """Run a cell when it is its turn. Each notebook has a thread of its own, which may wait."""
-        if self.turns is None or cell.cell_type != "code":
+        if cell.cell_type != "code":
             return await super().async_execute_cell(cell, *place, **options)
         with self.turns.of(cell.source):
             return await super().async_execute_cell(cell, *place, **options)
@@ -108,7 +108,7 @@ def client(notebook: nbformat.NotebookNode, folder: Path, timeout: int = 600, **
     return Client(notebook, timeout=timeout, resources=place, record_timing=False, **options)
 
 
-def execute(path: Path, timeout: int, turns: Turns) -> tuple[nbformat.NotebookNode, float]:
+def execute(path: Path, timeout: int) -> tuple[nbformat.NotebookNode, float]:
     """Run a notebook on one thread, and return it with its outputs and the seconds that it took.
 
     A page shows no warning. Most are of one time only, as that of weights which had been damaged and are whole again:
@@ -118,9 +118,7 @@ def execute(path: Path, timeout: int, turns: Turns) -> tuple[nbformat.NotebookNo
     for again in (False, True):
         notebook = read(path.read_text(encoding="utf8"))
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}  # more, and two notebooks wait for each other
-        runner = client(notebook, path.parent, timeout)
-        runner.turns = turns
-        asyncio.run(runner.async_execute(env=environment))
+        asyncio.run(client(notebook, path.parent, timeout).async_execute(env=environment))
         said = warnings(notebook)
         if again or not said:
             break
@@ -149,9 +147,9 @@ def run_ahead(app, env, docnames) -> list[str]:
     }
     if waiting:
         Progress.say(f"running {len(waiting)} {'notebook' if len(waiting) == 1 else 'notebooks'}, two at a time ...")
-    ran, turns = [], Turns()
+    ran = []
     with ThreadPoolExecutor(PLACES) as pool:
-        runs = {pool.submit(execute, path, timeout, turns): name for name, path in waiting.items()}
+        runs = {pool.submit(execute, path, timeout): name for name, path in waiting.items()}
         for run in as_completed(runs):
             name = runs[run]
             try:
