@@ -16,14 +16,19 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-# What Colab has, and in which version. torchinfo and fvcore are not among it: the first cell of a notebook brings them.
+# What Colab has (googlecolab/backend-info is its list), as far as a notebook imports it. fvcore, torchinfo and what
+# speaks ONNX are not among it: the first cell of a notebook brings them.
 PINS = [
     "anywidget==0.9.21",
     "ipykernel==6.17.1",
     "ipython==7.34.0",
     "ipywidgets==7.7.1",
     "matplotlib==3.10.*",
+    "mlxtend==0.23.4",
     "numpy==2.1.*",
+    "scikit-image==0.25.2",
+    "scikit-learn==1.6.1",
+    "scipy==1.16.3",
     "setuptools",  # IPython 7 imports it
     "timm==1.0.28",
     "torch==2.11.0",

@@ -84,7 +84,7 @@ def test_there_are_editions_to_run():
     assert len(EDITIONS["student"]) >= 9 and len(NO_CHAPTERS) >= 1
 
 
-@pytest.mark.parametrize("name", ["mobilenet_lib", "fvcore", "torchinfo"])
+@pytest.mark.parametrize("name", ["mobilenet_lib", "fvcore", "torchinfo", "onnx", "onnxruntime", "onnxscript"])
 def test_the_environment_lacks_the_library_and_what_the_first_cell_brings(pristine, name):
     done = subprocess.run([pristine, "-c", f"import {name}"], capture_output=True, text=True, cwd="/")
     assert f"No module named '{name}'" in done.stderr
