@@ -104,8 +104,8 @@ class Client(NotebookClient):
 def client(notebook: nbformat.NotebookNode, folder: Path, timeout: int = 600, **options: str) -> NotebookClient:
     """Return what runs a notebook in a folder, for the build and for the tests."""
     place = {"metadata": {"path": str(folder)}}
-    # Times in the cells' metadata would make another notebook of it, to the cache. A kernel that has torch would tidy up
-    # for a second or two before it ends, and nothing of it is read any more.
+    # Times in the cells' metadata would make another notebook of it, to the cache. A kernel that has torch would tidy
+    # up for a second or two before it ends, and nothing of it is read any more.
     quick = {"record_timing": False, "shutdown_kernel": "immediate"}
     return Client(notebook, timeout=timeout, resources=place, **quick, **options)
 
