@@ -30,8 +30,10 @@ SHARED = (FIGURES + "host.js", FIGURES + "kit.js")
 EARLY = ("_static/withheld.js", "_static/early.js")
 LATE = ("_static/scripts/bootstrap.js", "_static/scripts/pydata-sphinx-theme.js")
 # What a page with figures needs before one of them lives: its reader's predictions, and light colours on paper. The
-# rest of its frame changes much of the page (buttons that copy, solutions that open): late.js fetches it after that.
+# rest of its frame changes much of the page (buttons that copy, solutions that open): late.js fetches it after that,
+# in two files: a finger waits for the longer one only.
 AT_ONCE = ("_static/answers.js", "_static/paper.js")
+SECOND = ("_static/scripts/sphinx-book-theme.js", "_static/togglebutton.js", "_static/large_type.js")
 # What only some pages have. Their sheets come last here, which changes nothing: their rules are under their own names.
 OWN_SHEET = re.compile(rf"{FIGURES}(?!kit\.css)")
 
@@ -97,7 +99,8 @@ def bundled(html: str, site: Path) -> str:
     # What stood in the page is settings: what follows may need them as soon as it runs.
     frame = sorted((each for each in scripts if each not in figures), key=is_file)
     at_once = [each for each in frame if each in AT_ONCE] if shared else frame
-    soon = [each for each in frame if each not in at_once]
+    rest = [each for each in frame if each not in at_once]
+    soon = [[each for each in rest if (each in SECOND) == second] for second in (False, True)]
     bundles = [
         ("_static", "css", [each for each in sheets if not OWN_SHEET.match(each)]),
         ("_static", "css", [each for each in sheets if OWN_SHEET.match(each)]),
@@ -107,7 +110,7 @@ def bundled(html: str, site: Path) -> str:
         ("_static", "js", [*EARLY, *at_once, "_static/late.js"]),
     ]
     told = {
-        "soon": root + begun(site, "_static", "js", soon) if soon else "",
+        "soon": " ".join(root + begun(site, "_static", "js", parts) for parts in soon if parts),
         "late": " ".join(address(match) for match in late),
     }
     links = [link(root + begun(site, *each), told) for each in bundles if each[2]]

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from docutils import nodes
+from fields import later
 from sphinx_exercise.nodes import exercise_enumerable_node, exercise_node
 
 from mobilenet_lib import checks
@@ -457,8 +458,8 @@ def hidden(text: str, key: str) -> str:
 
 def form_html(data: dict) -> str:
     """Return where an exercise is answered."""
-    size = 24 if len(data["fields"]) == 1 else 14
-    typed = f'<input type="text" autocomplete="off" autocapitalize="off" spellcheck="false" size="{size}">'
+    typed = '<input type="text" autocomplete="off" autocapitalize="off" spellcheck="false">'
+    typed = later(typed, wide=len(data["fields"]) == 1)
     boxes = "".join(
         f"<label>{escape(field['label'])} {chosen(field['choices']) if 'choices' in field else typed}</label>"
         for field in data["fields"]
@@ -474,7 +475,8 @@ def form_html(data: dict) -> str:
 
 def chosen(choices: Sequence[str]) -> str:
     """Return a box in which one of several is chosen."""
-    return f"<select><option></option>{''.join(f'<option>{escape(each)}</option>' for each in choices)}</select>"
+    options = "".join(f"<option>{escape(each)}</option>" for each in ("", *choices))
+    return later(f"<select>{options}</select>", wide=True)
 
 
 def add_forms(app, doctree: nodes.document) -> None:

@@ -31,6 +31,7 @@ from typing import Any, NamedTuple
 
 from docutils import nodes
 from docutils.parsers.rst import directives
+from fields import later
 from myst_nb.core.variables import RetrievalError
 from myst_nb.ext.glue.utils import retrieve_glue_data
 from sphinx.errors import ExtensionError
@@ -345,9 +346,11 @@ def ask_html(ask: Ask) -> str:
             f'<output aria-hidden="true">{escape(say(middle))}</output>{unit} {keep}'
         )
     elif ask.kind == "words":
-        body = f'<textarea rows="2" aria-label="{name}"></textarea> {keep}'
+        written = f'<textarea rows="2" aria-label="{name}"></textarea>'
+        body = f"{later(written)} {keep}"
     else:
-        body = f'<input type="text" inputmode="decimal" autocomplete="off" size="10" aria-label="{name}">{unit} {keep}'
+        typed = f'<input type="text" inputmode="decimal" autocomplete="off" aria-label="{name}">'
+        body = f"{later(typed)}{unit} {keep}"
     blank = "" if ask.kind == "choices" else f'<p class="pr-blank" aria-hidden="true">Your prediction:{unit}</p>'
     return (
         f'<div class="pr-ask" role="group" aria-label="{name}" data-kind="{ask.kind}" data-key="{ask.key}">{words}'

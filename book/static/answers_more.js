@@ -145,7 +145,8 @@
     for (const choice of ask.querySelectorAll("[aria-pressed]")) {
       choice.setAttribute("aria-pressed", String(choice.textContent === mine));
     }
-    const field = ask.querySelector("[type=text], textarea");
+    const place = ask.querySelector("pr-field > template")?.content ?? ask; // late.js puts the field there
+    const field = place.querySelector("[type=text], textarea");
     if (field) field.value = mine ?? "";
     const range = ask.querySelector("[type=range]");
     if (range && mine !== undefined) {

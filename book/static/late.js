@@ -1,7 +1,8 @@
 // What comes late, so that nothing waits for it. When a figure lives: those scripts of the page's frame that bundles.py
 // did not put in here (buttons that copy, solutions that open). When the page is there and rests: what stands below the
-// screen is laid out, a cell at a time, and the theme's two scripts come (search, sidebars, the switch for light and dark,
-// menus, which section one reads). They come at once when a reader reaches for them, and a press that was earlier is kept.
+// screen is laid out, a cell at a time, with the fields to write in (fields.py), and the theme's two scripts come (search,
+// sidebars, the switch for light and dark, menus, which section one reads). They come at once when a reader reaches for
+// them, and a press that was earlier is kept.
 (() => {
   "use strict";
   const page = document.documentElement;
@@ -79,10 +80,14 @@
   // Sections and cells below the screen
 
   const WAIT = ".bd-article > section > section, .bd-article > section > section > .cell";
+  const fill = (part) => {
+    for (const each of part.querySelectorAll("pr-field > template")) each.replaceWith(each.content);
+  };
   const arrive = () => {
     if (!page.classList.contains("arriving")) return;
     page.classList.remove("arriving");
     for (const each of document.querySelectorAll(WAIT)) each.classList.remove("arrived");
+    fill(document);
   };
   const SLICE = 12; // ms: a finger does not wait longer than for one section and this
   const rest = async () => {
@@ -95,6 +100,7 @@
         begun = performance.now();
       }
       if (page.classList.contains("arriving")) each.classList.add("arrived");
+      fill(each);
       look([...each.querySelectorAll(BOXES)].filter((box) => box.closest(WAIT) === each));
     }
     arrive();
@@ -104,6 +110,12 @@
     if (page.isConnected) await come(); // not into another document that was written in this one's place
     page.classList.add("rested");
   };
+  if (page.classList.contains("arriving")) { // a reader may come to a field before its turn
+    const near = new IntersectionObserver((seen) => {
+      for (const { isIntersecting, target } of seen) if (isIntersecting) fill(target);
+    }, { rootMargin: "100%" });
+    for (const each of document.querySelectorAll("pr-field")) near.observe(each);
+  } else fill(document);
   // Who leaves the top of the page by a link, or prints, needs all heights at once.
   addEventListener("click", ({ target }) => { if (target.closest?.('a[href*="#"]')) arrive(); }, true);
   addEventListener("hashchange", arrive);

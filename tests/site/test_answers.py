@@ -115,7 +115,7 @@ def test_each_box_asks_again_for_what_is_no_answer_and_keeps_nothing(pages):
 def test_each_exercise_of_the_built_pages_answers_or_says_where_its_notebook_is(site):
     cases, expected, seen = [], [], set()
     for path in sorted((site / "chapters").glob("*.html")):
-        html = path.read_text(encoding="utf8")
+        html = re.sub("</?template>", "", path.read_text(encoding="utf8"))  # as when each field has come
         for box in BeautifulSoup(html[html.index("<article") : html.index("</article>")], "html.parser").select(
             "div.exercise"
         ):

@@ -24,6 +24,7 @@ new PerformanceObserver((list) => { for (const { value } of list.getEntries()) m
 OTHERWISE = """[...document.querySelectorAll("pre, .cell_output > .output, .pst-scrollable-table-container")].filter(
   (box) => (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight) !== (box.tabIndex === 0)
 ).length"""
+SIZE = "({ offsetWidth, offsetHeight }) => [offsetWidth, offsetHeight]"
 
 
 @pytest.fixture(scope="module")
@@ -193,6 +194,24 @@ def test_the_theme_comes_by_itself_and_the_page_has_its_heights(tabs, served):
     )
     assert waits == []
     assert visited.errors == []
+
+
+def test_what_fills_in_forms_finds_no_field_below_the_screen(site, page_name):
+    """It would ask where the field stands, and so have everything laid out that waits."""
+    article = (site / page_name).read_text("utf8").partition("<article")[2].partition("</article>")[0]
+    at_once = re.sub(r"<template>.*?</template>", "", article)
+    assert re.findall(r'<input type="text"[^>]*>|<textarea(?! disabled)[^>]*>|<select\b[^>]*>', at_once) == []
+
+
+def test_a_field_comes_with_its_reader_into_a_place_of_its_size(held):
+    page, _ = held("chapters/14_after_v2.html", viewport={"width": 375, "height": 800})
+    for part in (".pr-answer-box", "[data-kind=number]", "[data-kind=words]"):
+        field = page.locator(f"{part} pr-field").last
+        assert field.locator("template").count() == 1
+        before = field.evaluate(SIZE)
+        field.scroll_into_view_if_needed()
+        field.locator("input, textarea, select").focus()
+        assert field.evaluate(SIZE) == before
 
 
 def test_boxes_that_scroll_are_reached_by_key_and_others_are_not(tabs, served):
