@@ -88,6 +88,6 @@ clean:  ## remove what was built (not .venv)
 
 $(READY): requirements.txt pyproject.toml setup.py
 	@if test -x $(BIN)/python; then $(BIN)/python book/tools/old_enough.py; else $(PYTHON) book/tools/old_enough.py; fi
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	test -x $(BIN)/python || $(PYTHON) -m venv --upgrade-deps .venv  # an old pip looks three times as long for what fits
 	$(INSTALL) -r requirements.txt -e .
 	touch $@

@@ -137,28 +137,26 @@ def warnings(notebook: nbformat.NotebookNode) -> str:
 def run_ahead(app, env, docnames) -> list[str]:
     """Run the notebooks that no cache has, into the cache; return which ones.
 
-    They run two at a time, and their cells take turns. The last chapters take longest, and begin, so that both places
-    are busy to the end. One that fails is left to myst-nb, which says where.
+    They run two at a time, and their cells take turns. Those that measure most begin, then the last chapters, which
+    take longest, so that both places are busy to the end. One that fails is left to myst-nb, which says where.
     """
     folder, timeout = app.config.nb_execution_cache_path, app.config.nb_execution_timeout
     paths = {name: Path(env.doc2path(name)) for name in sorted(docnames, reverse=True)}
-    waiting = {
-        name: path
-        for name, path in paths.items()
-        if is_notebook(path) and not is_cached(path.read_text(encoding="utf8"), folder)
-    }
+    texts = {name: path.read_text(encoding="utf8") for name, path in paths.items() if is_notebook(path)}
+    waiting = [name for name, text in texts.items() if not is_cached(text, folder)]
+    waiting.sort(key=lambda name: len(TIMES.findall(texts[name])), reverse=True)
     if waiting:
         Progress.say(f"running {len(waiting)} {'notebook' if len(waiting) == 1 else 'notebooks'}, two at a time ...")
     ran = []
     with ThreadPoolExecutor(PLACES) as pool:
-        runs = {pool.submit(execute, path, timeout): name for name, path in waiting.items()}
+        runs = {pool.submit(execute, paths[name], timeout): name for name in waiting}
         for run in as_completed(runs):
             name = runs[run]
             try:
                 notebook, seconds = run.result()
             except (CellExecutionError, CellTimeoutError, DeadKernelError):
                 continue
-            bundle = CacheBundleIn(notebook, str(waiting[name]), data={"execution_seconds": seconds})
+            bundle = CacheBundleIn(notebook, str(paths[name]), data={"execution_seconds": seconds})
             get_cache(folder).cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
             ran.append(name)
             Progress.say(f"ran {name} in {seconds:.0f} s")
