@@ -12,12 +12,17 @@ from functools import cache, wraps
 from pathlib import Path
 from typing import Any
 
+import fresh
 import pytest
 from chromium import ARGUMENTS, REMEDY, find_headless
 from playwright.sync_api import Browser, sync_playwright
 
+from mobilenet_lib.measure.allocator import KEPT
+
 # Two threads on a busy machine with two cores wait for each other: the tests' tensors are small, and one is faster.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# The processes that xdist starts keep their memory: else each layer's output is given back, and touched anew.
+os.environ.update(KEPT)
 # jsonschema, which nbformat imports, would set up a grammar of internationalised addresses for three seconds.
 sys.modules.setdefault("rfc3987_syntax", None)
 
@@ -35,6 +40,11 @@ LONGEST = [
     *("tests/test_tracing.py", "tests/explorables/test_explorables.py", "tests/checks/test_bestiary.py"),
     *("tests/checks/test_every_check.py", "tests/test_wrong_inputs.py", "tests/topics/test_trained.py"),
 ]
+# They export to ONNX, and what torch loads for it takes three seconds in each process.
+EXPORTING = (
+    *("mobilenet_lib/explorables/export.py", "mobilenet_lib/topics/shipping.py", "tests/topics/test_shipping.py"),
+    *("tests/explorables/test_latency_lab.py", "tests/measure/test_probe.py", "tests/test_wrong_inputs.py"),
+)
 NEEDS = {"site", "browser", "page_name"}  # fixtures without which `make check` has to do
 
 
@@ -124,6 +134,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish() -> None:
     """Leave out of every search for rubbish from now on what the collected tests are made of."""
     gc.freeze()
+    gc.set_threshold(10_000)  # after as many new objects: what torch's tracers make is in use for long
     gc.enable()
     if torch := sys.modules.get("torch"):
         torch._C._create_graph_by_tracing = on_a_short_stack(torch._C._create_graph_by_tracing)
@@ -143,11 +154,25 @@ def on_a_short_stack(trace: Callable) -> Callable:
 
 
 def pytest_runtest_setup() -> None:
-    """Let the exporter to ONNX read the source of its 500 translations once: each time it takes half a second."""
+    """Let the exporter to ONNX read the source of its 500 translations once: each time it takes half a second.
+
+    And let torch list its operators once, which it does for each library that brings some, and for each export.
+    """
     exporter: Any = sys.modules.get("torch.onnx._internal.exporter._registration")
     registry = getattr(exporter, "ONNXRegistry", None)
     if registry is not None and not hasattr(registry.from_torchlib, "cache_info"):
         registry.from_torchlib = staticmethod(cache(registry.from_torchlib))
+    export: Any = sys.modules.get("torch._export.utils")
+    listed = getattr(export, "_materialize_cpp_cia_ops", None)
+    if listed is not None and not hasattr(listed, "cache_info"):
+        export._materialize_cpp_cia_ops = cache(listed)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """Give all processes the same one to fork: each would import torch for one of its own."""
+    if hasattr(os, "fork"):
+        os.environ[fresh.LINE] = fresh.parent()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -162,6 +187,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log):
         def _split_scope(self, nodeid: str) -> str:
             if nodeid.startswith("tests/colab/test_as_colab.py"):
                 return nodeid  # a notebook shares nothing
+            if nodeid.startswith(EXPORTING):
+                return "exporting"
             is_engine = nodeid.startswith("tests/engines/")
             shared = re.search(r"\[(\w+)-" if is_engine else r"\[([\w/-]+\.html)\]$", nodeid)
             return shared[1] if shared else super()._split_scope(nodeid)

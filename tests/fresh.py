@@ -1,7 +1,7 @@
 """A Python of its own for a test, without the seconds of importing PyTorch: a process that has done so is forked.
 
-That process imports torch and torchvision and nothing else, once for all tests that ask for one, and in it no test
-ever runs. Where the system cannot fork, a program gets a new interpreter.
+That process imports torch and torchvision and nothing else, once for all tests that ask for one, whichever process of
+xdist's they run in, and in it no test ever runs. Where the system cannot fork, a program gets a new interpreter.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from textwrap import dedent
 from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
+LINE = "TESTS_FORK_FROM"  # the variable that says where that process listens, if it has begun
 AFTER_THE_IMPORT = ("OMP_NUM_THREADS", "PYTHONPATH")  # what is read while Python and torch begin
 # As `python -m ipykernel_launcher`; its parent is not who asked for it.
 KERNEL = """import os
@@ -85,7 +86,9 @@ def ask(
 
 @cache
 def parent() -> str:
-    """Start the process that is forked, and return where it listens."""
+    """Start the process that is forked, if nobody has yet, and return where it listens."""
+    if begun := os.environ.get(LINE):
+        return begun
     address = str(Path(tempfile.mkdtemp()) / "line")
     own = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
@@ -99,9 +102,7 @@ def parent() -> str:
 
 
 def _listen(address: str) -> None:
-    """Import torch, and run each program that is asked for in a fork of this process."""
-    import torchvision  # noqa: F401 - and torch: all that this process is for
-
+    """Import torch when somebody asks, and run each program that is asked for in a fork of this process."""
     with socket.socket(socket.AF_UNIX) as line, selectors.DefaultSelector() as selector:
         line.bind(address)
         line.listen()
@@ -110,6 +111,8 @@ def _listen(address: str) -> None:
         selector.register(0, selectors.EVENT_READ)
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that answer
         while all(key.fd for key, _ in selector.select()):
+            import torchvision  # noqa: F401 - and torch: all that this process is for
+
             asked, _ = line.accept()
             if os.fork() == 0:
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
