@@ -44,32 +44,7 @@ def rest(page: Page | Frame) -> None:
     page.locator("html.rested, .reveal").first.wait_for(state="attached")
 
 
-def search_is_open(page: Page | Frame) -> bool:
-    return page.locator("dialog[open] input[name=q]").is_visible()
-
-
-def test_search_opens_by_its_button_and_by_its_keys(withheld):
-    page = withheld(PLAIN)
-    page.locator(".search-button-field, .search-button__button").locator("visible=true").first.click()
-    assert search_is_open(page)
-    page.locator("dialog[open] input[name=q]").press("Escape")
-    assert not search_is_open(page)
-    page.locator("body").press("Control+k")
-    assert search_is_open(page)
-    assert withheld.visited.errors == []
-
-
-def test_search_leads_to_results(withheld):
-    page = withheld(PLAIN)
-    page.locator("body").press("Control+k")
-    page.locator("dialog[open] input[name=q]").fill("depthwise & more")
-    page.locator("dialog[open] input[name=q]").press("Enter")
-    page.wait_for_url("**/search.html?q=depthwise+%26+more")
-    page.goto(page.url.replace("+%26+more", ""))
-    page.locator("#search-results li a").first.wait_for()
-
-
-def test_theme_switch_goes_round_and_large_type_is_switched(withheld):
+def test_the_switches_of_a_page_work_and_its_search_opens_and_leads_to_results(withheld):
     page = withheld(PLAIN)
     switch = page.get_by_role("button", name="Color mode")
     modes = []
@@ -79,7 +54,20 @@ def test_theme_switch_goes_round_and_large_type_is_switched(withheld):
     assert sorted(modes[:3]) == ["auto", "dark", "light"] and modes[3] == modes[0]
     page.get_by_role("button", name="Large type").click()
     assert page.evaluate("document.documentElement.classList.contains('large-type')")
+
+    asked = page.locator("dialog[open] input[name=q]")
+    page.locator(".search-button-field, .search-button__button").locator("visible=true").first.click()
+    assert asked.is_visible()
+    asked.press("Escape")
+    assert not asked.is_visible()
+    page.locator("body").press("Control+k")
+    assert asked.is_visible()
     assert withheld.visited.errors == []
+    asked.fill("depthwise & more")
+    asked.press("Enter")
+    page.wait_for_url("**/search.html?q=depthwise+%26+more")
+    page.goto(page.url.replace("+%26+more", ""))
+    page.locator("#search-results li a").first.wait_for()
 
 
 def test_figures_and_quizzes_answer(withheld):
@@ -107,7 +95,7 @@ def test_a_strict_server_changes_nothing(visit, served_strictly):
     page.goto(served_strictly + PLAIN)
     rest(page)
     page.locator("body").press("Control+k")
-    assert search_is_open(page)
+    assert page.locator("dialog[open] input[name=q]").is_visible()
 
 
 def test_what_may_be_stored_is_stored(visit, served):
