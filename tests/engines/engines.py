@@ -40,6 +40,7 @@ PREFERENCES = {
     "datareporting.policy.dataSubmissionEnabled": False,
     "dom.ipc.processCount": 1,
     "dom.ipc.processPrelaunch.enabled": False,
+    "extensions.enabledScopes": 0,  # without those that it brings along it starts in two thirds of the time
     "extensions.update.enabled": False,
     "fission.autostart": False,
     "focusmanager.testmode": True,
