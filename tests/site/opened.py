@@ -26,17 +26,30 @@ LIVE = """() => [...document.querySelectorAll(".mn-explorable")]
 # And each has written down the height that it takes in the page.
 KEPT = "figures => [...document.querySelectorAll(figures)].every((root) => root.querySelector('.mn-contained'))"
 DESK, PHONE = {"width": 1280, "height": 800}, {"width": 375, "height": 800}
+# Once the browser has drawn: a task follows its frame at once, and a second frame would be a wait for the clock.
+FRAME = "new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
 # Once the page is drawn for its new width, with the fonts and pictures that it asks for there.
-DRAWN = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))
+DRAWN = f"""() => {FRAME}
   .then(() => document.fonts.ready)
   .then(() => Promise.all([...document.images]
     .filter(image => !image.complete && image.loading !== "lazy" && image.checkVisibility())
-    .map(image => new Promise((done) => { image.onload = image.onerror = done; }))))"""
+    .map(image => new Promise((done) => {{ image.onload = image.onerror = done; }}))))"""
 
 NO_QUIZ = ".mn-explorable:not([data-explorable^=quiz])"  # the figures of a page
+# Take everything but the figures out of sight, or put it back: a page of figures alone is laid out in no time.
+ALONE = """alone => {
+  if (!document.adoptedStyleSheets.length) {
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync("[data-aside] { display: none !important; } * { transition: none !important; }");
+    document.adoptedStyleSheets = [sheet]; // a strict policy allows that; and no side bar moves slowly
+  }
+  const room = document.querySelector("article");
+  const aside = alone && [...room.querySelectorAll(":not(.mn-explorable, .mn-explorable *, :has(.mn-explorable))")];
+  for (const element of aside || room.querySelectorAll("[data-aside]")) element.toggleAttribute("data-aside", alone);
+}"""
 # How far each slider moves within its figure while it is dragged along: in all figures at once, one after the other.
 MOVED = """async (figures) => {
-  const drawn = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+  const drawn = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done))); // as FRAME
   const steps = 8, moved = {}, all = (root, selector) => [...root.querySelectorAll(selector)];
   const sliders = all(document, figures).map((root) => all(root, "input[type=range]"));
   for (let turn = 0; sliders.some((own) => turn < own.length); turn += 1) {
@@ -136,15 +149,14 @@ MARK = f"""async () => {{
   }};
   const turn = async (theme) => {{
     dataset.theme = theme;
-    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    await {FRAME};
     for (const animation of document.getAnimations()) animation.finish();
   }};
   const written = [article, ...article.querySelectorAll("*")].filter(hasText), seen = {{}}, found = new Map();
-  for (const theme of ["light", "dark"]) {{
+  for (const theme of ["dark", "light"]) {{
     await turn(theme);
     seen[theme] = see(written);
   }}
-  await turn("light");
   for (const [i, element] of written.entries()) {{
     const light = seen.light[i], dark = seen.dark[i], key = `${{light.look}} | ${{dark.look}}`;
     if (!light.look && !dark.look) continue;

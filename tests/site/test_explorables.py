@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from opened import DESK, GROWN, KEPT, LIVE, MOVED, NO_QUIZ, PHONE, RESTED
+from opened import ALONE, DESK, FRAME, GROWN, KEPT, LIVE, MOVED, NO_QUIZ, PHONE, RESTED
 from playwright.sync_api import ElementHandle, Locator, Page
 
 COPY, HURRIED = 1, 2  # tabs
@@ -40,11 +40,11 @@ TAKE = f"""input => {{
   return ({SAYS})(input);
 }}"""
 # How many pixels a figure is high, once the browser has drawn it, and how many of it are cut off below.
-HIGH = """root => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => {
+HIGH = f"""root => {FRAME}.then(() => {{
   const frame = root.querySelector(".mn-frame");
   const [inner, outer] = [frame, frame.parentElement].map((element) => element.getBoundingClientRect());
-  done([Math.round(outer.height), Math.max(0, Math.round(inner.bottom - outer.bottom))]);
-})))"""
+  return [Math.round(outer.height), Math.max(0, Math.round(inner.bottom - outer.bottom))];
+}})"""
 # What a slider says that was taken, whether its figure has changed, and what of it is cut off.
 TAKEN = f"""async input => {{
   const root = input.closest(".mn-explorable"), says = ({SAYS})(input), same = root.innerHTML === picture;
@@ -106,6 +106,7 @@ def test_every_control_works_under_a_strict_policy_and_the_address_carries_it(ta
         visited.page.wait_for_function(KEPT, arg=NO_QUIZ)  # a step of a slider lays out no page
         begun = len(visited.errors)
         check_apart(visited.page)
+        visited.page.evaluate(ALONE, True)  # what stands around a figure would be painted for each key
         for root in found:
             check_address(tabs, bare + home, visited.page, root)
             for slider in root.locator(SLIDER).element_handles():

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 
 import pytest
-from opened import NO_QUIZ
+from opened import ALONE, NO_QUIZ
 from playwright.sync_api import Page
 
 SCRIPTS = "*/_static/explorables/*.js*"
@@ -29,17 +29,6 @@ LOOK = """root => {
   };
 }"""
 TWO_FRAMES = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))"
-# Take everything but the figures out of sight, or put it back: a page of figures alone is laid out in no time.
-ALONE = """alone => {
-  if (!document.adoptedStyleSheets.length) {
-    const sheet = new CSSStyleSheet();
-    sheet.replaceSync("[data-aside] { display: none !important; } * { transition: none !important; }");
-    document.adoptedStyleSheets = [sheet]; // a strict policy allows that; and no side bar moves slowly
-  }
-  const room = document.querySelector("article");
-  const aside = alone && [...room.querySelectorAll(":not(.mn-explorable, .mn-explorable *, :has(.mn-explorable))")];
-  for (const element of aside || room.querySelectorAll("[data-aside]")) element.toggleAttribute("data-aside", alone);
-}"""
 # What each figure looks like in each colour scheme, when it has been in sight.
 LOOKS = f"""async ([schemes, figures]) => {{
   const found = {{}};
