@@ -150,7 +150,7 @@ def test_an_early_press_opens_or_closes_the_contents(held, width):
     page.locator(".primary-toggle").click()
     let_come(page, waiting)
     if width == 375:
-        page.wait_for_selector("#pst-primary-sidebar-modal[open]")
+        page.wait_for_selector("#pst-primary-sidebar-modal[open] nav a >> visible=true")
     else:
         page.wait_for_selector("#pst-primary-sidebar.pst-sidebar-hidden", state="attached")
 
