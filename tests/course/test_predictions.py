@@ -1,5 +1,6 @@
 """Predictions in a notebook: what a reader presses and types, what is said, and that a page says the same."""
 
+from functools import cache
 from itertools import product
 
 import ipywidgets
@@ -43,7 +44,8 @@ def test_how_far_off_a_number_is_said_as_in_the_page(unit):
         [{"kind": "number", "right": str(right), "says": says, "unit": unit}, str(given)]
         for given, right, says in cases
     ]
-    own = [Number("?", unit, pack(right, says)).judge(str(given)) for given, right, says in cases]
+    box = cache(lambda right, says: Number("?", unit, pack(right, says)))
+    own = [box(right, says).judge(str(given)) for given, right, says in cases]
     assert own == node.answers("sentence", data)
 
 
@@ -53,7 +55,8 @@ def test_how_far_off_a_choice_is_said_as_in_the_page():
     data = [
         [{"kind": "choices", "right": right, "says": says, "unit": unit}, given] for given, right, says, unit in cases
     ]
-    own = [Choice("?", choices, unit, pack(right, says)).judge(given) for given, right, says, unit in cases]
+    box = cache(lambda right, says, unit: Choice("?", choices, unit, pack(right, says)))
+    own = [box(right, says, unit).judge(given) for given, right, says, unit in cases]
     theirs = node.answers("sentence", data)
     assert [one for one in zip(cases, own, theirs, strict=True) if one[1] != one[2]] == []
 
