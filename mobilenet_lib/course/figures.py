@@ -19,7 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from .._validation import mapping, one_of, positive_int, positive_number, sized, string
 from ._drawing import (
@@ -168,6 +168,8 @@ def curves(
         if "x" in log:
             ax.set_xticks(x, [f"{value:g}" for value in x])
             ax.minorticks_off()
+        elif all(value % 1 == 0 for value in x):  # of blocks or epochs there is no half
+            ax.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True))
         ax.set(xlabel=xlabel, ylabel=ylabel)
         ax.grid(True, axis="y")
         if len(names) > 1 and covered(ax, names):

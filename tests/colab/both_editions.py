@@ -11,6 +11,7 @@ import io
 import pickle
 import warnings
 import zlib
+from collections import OrderedDict
 from collections.abc import Collection
 
 import torch
@@ -77,6 +78,8 @@ class Writer(pickle.Pickler):
     def reducer_override(self, value: object):
         if value is str:
             return NotImplemented
+        if type(value) is OrderedDict:  # ten a module, mostly empty, and their own way takes twice as long
+            return OrderedDict, (), vars(value) or None, None, iter(value.items())
         with contextlib.suppress(Exception):
             if isinstance(value, torch.Tensor):
                 numbers = zlib.crc32(value.detach().contiguous().numpy())

@@ -64,7 +64,11 @@ print("facts", _json.dumps([_sys.version.split()[0], _i.__version__, _a.__versio
 
 
 def read(path: Path) -> nbformat.NotebookNode:
-    return nbformat.read(path, as_version=4)
+    """Return a notebook without its cells' tags: *Run All* passes over none of them."""
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        cell.metadata.pop("tags", None)
+    return notebook
 
 
 def said(notebook: nbformat.NotebookNode, name: str) -> str:

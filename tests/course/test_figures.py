@@ -233,6 +233,12 @@ def test_curves_are_named_at_their_ends_or_in_a_legend_where_these_meet(ends, ap
     assert (legend if apart else beside) == []
 
 
+@pytest.mark.parametrize(("x", "whole"), [([1, 3, 6, 9, 12, 15, 17, 18], True), ([0.5, 1.0, 1.4], False)])
+def test_curves_over_whole_numbers_have_whole_ticks(x, whole):
+    ticks = figures.curves(x, {"line": x}, "x", "y").get_xticks()
+    assert all(tick % 1 == 0 for tick in ticks) is whole
+
+
 def test_silhouettes_are_as_high_as_their_channels():
     ax = FIGURES["channel_profiles"][0]()
     heights = [np.ptp(line.get_ydata()) for line in ax.lines]
