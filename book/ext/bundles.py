@@ -48,6 +48,9 @@ URL = re.compile(r"""url\((["']?)(?![a-z]+:|/|#)([^"')]+)\1\)""")
 PICTURE = re.compile(r'(\bxlink:href|\bhref|\bsrc)="data:image/(png|jpeg|webp);base64,([^"]{4000,})"')
 SIZELESS = re.compile(r'<img\b(?![^>]*\bwidth=)[^>]*\bsrc="([^":]*\b_images/[^"]+\.(?:png|jpe?g|webp))"')
 
+# Chrome compiles what stands below this line as a whole, beside the page's thread, and not each of 200 functions when
+# it is called. For other browsers it is a remark.
+ALL_AT_ONCE = "//# allFunctionsCalledOnLoad\n"
 # The two bundles of a page's figures come in any order.
 AT_LAST = '\n;\nexplorables.here = true; dispatchEvent(new Event("explorables"));'
 AFTER_SHARED = """(() => {
@@ -197,6 +200,8 @@ def write(path: Path, site: Path, words: set[str], texts: dict[tuple[str, str], 
         if EARLY[0] in parts:
             early = "".join(texts[part, folder] for part in EARLY)
             content = f"if (!document.documentElement.dataset.mode) {{\n{early}}}\n{content}"
+        if folder == posixpath.dirname(FIGURES):
+            content = ALL_AT_ONCE + content
     content = f"/* {json.dumps(parts)} */\n{content}\n"
     if path.read_text(encoding="utf8") != content:
         path.write_text(content, encoding="utf8")
