@@ -182,9 +182,8 @@ def test_lab_measures_offline_after_its_download_and_gives_its_result_as_text(vi
     assert visited.errors == [] and visited.foreign == []
 
 
-def test_lab_says_what_it_is_doing_and_can_be_cancelled(visit, address):
-    page = visit(address).page
-    root = root_of(page, "latency-lab")
+def test_lab_says_what_it_is_doing_and_can_be_cancelled(loaded):
+    root = root_of(loaded.page, "latency-lab")
     root.locator(".mn-start").click()
     said = root.locator(".mn-starter [role=status]")
     cancel = root.get_by_role("button", name="Cancel")
@@ -331,8 +330,8 @@ def test_a_seven_can_be_drawn_with_a_finger_and_maps_show_on_a_phone(visit, addr
         assert greys > 20, name
 
 
-def test_examples_are_read_at_once_and_reset_brings_the_first_back(visit, address):
-    page = visit(address).page
+def test_examples_are_read_at_once_and_reset_brings_the_first_back(tabs, address):
+    page = tabs(address).page
     root = root_of(page, "digit-canvas")
     first = root.inner_text()
     examples, buttons = DigitCanvas().examples, root.locator(".mn-example")
@@ -350,12 +349,12 @@ def test_examples_are_read_at_once_and_reset_brings_the_first_back(visit, addres
     assert answers_of(page) == ["?"] * 3
 
 
-def test_figures_are_accessible_and_fit_a_phone(visit, address, loaded):
+def test_figures_are_accessible_and_fit_a_phone(tabs, address, loaded):
     """Before and after loading: axe-core finds nothing, in light and dark, and nothing scrolls sideways."""
     page = loaded.page
     for button in page.get_by_role("button", name="Show as table").all():
         button.click()
-    for each in (visit(address).page, page):
+    for each in (tabs(address).page, page):
         each.evaluate(AXE)
         for scheme in ("light", "dark"):
             each.evaluate("scheme => { document.documentElement.dataset.theme = scheme; }", scheme)
@@ -366,10 +365,10 @@ def test_figures_are_accessible_and_fit_a_phone(visit, address, loaded):
     assert table.count("%") == 30
 
 
-def test_settings_stand_in_the_address(visit, address):
-    page = visit(address + "#digit-canvas?network=inverted").page
+def test_settings_stand_in_the_address(tabs, address):
+    page = tabs(address + "#digit-canvas?network=inverted").page
     assert root_of(page, "digit-canvas").get_by_role("radio", name="inverted").is_checked()
-    page = visit(address + "#latency-lab?shown=networks&beside=ONNX Runtime").page
+    page = tabs(address + "#latency-lab?shown=networks&beside=ONNX Runtime").page
     lab = root_of(page, "latency-lab")
     assert lab.get_by_role("radio", name="networks").is_checked()
     assert lab.get_by_role("radio", name="Python").is_checked()

@@ -138,8 +138,8 @@ def test_page_works_from_a_folder(tabs, site, page_name):
     assert visited.errors == []
 
 
-def test_theme_has_names_for_its_buttons(visit, served):
-    page = visit(served + "index.html").page
+def test_theme_has_names_for_its_buttons(tabs, served):
+    page = tabs(served + "index.html").page
     unnamed = page.evaluate(
         """() => [...document.querySelectorAll("button, a[href], input")]
              .filter(element => element.checkVisibility())

@@ -168,8 +168,8 @@ def test_figure_on_a_slide_keeps_its_keys_and_gives_them_back(visit, served, sch
     assert visited.errors == []
 
 
-def test_a_quiz_asks_one_question_at_a_time_and_has_room_for_its_reasons(visit, served):
-    page = visit(f"{served}slides/03_depthwise_separable_convolution.html?slide=quiz-md").page
+def test_a_quiz_asks_one_question_at_a_time_and_has_room_for_its_reasons(tabs, served):
+    page = tabs(f"{served}slides/03_depthwise_separable_convolution.html?slide=quiz-md").page
     ready(page)
     questions = page.locator("section.present .mn-question")
     frame = page.locator("section.present .mn-quiz .mn-frame")
@@ -185,8 +185,8 @@ def test_a_quiz_asks_one_question_at_a_time_and_has_room_for_its_reasons(visit, 
     assert questions.nth(2).is_visible() and not questions.first.is_visible()
 
 
-def test_slide_stands_in_the_address(visit, served):
-    page = visit(f"{served}slides/03_depthwise_separable_convolution.html").page
+def test_slide_stands_in_the_address(tabs, served):
+    page = tabs(f"{served}slides/03_depthwise_separable_convolution.html").page
     ready(page)
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
