@@ -11,13 +11,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import fresh
 import front_ends
 import nbformat
 import pytest
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Browser, Locator, Page
 
 from mobilenet_lib import cost, explorables, photographs
 
@@ -92,19 +93,79 @@ def wait_for(address: str, server: subprocess.Popen, log: Path) -> None:
     pytest.fail(f"JupyterLab did not start:\n{log.read_text()[-2000:]}")
 
 
-# Where the notebook opens, and what says that its kernel is ready.
-LAB, NOTEBOOK = ("lab/tree", ":text('| Idle')"), ("notebooks", ".jp-Notebook-ExecutionIndicator[data-status='idle']")
-
-
-@pytest.fixture(scope="module", params=[LAB, NOTEBOOK], ids=["lab", "notebook"])
-def figures(request, lab, browser) -> Iterator[Locator]:
-    """Run the notebook, in JupyterLab and in Notebook 7, and return its figures, one for each explorable."""
+@contextmanager
+def opened(browser: Browser, lab: str, place: str) -> Iterator[Page]:
+    """Open the notebook in a front end. It asks its own server alone."""
     page = browser.new_page(viewport={"width": 1200, "height": 1000})
     asked = []
     page.on("request", lambda request: asked.append(request.url))
-    place, ready = request.param
     page.goto(f"{lab}/{place}/live.ipynb?token={TOKEN}")
     page.wait_for_selector(".jp-NotebookPanel .jp-CodeCell", timeout=START * 1000)
+    yield page
+    page.close()
+    assert [url for url in asked if not url.startswith((lab, "data:", "blob:"))] == []
+
+
+@pytest.fixture(scope="module")
+def jupyterlab(lab, browser) -> Iterator[Page]:
+    """Return a JupyterLab in which the notebook has not run yet."""
+    with opened(browser, lab, "lab/tree") as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def notebook7(lab, browser) -> Iterator[Page]:
+    """Return a Notebook 7 in which the notebook has not run yet."""
+    with opened(browser, lab, "notebooks") as page:
+        yield page
+
+
+# Every notebook's text
+
+
+@pytest.fixture
+def reader(jupyterlab) -> Iterator[Page]:
+    """Return a JupyterLab whose own renderer can be asked, and take away what it has rendered."""
+    ready = "window.jupyterapp?.started && jupyterapp.restored.then(() => true)"
+    jupyterlab.wait_for_function(ready, timeout=START * 1000)
+    yield jupyterlab
+    jupyterlab.evaluate("document.querySelector('#read')?.remove()")
+
+
+@pytest.mark.parametrize("path", CLEAN, ids=lambda path: path.stem)
+def test_every_notebook_reads_as_it_is_meant(reader, path):
+    written = front_ends.texts(path)
+    reader.evaluate(
+        """async (sources) => {
+          const { rendermime } = jupyterapp.docRegistry.getWidgetFactory("Notebook");
+          const place = Object.assign(document.createElement("div"), { id: "read" });
+          document.body.append(place);
+          for (const source of sources) {
+            const renderer = rendermime.createRenderer("text/markdown");
+            place.append(renderer.node);
+            const data = { "text/markdown": source };
+            await renderer.renderModel({ data, metadata: {}, trusted: true, setData() {} });
+          }
+          await rendermime.latexTypesetter.typeset(place); // as it does once a cell is in its notebook
+        }""",
+        written,
+    )
+    wanted = sum(map(front_ends.formulas, written))
+    found = "count => document.querySelectorAll('#read mjx-container').length === count"
+    reader.wait_for_function(found, arg=wanted, timeout=START * 1000)
+    asked = ["#read > *", "mjx-container", "mjx-merror, .mjx-c5C"]
+    front_ends.is_clean(path, lambda program: reader.evaluate(program, asked))
+
+
+# The notebook's figures. In each front end something else says that its kernel is ready.
+LAB, NOTEBOOK = ("jupyterlab", ":text('| Idle')"), ("notebook7", ".jp-Notebook-ExecutionIndicator[data-status='idle']")
+
+
+@pytest.fixture(scope="module", params=[LAB, NOTEBOOK], ids=["lab", "notebook"])
+def figures(request) -> Iterator[Locator]:
+    """Run the notebook, in JupyterLab and in Notebook 7, and return its figures, one for each explorable."""
+    name, ready = request.param
+    page = request.getfixturevalue(name)
     page.locator(ready).first.wait_for(timeout=ANSWER * 1000)  # or it asks for a kernel
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.locator(".lm-Menu-item", has_text="Run All Cells").first.click()
@@ -115,8 +176,7 @@ def figures(request, lab, browser) -> Iterator[Locator]:
         timeout=ANSWER * 1000,
     )
     yield found
-    page.close()
-    assert [url for url in asked if not url.startswith((lab, "data:", "blob:"))] == []
+    page.close()  # the kernel would tell it what it tells the other one
 
 
 def test_arrow_key_brings_fvcores_count_of_the_new_block(figures):
@@ -196,42 +256,3 @@ def test_every_explorable_answers_in_a_live_notebook(figures, name):
     assert now != shown
     if "fvcore" in now:  # there is nothing to count in the one about ReLU
         figure.get_by_text("MACs, agrees").first.wait_for(**THERE)
-
-
-# Every notebook's text
-
-
-@pytest.fixture(scope="module")
-def reader(lab, browser) -> Iterator[Page]:
-    """Return a JupyterLab without a notebook, whose own renderer can be asked."""
-    page = browser.new_page(viewport={"width": 1200, "height": 1000})
-    page.goto(f"{lab}/lab?reset&token={TOKEN}")
-    page.wait_for_function("window.jupyterapp?.started && jupyterapp.restored.then(() => true)", timeout=START * 1000)
-    yield page
-    page.close()
-
-
-@pytest.mark.parametrize("path", CLEAN, ids=lambda path: path.stem)
-def test_every_notebook_reads_as_it_is_meant(reader, path):
-    written = front_ends.texts(path)
-    reader.evaluate(
-        """async (sources) => {
-          const { rendermime } = jupyterapp.docRegistry.getWidgetFactory("Notebook");
-          document.querySelector("#read")?.remove();
-          const place = Object.assign(document.createElement("div"), { id: "read" });
-          document.body.append(place);
-          for (const source of sources) {
-            const renderer = rendermime.createRenderer("text/markdown");
-            place.append(renderer.node);
-            const data = { "text/markdown": source };
-            await renderer.renderModel({ data, metadata: {}, trusted: true, setData() {} });
-          }
-          await rendermime.latexTypesetter.typeset(place); // as it does once a cell is in its notebook
-        }""",
-        written,
-    )
-    wanted = sum(map(front_ends.formulas, written))
-    found = "count => document.querySelectorAll('#read mjx-container').length === count"
-    reader.wait_for_function(found, arg=wanted, timeout=START * 1000)
-    asked = ["#read > *", "mjx-container", "mjx-merror, .mjx-c5C"]
-    front_ends.is_clean(path, lambda program: reader.evaluate(program, asked))
