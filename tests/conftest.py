@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import re
@@ -23,6 +24,9 @@ from mobilenet_lib.measure.allocator import KEPT
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # The processes that xdist starts keep their memory: else each layer's output is given back, and touched anew.
 os.environ.update(KEPT)
+# Nor do they take apart, when they end, what was imported and made in them: that would be two seconds for each.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    atexit.register(os._exit, 0)
 # jsonschema, which nbformat imports, would set up a grammar of internationalised addresses for three seconds.
 sys.modules.setdefault("rfc3987_syntax", None)
 
@@ -138,6 +142,13 @@ def pytest_collection_finish() -> None:
     gc.enable()
     if torch := sys.modules.get("torch"):
         torch._C._create_graph_by_tracing = on_a_short_stack(torch._C._create_graph_by_tracing)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_unconfigure() -> None:
+    """Look for rubbish a last time, and leave out of pytest's own ten searches what is there to stay."""
+    gc.collect()
+    gc.freeze()
 
 
 def on_a_short_stack(trace: Callable) -> Callable:
