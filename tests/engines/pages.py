@@ -21,15 +21,18 @@ SETTLED = """
 STATE = (
     SETTLED
     + """
+  const fields = () => document.querySelectorAll("article pr-field > template").length;
+  await until(() => !fields());
   const asked = performance.getEntriesByType("resource").map(({ name }) => name);
   return {
     wrong: book.wrong,
     dead: [...document.querySelectorAll(".mn-explorable:not(.mn-live)")].map((root) => root.dataset.explorable),
     foreign: asked.filter((name) => !name.startsWith(location.origin) && !/^(data|blob):/.test(name)),
     wide: Math.max(0, document.documentElement.scrollWidth - innerWidth),
+    unfilled: fields(),
   };"""
 )
-FINE = {"wrong": [], "dead": [], "foreign": [], "wide": 0}
+FINE = {"wrong": [], "dead": [], "foreign": [], "wide": 0, "unfilled": 0}
 SLIDERS = """
   const sliders = [...document.querySelectorAll(".mn-live input[type=range]")].filter((each) => each.offsetWidth);"""
 # What the search has found, once it has.
