@@ -38,11 +38,12 @@ SITE = ROOT / "_build" / "html"
 LONG = ("tests/site/", "tests/topics/")
 # The files that take longest, the longest first.
 LONGEST = [
-    *(f"tests/site/test_{name}.py" for name in ("explorables", "jupyterlab", "still_figures", "what_it_sees")),
-    "tests/site/test_networks_in_the_page.py",
-    *(f"tests/topics/test_{name}.py" for name in ("experiments", "training", "shipping", "page_model", "pretrained")),
-    *("tests/test_tracing.py", "tests/explorables/test_explorables.py", "tests/checks/test_bestiary.py"),
-    *("tests/checks/test_every_check.py", "tests/test_wrong_inputs.py", "tests/topics/test_trained.py"),
+    *(f"tests/site/test_{name}.py" for name in ("jupyterlab", "still_figures", "explorables", "slides")),
+    *("tests/site/test_what_it_sees.py", "tests/site/test_networks_in_the_page.py"),
+    *("tests/topics/test_shipping.py", "tests/test_tracing.py"),  # the first one with all that export
+    *(f"tests/topics/test_{name}.py" for name in ("experiments", "trained", "pretrained", "training")),
+    *("tests/checks/test_bestiary.py", "tests/explorables/test_explorables.py", "tests/topics/test_families.py"),
+    *("tests/test_cost.py", "tests/explorables/test_slider_keys.py", "tests/checks/test_every_check.py"),
 ]
 # They export to ONNX, and what torch loads for it takes three seconds in each process.
 EXPORTING = (
