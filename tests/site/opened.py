@@ -295,14 +295,16 @@ def look_at(visited: Visit, site: str, name: str) -> Opened:
         page.wait_for_function("width => innerWidth === width", arg=DESK["width"])  # on a busy machine not at once
         page.evaluate(DRAWN)
         page.evaluate(AXE)
-        light, dark = objections(page)
+        mark(page)
+        foreign, errors = visited.foreign[:], visited.errors[:]  # its scripts may miss what is taken out of it now
+        light, dark = judged(page)
         page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
         parts = set(parts_of(filter(None, [request.response() for request in requests])))
         page.goto("about:blank")
     finally:
         page.remove_listener("request", keep)
     page.context.clear_cookies()
-    return Opened(name, light, dark, narrow, cut, visited.foreign[:], visited.errors[:], parts)
+    return Opened(name, light, dark, narrow, cut, foreign, errors, parts)
 
 
 def cold(page: Page) -> None:
@@ -314,8 +316,18 @@ def cold(page: Page) -> None:
 
 def objections(page: Page) -> tuple[list[str], list[str]]:
     """Return what axe-core objects to in the article, in light and in dark. The page is not to be used afterwards."""
+    mark(page)
+    return judged(page)
+
+
+def mark(page: Page) -> None:
+    """Choose what axe-core is to look at, in light and in dark."""
     page.evaluate(f"axe.configure({{ rules: {json.dumps(RULES)} }})")
     page.evaluate(MARK)
+
+
+def judged(page: Page) -> tuple[list[str], list[str]]:
+    """Take a marked page apart, and return what axe-core objects to."""
     page.evaluate(FOLD)
     found = run_axe(page, ALL_BUT, {"rules": {CONTRAST: {"enabled": False}}})
     page.evaluate("alone()")
