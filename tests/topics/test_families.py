@@ -33,7 +33,7 @@ def both(request):
 @torch.no_grad()
 def test_it_is_timms_network_in_both_modes_and_for_even_and_odd_sizes(both):
     _, theirs, ours = both
-    for size in ((64, 64), (65, 97)):
+    for size in ((64, 64), (33, 65)):
         x = torch.randn(2, 3, *size)
         for training in (False, True):
             y = theirs.train(training)(x)
