@@ -368,7 +368,7 @@ def from_timm(name: str, pretrained: bool = True, *, output_stride: int = 32) ->
         If name is none of these networks, or its tag is none of timm's, or timm has no trained weights for it, or
         pretrained is no truth value, or output_stride is not 32, 16 or 8.
     ConnectionError
-        If the weights are not at hand and cannot be fetched. Nothing is built then.
+        If the weights are not at hand and cannot be fetched.
 
     Notes
     -----
@@ -447,7 +447,7 @@ def from_torchvision(
         If width_mult is not a finite number above 0, or not 1.0 and pretrained, there are no such weights,
         pretrained is no truth value, or output_stride is not 32, 16 or 8.
     ConnectionError
-        If the weights are not at hand and cannot be fetched. Nothing is built then.
+        If the weights are not at hand and cannot be fetched.
 
     Notes
     -----
