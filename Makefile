@@ -86,8 +86,9 @@ lint: $(READY)  ## check style and types
 clean:  ## remove what was built (not .venv)
 	rm -rf _build .pytest_cache .ruff_cache
 
+# An old pip, as a Python brings it along, looks three times as long for what fits together.
 $(READY): requirements.txt pyproject.toml setup.py
 	@if test -x $(BIN)/python; then $(BIN)/python book/tools/old_enough.py; else $(PYTHON) book/tools/old_enough.py; fi
-	test -x $(BIN)/python || $(PYTHON) -m venv --upgrade-deps .venv  # an old pip looks three times as long for what fits
+	test -x $(BIN)/python || $(PYTHON) -m venv --upgrade-deps .venv
 	$(INSTALL) -r requirements.txt -e .
 	touch $@
