@@ -162,8 +162,11 @@ LAB, NOTEBOOK = ("jupyterlab", ":text('| Idle')"), ("notebook7", ".jp-Notebook-E
 
 
 @pytest.fixture(scope="module", params=[LAB, NOTEBOOK], ids=["lab", "notebook"])
-def figures(request) -> Iterator[Locator]:
-    """Run the notebook, in JupyterLab and in Notebook 7, and return its figures, one for each explorable."""
+def figures(request, browser) -> Iterator[Locator]:
+    """Run the notebook, in JupyterLab and in Notebook 7, and return its figures, one for each explorable.
+
+    `browser` stands here for tests/conftest.py, which marks what asks for one.
+    """
     name, ready = request.param
     page = request.getfixturevalue(name)
     page.locator(ready).first.wait_for(timeout=ANSWER * 1000)  # or it asks for a kernel
