@@ -3,7 +3,8 @@ PYTHON ?= python3
 PORT ?= 8000
 # TORCH=cpu takes PyTorch's small build without CUDA, on Linux a tenth of the size; uv knows where it is.
 TORCH ?=
-WORKERS ?= 2
+# For two cores: a browser and a kernel are waited for.
+WORKERS ?= 3
 BIN := .venv/bin
 READY := .venv/.ready
 UV = $(BIN)/python -m pip install --disable-pip-version-check uv && $(BIN)/uv pip install --python $(BIN)/python
@@ -22,6 +23,7 @@ help:  ## show this list
 book: $(READY)  ## build the site (the first time: make .venv and install, some minutes)
 	$(BIN)/python book/tools/build.py
 
+check: WORKERS := 2  # there is little to wait for
 check: $(READY)  ## lint, and the tests that need no built site and no browser (three minutes)
 	@said=$$(mktemp); $(MAKE) --no-print-directory lint > $$said 2>&1 & $(PYTEST) -m "not site and not colab"; tests=$$?; \
 	wait $$!; lint=$$?; cat $$said; rm $$said; exit $$((tests > lint ? tests : lint))

@@ -27,6 +27,7 @@ def withheld(request, visit, served):
             rest(page)
             return page
         page.goto(served + PLAIN)  # a frame of another site would be another process
+        rest(page)  # or its last script would run in the document that follows
         page.set_content(f'<iframe sandbox="allow-scripts" width="1200" height="700" src="{served}{name}"></iframe>')
         frame = page.frames[1]
         frame.wait_for_load_state()
