@@ -15,7 +15,6 @@ from torchvision.transforms import functional as transforms
 
 from mobilenet_lib import MobileNetV1, MobileNetV2, cost, downloads, measure, photographs, pretrained, specs
 
-# name: the sizes to compare at; each has an even and an odd one where time allows
 SIZES = (64, 97)  # halved evenly, and not; those of the text are tried in tests/test_models.py
 WIDTHS = (0.25, 0.35, 0.5, 1.0, 1.4)
 
