@@ -1,14 +1,12 @@
 # Each target is one or two lines; what needs thought is in book/ext/.
 PYTHON ?= python3
 PORT ?= 8000
-# TORCH=cpu takes PyTorch's small build without CUDA, on Linux a tenth of the size; uv knows where it is.
+# TORCH=cpu takes PyTorch's small build without CUDA, on Linux a tenth of the size.
 TORCH ?=
 # For two cores: a browser and a kernel are waited for.
 WORKERS ?= 3
 BIN := .venv/bin
 READY := .venv/.ready
-UV = $(BIN)/python -m pip install --disable-pip-version-check uv && $(BIN)/uv pip install --python $(BIN)/python
-INSTALL = $(if $(TORCH),$(UV) --torch-backend=$(TORCH),$(BIN)/python -m pip install --disable-pip-version-check --no-compile)
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # Some containers forbid it, and then each of the many processes compiles the library and its tests anew.
@@ -88,9 +86,8 @@ lint: $(READY)  ## check style and types
 clean:  ## remove what was built (not .venv)
 	rm -rf _build .pytest_cache .ruff_cache
 
-# An old pip, as a Python brings it along, looks three times as long for what fits together.
 $(READY): requirements.txt pyproject.toml setup.py
 	@if test -x $(BIN)/python; then $(BIN)/python book/tools/old_enough.py; else $(PYTHON) book/tools/old_enough.py; fi
-	test -x $(BIN)/python || $(PYTHON) -m venv --upgrade-deps .venv
-	$(INSTALL) -r requirements.txt -e .
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python book/tools/install.py $(if $(TORCH),--torch-backend=$(TORCH)) -r requirements.txt -e .
 	touch $@

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+INSTALL = Path(__file__).resolve().parents[2] / "book" / "tools" / "install.py"
 # What Colab has (googlecolab/backend-info is its list), as far as a notebook imports it. fvcore, torchinfo and what
 # speaks ONNX are not among it: the first cell of a notebook brings them.
 PINS = [
@@ -84,9 +85,7 @@ def kept(kind: str, base: str, pins: list[str]) -> Path:
             print(f"making {folder}; PyTorch is large, where it is among it ...", flush=True)
             shutil.rmtree(folder, ignore_errors=True)
             subprocess.run([base, "-m", "venv", folder], check=True)
-            # Few of 25,000 modules are imported, and those are compiled then: the notebooks' kernels may write.
-            command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
-            subprocess.run([*command, *pins], check=True)
+            subprocess.run([python, INSTALL, "--quiet", *pins], check=True)
             (folder / "ready").touch()
     return python
 
