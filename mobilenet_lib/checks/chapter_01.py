@@ -244,7 +244,7 @@ ZEROS_LOOK = "take one axis first: of the three taps at each of its positions, h
 
 @exercise
 def check_padding_zeros(large: float, small: float) -> None:
-    """Check which share of a 3x3 convolution's counted MACs multiplies a padding zero.
+    """Check what share of a 3x3 convolution's counted MACs multiplies a padding zero.
 
     Parameters
     ----------

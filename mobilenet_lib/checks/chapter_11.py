@@ -187,7 +187,7 @@ HARD_SIGMOID_MISTAKES = [
     ("The value can fall below 0.", lambda x: (x + 3).clamp(max=6) / 6),
     ("The value runs from 0 to 6. Scale it.", lambda x: functional.relu6(x + 3)),
     ("At 0 the value should be one half: shift the line before you cut it.", lambda x: functional.relu6(x) / 6),
-    ("This is h-swish. The gate is the factor in it that x is multiplied with.", functional.hardswish),
+    ("This is h-swish. The gate is the factor in it that x is multiplied by.", functional.hardswish),
     (SCALE, lambda x: x.clamp(0, 1)),
     (SCALE, lambda x: (x + 0.5).clamp(0, 1)),
     (SCALE, lambda x: ((x + 1) / 2).clamp(0, 1)),
@@ -261,7 +261,7 @@ def check_squeeze_excite(block: type[nn.Module]) -> None:
     block : type
         A ``torch.nn.Module`` whose instances are built by ``block(channels, squeeze_channels)``: the mean of each map,
         a 1x1 convolution to ``squeeze_channels``, ReLU, a 1x1 convolution back, a hard sigmoid; the input is
-        multiplied with what comes out. Both convolutions have a bias, and may as well be linear layers.
+        multiplied by what comes out. Both convolutions have a bias, and may as well be linear layers.
 
     Raises
     ------
@@ -428,7 +428,7 @@ HEAD_SHARE_DIGITS = 3e-3  # closer than two digits: 11.4 is a mistake
 
 @exercise
 def check_separable_share(percent: float) -> None:
-    """Check which share of their MACs is left if DeepLabV3's dilated convolutions become depthwise separable.
+    """Check what share of their MACs is left if DeepLabV3's dilated convolutions become depthwise separable.
 
     Parameters
     ----------

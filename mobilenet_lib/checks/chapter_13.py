@@ -314,7 +314,7 @@ TWO_HEADS_LOOK = "a head is a linear layer from 1280 features, with a bias. Divi
 
 @exercise
 def check_two_heads(new: float, old: float) -> None:
-    """Check which share of MobileNetV2's parameters is in a head for eleven classes, and in one for a thousand.
+    """Check what share of MobileNetV2's parameters is in a head for eleven classes, and in one for a thousand.
 
     Parameters
     ----------

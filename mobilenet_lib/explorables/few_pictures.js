@@ -154,7 +154,7 @@ const answerTiles = ({ shown, names }) => {
   const update = ({ count, block }, { answers }) => {
     const places = answers[sourceOf("trained", block)][count];
     const right = places.filter((place, i) => place === i).length;
-    write(title, `One test piece of each photograph: ${right} of ${names.length} named right in one draw`);
+    write(title, `One test piece of each photograph: ${right} of ${names.length} named correctly in one draw`);
     tiles.forEach(({ said, mark, element }, i) => {
       const good = places[i] === i;
       write(mark, good ? "✓ " : "✗ ");
@@ -185,13 +185,13 @@ function render({ model, el, signal }) {
     + " deviation either way. Pixels and untrained features have the best of three strengths, trained features always the same."), html("p", { class: "mn-small" }, PHOTOGRAPHS));
 
   view.table({
-    caption: "Percent of the test pictures named right, mean over ten draws and standard deviation",
+    caption: "Percent of the test pictures named correctly, mean over ten draws and standard deviation",
     columns: ["pictures of each class", ...Object.values(SEEN_AS)],
     rows: (state) => counts.map((count) => ({ label: String(count),
       cells: Object.values(fewRates({ ...state, count }, experiment)).map(({ mean, deviation }) => `${mean.toFixed(1)} ± ${deviation.toFixed(1)}`) })),
   });
   view.table({
-    caption: "Percent named right with so many pictures of each class, by the block whose features are taken",
+    caption: "Percent named correctly with so many pictures of each class, by the block whose features are taken",
     columns: ["block", "right, %"],
     rows: ({ task, count }) => blocks.map((block) => ({ label: String(block), cells: [experiment.few[task][block - 1][count][0].toFixed(1)] })),
   });

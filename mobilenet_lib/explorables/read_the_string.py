@@ -21,7 +21,7 @@ MOST = {"r": 50, "c": 9999, "e": 99, "k": 31, "a": 31, "p": 31}
 # The networks' labels, and what timm calls them.
 NETWORKS = {
     "mobilenetv2": ("MobileNetV2", "mobilenetv2_100"),
-    "mnasnet": ("MNASNet", "mnasnet_100"),
+    "mnasnet": ("MnasNet-B1", "mnasnet_100"),
     "mobilenetv3": ("MobileNetV3", "mobilenetv3_large_100"),
     "efficientnet_b0": ("EfficientNet-B0", "efficientnet_b0"),
     "efficientnetv2_b0": ("EfficientNetV2-B0", "tf_efficientnetv2_b0"),

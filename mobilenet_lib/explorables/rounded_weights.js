@@ -67,9 +67,11 @@ const resultSentence = ({ bits, way, correction }, { top, integers, order, quiet
       quietest.used} of them, half of the channels at most ${half}.`;
   const gone = zero === 0 ? "" : ` ${zero} ${zero === 1 ? "channel becomes" : "channels become"} zero altogether.`;
   const [mean, low, high] = agreement[way][correction][bits];
+  // No piece at all: drawing pieces anew gives none again, and an interval without a width would say too much.
+  const within = high > low ? `; the 95\u00a0% interval goes from ${low.toFixed(1)} to ${high.toFixed(1)}` : "";
   return `${range} ${uses}${gone} The layer is off by ${percent(error)}. With all layers rounded like this${
     correction === "on" ? " and the biases corrected" : ""}, the network agrees with float32 on ${mean.toFixed(1)}\u00a0% of ${
-    pieces} pieces of photographs; the 95\u00a0% interval goes from ${low.toFixed(1)} to ${high.toFixed(1)}.`;
+    pieces} pieces of photographs${within}.`;
 };
 
 // A row for each of the chosen channels: its weights as ticks above a line, and below it a bar at each integer that is

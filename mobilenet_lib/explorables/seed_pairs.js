@@ -1,5 +1,17 @@
 // Pairs of runs: what each further seed does to an effect and its confidence interval.
 
+// Student's factor for any number of pairs: the known ones, then Fisher's expansion for many, right to a thousandth.
+const factorOf = (pairs, quantiles) =>
+  quantiles[pairs - 2] ?? 1.96 + 2.372 / (pairs - 1) + 2.823 / (pairs - 1) ** 2 + 2.556 / (pairs - 1) ** 3;
+
+// The least number of pairs whose interval would leave out zero, if mean and spread stayed; beyond MANY nobody counts.
+const MANY = 1000;
+const pairsNeeded = (seeds, mean, spread, quantiles) => {
+  let pairs = seeds;
+  while (pairs <= MANY && (factorOf(pairs, quantiles) * spread) / Math.sqrt(pairs) >= Math.abs(mean)) pairs++;
+  return pairs;
+};
+
 // Everything the figure shows of one comparison, from the accuracies alone.
 const pairedEffect = ({ task, network, seeds }, { runs, reference, quantiles }) => {
   const [ours, theirs] = [runs[task][network], runs[task][reference]];
@@ -10,7 +22,8 @@ const pairedEffect = ({ task, network, seeds }, { runs, reference, quantiles }) 
   const half = (quantiles[seeds - 2] * spread) / Math.sqrt(seeds);
   const [low, high] = [mean - half, mean + half];
   const verdict = low > 0 ? "better" : high < 0 ? "worse" : "not resolved";
-  return { ours, theirs, differences, seeds, mean, spread, half, low, high, verdict };
+  const needed = pairsNeeded(seeds, mean, spread, quantiles);
+  return { ours, theirs, differences, seeds, mean, spread, half, low, high, verdict, needed };
 };
 
 // A difference with its sign.
@@ -20,16 +33,12 @@ const signed = (points) => {
 };
 
 // What the numbers say, true for every state.
-const effectSentence = ({ seeds, mean, spread, low, high, verdict }, label) => {
+const effectSentence = ({ seeds, mean, low, high, verdict, needed }, label) => {
   const start = `${seeds} pairs: ${label} differs by ${signed(mean)} points, 95\u00a0% interval from ${signed(low)} to ${signed(high)}.`;
   if (verdict !== "not resolved") return `${start} Zero is outside: ${verdict} than the reference, on this task.`;
-  // With very many pairs the factor is about 2.
-  const needed = Math.ceil((2 * spread / mean) ** 2 - 1e-9); // eight is eight, whatever the last digit says
-  const more = needed > 1000 || !Number.isFinite(needed)
+  const more = needed > MANY
     ? "An effect as small as this mean would take more than a thousand pairs."
-    : needed > seeds
-      ? `If mean and spread stayed as they are, about ${needed} pairs would resolve it.`
-      : "With so few pairs the spread itself is a guess, and the interval pays for that.";
+    : `If mean and spread stayed as they are, ${needed} pairs would resolve it.`;
   return `${start} Zero is inside: not resolved. ${more}`;
 };
 

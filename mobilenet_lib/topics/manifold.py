@@ -315,7 +315,7 @@ def expected_lost_share(n: int, d: int = 2) -> Fraction:
 
 
 def expected_missing_share(n: int, d: int = 2) -> Fraction:
-    """Return which share of the d equations that a point of d dimensions needs is missing after ReLU, on average.
+    """Return what share of the d equations that a point of d dimensions needs is missing after ReLU, on average.
 
     Parameters
     ----------

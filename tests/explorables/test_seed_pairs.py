@@ -36,6 +36,10 @@ def computed() -> list[tuple[dict, dict]]:
     return list(zip(STATES, javascript(esm(SeedPairs), "pairedEffect", cases), strict=True))
 
 
+def half_width(pairs: int, effect: dict) -> float:
+    return scipy.stats.t.ppf(0.975, pairs - 1) * effect["spread"] / pairs**0.5
+
+
 def expected(state: dict) -> experiments.Effect:
     found = experiments.results(state["task"])
     runs = (found[name].accuracy[: state["seeds"]] for name in (state["network"], REFERENCE))
@@ -86,11 +90,13 @@ def test_the_words_are_true_in_every_state(computed):
         assert ("Zero is outside" in sentence) != inside
         if not inside:
             assert f"{'better' if effect['mean'] > 0 else 'worse'} than the reference" in sentence
-        if found := re.search(r"about (\d+) pairs", sentence):
+        if found := re.search(r"(\d+) pairs would resolve it", sentence):
             needed = int(found.group(1))
             assert needed > state["seeds"]
-            assert 2 * effect["spread"] / needed**0.5 <= abs(effect["mean"]) * (1 + 1e-9)
-            assert 2 * effect["spread"] / (needed - 1) ** 0.5 > abs(effect["mean"])
+            assert half_width(needed, effect) < abs(effect["mean"]) * 1.001
+            assert half_width(needed - 1, effect) >= abs(effect["mean"]) * 0.999
+        elif inside:
+            assert half_width(1000, effect) >= abs(effect["mean"]) * 0.999, "more than a thousand pairs"
 
 
 def test_differences_are_written_alike_in_python_and_javascript():
