@@ -61,7 +61,7 @@ const changeWords = (state, blocks) => {
 // Why a change does not exist.
 const whyNot = ({ block, span }, blocks) => {
   const { stride, ends } = blocks[block];
-  if (span === "row") return `No block in row ${blocks[block].row} has a shortcut, so there is nothing to take away.`;
+  if (span === "row") return `No block in the row of block ${block} has a shortcut, so there is nothing to take away.`;
   const why = [stride > 1 ? "its stride is 2" : "", ends[0] !== ends[1] ? `it turns ${ends[0]} channels into ${ends[1]}` : ""];
   return `Block ${block} has no shortcut (${why.filter(Boolean).join(", and ")}), so there is nothing to take away.`;
 };

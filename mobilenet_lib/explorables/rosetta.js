@@ -121,7 +121,7 @@ const libraryCard = (library, most) => {
     note.hidden = !entry.note;
     write(note, entry.note);
     tensors.hidden = !entry.tensors.length;
-    write(tensors, entry.tensors.map(([key, shape]) => `${key}: ${shape}`).join("; "));
+    write(tensors, entry.tensors.map(([key, shape]) => `${entry.name}.${key}: ${shape}`).join("; "));
     made.update(entry.madeLines);
     run.update(entry.runLines);
   };

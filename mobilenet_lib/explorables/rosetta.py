@@ -154,7 +154,7 @@ def _export(found: Found) -> dict:
         return [places.setdefault(own, len(places)) for own in lines]
 
     def entry(own: Entry) -> dict:
-        tensors = [[key, _shape_text(shape)] for key, shape in own.tensors.items()]
+        tensors = [[key.removeprefix(f"{own.name}."), _shape_text(shape)] for key, shape in own.tensors.items()]
         full = {"name": own.name, "kind": own.kind, "note": own.note, "tensors": tensors}
         return {**full, "made": refer(own.made), "run": refer(own.run)}
 

@@ -459,7 +459,7 @@ function render({ model, el, signal }) {
       set(shade, { "aria-label": `What speaks for ${chosen.name} is bright: strongest ${whereOf(chosen.map, answer.width, answer.height)}` });
     }
 
-    const { row: number, t, c, n, s, size, residual } = table[state.block];
+    const { t, c, n, s, size, residual } = table[state.block];
     const blocks = answer?.blocks;
     const strip = fileOf(state.photo, "-blocks");
     const channel = blocks ? Math.min(state.channel, c - 1) : byName[state.photo].channels[state.block];
@@ -489,7 +489,7 @@ function render({ model, el, signal }) {
       set(all, { "aria-label": `All ${c} channels of the output of block ${state.block}, side by side` });
     }
     const side = blocks?.[state.block].width ?? size;
-    write(row, `Block ${state.block} belongs to row ${number} of table 2: t = ${t}, c = ${c}, n = ${n}, s = ${s}. `
+    write(row, `Block ${state.block} belongs to the row t = ${t}, c = ${c}, n = ${n}, s = ${s} of table 2. `
       + `It passes on ${c} channels of ${side}×${side} numbers${residual ? ", and has a residual" : ""}.`);
     write(words, `Channel ${channel}${blocks ? "; below, all of them with one scale" : ", in which most happens; load the network to see the others"}.`);
     set(large.canvas, { "aria-label": `Channel ${channel} of the output of block ${state.block}` });

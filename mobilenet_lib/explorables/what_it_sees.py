@@ -200,14 +200,13 @@ def table_two() -> list[dict]:
     Examples
     --------
     >>> table_two()[2]
-    {'row': 2, 't': 6, 'c': 24, 'n': 2, 's': 2, 'size': 56, 'residual': True}
+    {'t': 6, 'c': 24, 'n': 2, 's': 2, 'size': 56, 'residual': True}
     """
-    rows = [(row, *entry) for row, entry in enumerate(specs.V2_SPEC, 1) for _ in range(entry[2])]
+    rows = [row for row in specs.V2_SPEC for _ in range(row[2])]
     sizes = [layer.out_size[0] for layer in cost.mobilenet_v2_layers() if layer.role == "projection"]
     found, before = [], 32
-    for block, (row, t, c, n, s), size in zip(specs.v2_blocks(), rows, sizes, strict=True):
-        found.append(
-            {"row": row, "t": t, "c": c, "n": n, "s": s, "size": size, "residual": block.stride == 1 and before == c}
-        )
+    for block, (t, c, n, s), size in zip(specs.v2_blocks(), rows, sizes, strict=True):
+        residual = block.stride == 1 and before == c
+        found.append({"t": t, "c": c, "n": n, "s": s, "size": size, "residual": residual})
         before = c
     return found

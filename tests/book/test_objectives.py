@@ -64,7 +64,7 @@ MET = {
     ],
     "08_reading_timm": [
         ["The block", "Many arguments"],
-        ["The network as strings", "Exercises"],
+        ["The network as strings", "From the strings to the network", "Exercises"],
         ["Width and depth", "Strides become dilations"],
         ["Weights", "A photograph, named"],
         ["The same block, another table"],

@@ -112,7 +112,7 @@ def test_a_change_that_is_none_explains_itself(experiment):
     assert sentence.startswith("Block 1 has no shortcut (its stride is 2, and it turns 16 channels into 24)")
     state |= {"block": 16, "span": "row"}
     (sentence,) = javascript(esm(BreakNetwork), "resultSentence", [[state, experiment]])
-    assert sentence.startswith("No block in row 7 has a shortcut")
+    assert sentence.startswith("No block in the row of block 16 has a shortcut")
 
 
 def test_the_static_form_has_the_numbers(experiment):

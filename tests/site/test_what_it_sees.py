@@ -322,7 +322,8 @@ def test_each_class_has_its_map_and_each_block_its_channels(loaded):
     assert not shade.is_visible()
     for i, row in enumerate(WhatItSees().blocks):
         root.locator(".mn-see-blocks input").nth(i).check(force=True)
-        assert f"Block {i} belongs to row {row['row']} of table 2: t = {row['t']}, c = {row['c']}" in root.inner_text()
+        settings = ", ".join(f"{name} = {row[name]}" for name in "tcns")
+        assert f"Block {i} belongs to the row {settings} of table 2." in root.inner_text()
         slider = root.locator("input[type=range]")
         assert slider.evaluate("input => Number(input.max)") == row["c"] - 1
         large = root.locator(".mn-see-look canvas")
