@@ -13,6 +13,11 @@ from typing import Any, SupportsFloat, SupportsInt, TypeVar, cast
 Kind = TypeVar("Kind")
 
 LONGEST = 80  # letters of a value in a message
+# What helps where a layer makes its weights anew for each call, as norms of weights and pruning have it.
+PERMANENT = (
+    "make such weights permanent first, with torch.nn.utils.parametrize.remove_parametrizations, "
+    "torch.nn.utils.prune.remove or torch.nn.utils.remove_weight_norm"
+)
 
 
 def shown(value: object) -> str:

@@ -172,7 +172,9 @@ class ConvDepthwiseConv(nn.Module):
         bias: bool = False,
     ):
         super().__init__()
-        positive_int(in_channels=in_channels, mid_channels=mid_channels, out_channels=out_channels)
+        in_channels, mid_channels, out_channels = positive_int(
+            in_channels=in_channels, mid_channels=mid_channels, out_channels=out_channels
+        )
         self.conv1 = ConvBNReLU(in_channels, mid_channels, kernel_size=1, bias=bias)
         self.depthwise = ConvBNReLU(
             mid_channels, mid_channels, kernel_size, stride, padding, dilation, groups=mid_channels, bias=bias
@@ -332,7 +334,9 @@ class InvertedResidualSE(nn.Module):
         dilation: int = 1,
     ):
         super().__init__()
-        positive_int(in_channels=in_channels, mid_channels=mid_channels, out_channels=out_channels)
+        in_channels, mid_channels, out_channels = positive_int(
+            in_channels=in_channels, mid_channels=mid_channels, out_channels=out_channels
+        )
         self.conv1 = ConvBNHardswish(in_channels, mid_channels, kernel_size=1)
         self.depthwise = ConvBNHardswish(
             mid_channels, mid_channels, kernel_size, stride, dilation=dilation, groups=mid_channels

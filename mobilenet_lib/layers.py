@@ -11,6 +11,9 @@ from torch.fx import Proxy
 
 from ._validation import divides, flag, odd_kernel, one_or_two, positive_int, zero_or_more
 
+# What pictures are read as, and no convolution takes. Numbers that are quantized have dtypes of their own.
+INTEGERS = {torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.bool}
+
 
 class Checked(nn.Module):
     """A module that looks at its input before it runs, so that ``forward`` need not.
@@ -139,14 +142,13 @@ class ConvBN(Checked, nn.Sequential):
         groups: int = 1,
         bias: bool = False,
     ):
-        positive_int(in_channels=in_channels, out_channels=out_channels)
-        same = same_padding(kernel_size, dilation)
-        one_or_two(stride)
+        in_channels, out_channels = positive_int(in_channels=in_channels, out_channels=out_channels)
+        kernel_size, stride, (dilation,) = odd_kernel(kernel_size), one_or_two(stride), positive_int(dilation=dilation)
         if padding is None:
-            padding = same
-        zero_or_more(padding=padding)
-        divides(groups, in_channels, out_channels)
-        flag(bias=bias)
+            padding = same_padding(kernel_size, dilation)
+        (padding,) = zero_or_more(padding=padding)
+        groups = divides(groups, in_channels, out_channels)
+        (bias,) = flag(bias=bias)
         super().__init__(
             nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias),
             nn.BatchNorm2d(out_channels),
@@ -319,7 +321,7 @@ class SqueezeExcite(Checked):
 
     def __init__(self, channels: int, squeeze_channels: int):
         super().__init__()
-        positive_int(channels=channels, squeeze_channels=squeeze_channels)
+        channels, squeeze_channels = positive_int(channels=channels, squeeze_channels=squeeze_channels)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.reduce = nn.Conv2d(channels, squeeze_channels, kernel_size=1)
         self.activation = nn.ReLU(inplace=True)
@@ -354,12 +356,12 @@ def check_map(x: Any, in_channels: int | None = None) -> None:
     x : object
         What was given.
     in_channels : int, optional
-        Left out, any number will do.
+        Of the convolution that it is for. Left out, any number will do, and any dtype.
 
     Raises
     ------
     TypeError
-        If x is not a tensor.
+        If x is not a tensor, or holds integers for a convolution.
     ValueError
         If x has another rank or number of channels.
 
@@ -372,7 +374,11 @@ def check_map(x: Any, in_channels: int | None = None) -> None:
     ValueError: x must have 4 dimensions (N, 24, H, W), got shape (24, 56, 56); for a single image use x.unsqueeze(0)
     """
     if isinstance(x, Tensor) and x.dim() == 4 and (in_channels is None or x.shape[1] == in_channels):
-        return
+        if in_channels is None or x.dtype not in INTEGERS:
+            return
+        raise TypeError(
+            f"x must hold floating-point numbers, got {x.dtype}; for pixels from 0 to 255 begin with x.float() / 255"
+        )
     wanted = f"(N, {'C' if in_channels is None else in_channels}, H, W)"
     if not isinstance(x, Tensor):
         raise TypeError(

@@ -77,8 +77,8 @@ class MobileNetV1(Checked):
         in_channels: int = 3,
     ):
         super().__init__()
-        positive_int(num_classes=num_classes, in_channels=in_channels)
-        share(dropout=dropout)
+        num_classes, in_channels = positive_int(num_classes=num_classes, in_channels=in_channels)
+        (dropout,) = share(dropout=dropout)
         self.stem = ConvBNReLU(in_channels, specs.stem_channels(width_mult), stride=2)
         blocks = list(specs.v1_blocks(width_mult))
         walked = specs.dilate(blocks, output_stride)
@@ -165,8 +165,8 @@ class MobileNetV2(Checked):
         in_channels: int = 3,
     ):
         super().__init__()
-        positive_int(num_classes=num_classes, in_channels=in_channels)
-        share(dropout=dropout)
+        num_classes, in_channels = positive_int(num_classes=num_classes, in_channels=in_channels)
+        (dropout,) = share(dropout=dropout)
         self.spec = specs.v2_rows(spec)
         blocks = list(specs.v2_blocks(width_mult, self.spec))
         head_channels = specs.v2_head_channels(width_mult)
@@ -263,7 +263,7 @@ def v2_block(in_channels: int, expansion: int, out_channels: int, stride: int, d
     >>> type(v2_block(32, 1, 16, 1)).__name__, type(v2_block(16, 6, 24, 2)).__name__
     ('DepthwiseProjection', 'ConvDepthwiseConv')
     """
-    positive_int(in_channels=in_channels, expansion=expansion)
+    in_channels, expansion = positive_int(in_channels=in_channels, expansion=expansion)
     if expansion == 1:
         return DepthwiseProjection(in_channels, out_channels, stride=stride, dilation=dilation)
     return ConvDepthwiseConv(in_channels, in_channels * expansion, out_channels, stride=stride, dilation=dilation)
@@ -317,9 +317,9 @@ def check_network(network: object) -> None:
     """
     if not isinstance(network, MobileNetV1 | MobileNetV2):
         got = network.__name__ if isinstance(network, type) else type(network).__name__
-        raise TypeError(
-            f"network must be a MobileNetV1 or a MobileNetV2 of this library, got {got}; MobileNetV2() builds one"
-        )
+        wrapped = (name for name in ("module", "_orig_mod") if hasattr(network, name))  # DataParallel, torch.compile
+        remedy = next((f"give what is inside it, network.{name}" for name in wrapped), "MobileNetV2() builds one")
+        raise TypeError(f"network must be a MobileNetV1 or a MobileNetV2 of this library, got {got}; {remedy}")
 
 
 def check_image(x: Any, network: Any = None) -> None:

@@ -104,11 +104,11 @@ def make_divisible(value: float, divisor: int = 8, min_value: int | None = None,
     >>> make_divisible(32 * 0.75), make_divisible(24 * 0.5), make_divisible(32 * 0.35)
     (24, 16, 16)
     """
-    positive_number(value=value, round_limit=round_limit)
-    positive_int(divisor=divisor)
+    value, round_limit = positive_number(value=value, round_limit=round_limit)
+    (divisor,) = positive_int(divisor=divisor)
     if min_value is None:
         min_value = divisor
-    positive_int(min_value=min_value)
+    (min_value,) = positive_int(min_value=min_value)
     rounded = max(min_value, int(value + divisor / 2) // divisor * divisor)
     return rounded + divisor if rounded < round_limit * value else rounded
 
@@ -134,7 +134,7 @@ def v2_spec(expansion: int = 6) -> tuple[V2Row, ...]:
     >>> [row.t for row in v2_spec(4)]
     [1, 4, 4, 4, 4, 4, 4]
     """
-    positive_int(expansion=expansion)
+    (expansion,) = positive_int(expansion=expansion)
     return tuple(row if row.t == 1 else row._replace(t=int(expansion)) for row in V2_SPEC)
 
 
@@ -210,7 +210,7 @@ def scaled(spec: Iterable[V2Row] = V2_SPEC, width_mult: float = 1.0, depth_mult:
     >>> scaled(width_mult=1.1, depth_mult=1.2)[:3]
     (V2Row(t=1, c=16, n=1, s=1), V2Row(t=6, c=24, n=3, s=2), V2Row(t=6, c=32, n=4, s=2))
     """
-    positive_number(width_mult=width_mult, depth_mult=depth_mult)
+    width_mult, depth_mult = positive_number(width_mult=width_mult, depth_mult=depth_mult)
     rows = [row._replace(c=make_divisible(row.c * width_mult)) for row in _rows(spec)]
     return (*rows[:1], *(row._replace(n=ceil(row.n * depth_mult)) for row in rows[1:-1]), *rows[1:][-1:])
 
@@ -273,7 +273,7 @@ def stem_channels(width_mult: float = 1.0) -> int:
     >>> stem_channels(), stem_channels(0.5)
     (32, 16)
     """
-    positive_number(width_mult=width_mult)
+    (width_mult,) = positive_number(width_mult=width_mult)
     return make_divisible(STEM_CHANNELS * width_mult)
 
 
@@ -287,7 +287,7 @@ def v2_head_channels(width_mult: float = 1.0) -> int:
     >>> v2_head_channels(0.35), v2_head_channels(1.4)
     (1280, 1792)
     """
-    positive_number(width_mult=width_mult)
+    (width_mult,) = positive_number(width_mult=width_mult)
     return make_divisible(V2_HEAD_CHANNELS * max(1.0, width_mult))
 
 
@@ -480,7 +480,7 @@ def squeeze_channels(channels: int) -> int:
     >>> squeeze_channels(72), squeeze_channels(960)
     (24, 240)
     """
-    positive_int(channels=channels)
+    (channels,) = positive_int(channels=channels)
     return make_divisible(channels / 4)
 
 

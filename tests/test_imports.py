@@ -28,7 +28,8 @@ MAY_IMPORT = {
     "topics.pretrained": SUBJECT | {"topics.downloads", "topics.weight_files"},
     "topics.segmentation": SUBJECT,
     "topics.wiring": set(),
-    "topics.shipping": SUBJECT | {"measure", "topics.wiring"},
+    "topics.onnx_files": set(),
+    "topics.shipping": SUBJECT | {"measure", "topics.onnx_files", "topics.wiring"},
     "topics.training": SUBJECT | {"measure", "topics.datasets", "topics.checkpoints"},
     "topics.checkpoints": {"topics.weight_files"},
     "topics.weight_files": set(),
@@ -57,7 +58,7 @@ MAY_IMPORT = {
     "topics.naming": {"topics.compare", "topics.preparing"},
     "topics.page_model": SUBJECT
     | {"measure", "topics.pretrained", "topics.photographs", "topics.preparing", "topics.compare", "topics.anatomy"}
-    | {"topics.few_bits", "topics.naming", "topics.shipping", "topics.trained"},
+    | {"topics.few_bits", "topics.naming", "topics.onnx_files", "topics.shipping", "topics.trained"},
     "topics.trained": SUBJECT
     | {
         *("measure", "topics.anatomy", "topics.compare", "topics.few_bits", "topics.lite0", "topics.photographs"),

@@ -11,6 +11,12 @@ from torchvision.ops import Conv2dNormActivation
 from mobilenet_lib import ConvBN, ConvBNReLU, layers
 
 
+def test_numbers_of_numpys_are_pythons_in_a_layer():
+    numbers = {"kernel_size": 3, "stride": 2, "padding": 1, "dilation": 1, "groups": 4}
+    layer = ConvBN(np.uint8(4), np.int8(8), **{name: np.int8(value) for name, value in numbers.items()})
+    assert torch.jit.script(layer)(torch.zeros(1, 4, 6, 6)).shape == (1, 8, 3, 3)  # it takes no others
+
+
 def random_options(count):
     """Yield (in_channels, out_channels, options) for `count` layers."""
     draw = random.Random(7)
@@ -148,6 +154,8 @@ def test_bad_arguments_are_refused_by_name_and_value(build, arguments, options, 
         (torch.zeros(1, 1, 4, 8, 8), ValueError, "(1, 1, 4, 8, 8)"),
         (torch.zeros(1, 3, 8, 8), ValueError, "got 3"),
         (torch.zeros(1, 8, 8, 4), ValueError, "in_channels=4"),
+        (torch.zeros(1, 4, 8, 8, dtype=torch.uint8), TypeError, "got torch.uint8"),
+        (torch.zeros(1, 4, 8, 8, dtype=torch.long), TypeError, "got torch.int64"),
     ],
 )
 def test_what_is_not_a_batch_of_maps_is_refused(x, error, words):

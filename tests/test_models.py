@@ -190,6 +190,7 @@ def test_bad_arguments_are_refused_by_name_and_value(build, options, error, valu
         (torch.zeros(1, 64, 64, 3), ValueError, "got 64"),
         (torch.zeros(1, 3, 31, 64), ValueError, "31x64"),
         (torch.zeros(1, 3, 64, 1), ValueError, "64x1"),
+        (torch.zeros(1, 3, 64, 64, dtype=torch.uint8), TypeError, "got torch.uint8; for pixels from 0 to 255"),
     ],
 )
 def test_what_is_not_a_batch_of_large_enough_images_is_refused(build, x, error, words):

@@ -57,6 +57,8 @@ REMEDIES = [
     (lambda: ConvBN(8, 8, padding="same"), "give 0 or more", lambda: ConvBN(8, 8, padding=0)),
     (lambda: ConvBN(8, 8, 2), "use 1 or 3", lambda: (ConvBN(8, 8, 1), ConvBN(8, 8, 3))),
     (lambda: cost.conv(8, 8, 6), "use 5 or 7", lambda: (cost.conv(8, 8, 5), cost.conv(8, 8, 7))),
+    (lambda: ConvBN(4, 8)(maps(1, 4, 8, 8).byte()), "begin with x.float() / 255",
+     lambda: ConvBN(4, 8)(maps(1, 4, 8, 8).byte().float() / 255)),
     (lambda: DepthwiseSeparableConv(4, 4, 4), "one stride-2 block after another", lambda: stacked(4)(maps(2, 4, 8, 8))),
     (lambda: specs.v2_rows([(6, 24, 2, 4)]), "one stride-2 block after another", lambda: stacked(4)(maps(2, 4, 8, 8))),
     (lambda: ConvBN(8, 12, groups=3), "use 1 (standard) or another divisor of 4",

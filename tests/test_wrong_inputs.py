@@ -4,6 +4,7 @@ What comes out is a TypeError, a ValueError, a ConnectionError or a FileNotFound
 value and says what helps; and never a result.
 """
 
+import ast
 import inspect
 import re
 from collections.abc import Iterator
@@ -521,6 +522,23 @@ def test_the_right_values_are_right():
         result = thing(*several, **given, **right().get(f"{name}.**settings", {}))
         if isinstance(result, Iterator):
             list(result)
+
+
+TAKEN = {"positive_int", "zero_or_more", "positive_number", "share", "odd_kernel", "one_or_two", "divides", "pair"}
+# Nothing is made of these numbers here: fields of what is frozen, and rows that are checked once more.
+NOT_TAKEN = {"Cost", "Roofline", "_row", "UniversalInvertedBottleneck"}
+
+
+def test_a_number_is_used_as_its_check_returns_it():
+    """NumPy's would overflow, come back from a checkpoint as another, or stop torch.jit."""
+    found = set()
+    for path in Path(mobilenet_lib.__file__).parent.rglob("*.py"):
+        for thing in ast.parse(path.read_text("utf-8")).body:
+            for node in ast.walk(thing):
+                call = node.value if isinstance(node, ast.Expr) else None
+                if isinstance(call, ast.Call) and ast.unparse(call.func).removeprefix("check.") in TAKEN:
+                    found.add(getattr(thing, "name", path.name))
+    assert found == NOT_TAKEN
 
 
 def test_every_parameter_has_its_place_in_the_vocabulary():

@@ -144,7 +144,7 @@ def keys(chapter: int | None = None) -> list[str]:
     True
     """
     if chapter is not None:
-        positive_int(chapter=chapter)
+        (chapter,) = positive_int(chapter=chapter)
     return [key for key in _all() if chapter is None or key.startswith(f"ch{chapter}.")]
 
 

@@ -220,12 +220,12 @@ def roofline(
     >>> roofline(100e9, 20e9, {"depthwise": (1.1, 4e9, "depthwise")}).get_ylabel()
     'MACs a second'
     """
-    positive_number(peak=peak, bandwidth=bandwidth)
+    peak, bandwidth = positive_number(peak=peak, bandwidth=bandwidth)
     mapping("points", points, "{'name': (1.1, 4e9, 'depthwise')}")
     if not points:
         raise ValueError("points must hold at least one layer, got none; give {'name': (1.1, 4e9, 'depthwise')}")
     if cache is not None:
-        positive_number(cache=cache)
+        (cache,) = positive_number(cache=cache)
     with mpl.rc_context(STYLE):
         ax = ax or new_axes(height=3.4 if len(points) <= 4 else 3.4 + 0.2 * len(points))
         steep = max(bandwidth, cache or 0)

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from .._validation import positive_int
 from ..cost import Cost
 from .operators import HANDLES
-from .probe import check_module, check_numbers, probing, unwrapped
+from .probe import check_module, check_numbers, check_readable, probing, unwrapped
 
 if TYPE_CHECKING:
     from torchinfo import ModelStatistics
@@ -115,15 +115,35 @@ def _count(module: nn.Module, input_shape: tuple[int, ...], *, everything: bool)
     """Run fvcore: with our handles of products alone, or with all that fvcore has beside them."""
     check_module(module)
     module = unwrapped(module)
+    check_readable(module)
     with probing(module, input_shape) as x, _quiet_fvcore() as flop_count_analysis, _by_the_book():
         check_numbers(x)
         module(x)  # who traces a module does not hear its objections
-        analysis = flop_count_analysis(module, x)
+        analysis = flop_count_analysis(_Tensors(module), x)
         analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
         if not everything:
             analysis.clear_op_handles()
         analysis.set_op_handle(**{name: _booked(handle) for name, handle in HANDLES.items()})
         return {operator: int(n) for operator, n in analysis.by_operator().items()}
+
+
+class _Tensors(nn.Module):
+    """A module that gives the tensors that another one gives: who traces wants no numbers or words beside them."""
+
+    def __init__(self, module: nn.Module):
+        super().__init__()
+        self.module = module
+
+    def forward(self, x: Tensor) -> tuple[Any, ...]:
+        return tuple(_without_constants(self.module(x)))
+
+
+def _without_constants(result: object) -> Iterator[object]:
+    if isinstance(result, Mapping | list | tuple):
+        for each in result.values() if isinstance(result, Mapping) else result:
+            yield from _without_constants(each)
+    elif result is not None and not isinstance(result, str | int | float):
+        yield result
 
 
 def _booked(handle: Callable[..., Any]) -> Callable[..., Any]:
@@ -210,7 +230,7 @@ def summary(module: nn.Module, input_shape: tuple[int, ...], depth: int = 3) -> 
     >>> summary(nn.Conv2d(3, 32, 3, padding=1), (1, 3, 32, 32)).total_params
     896
     """
-    positive_int(depth=depth)
+    (depth,) = positive_int(depth=depth)
     check_module(module)
     try:
         import torchinfo

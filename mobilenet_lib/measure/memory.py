@@ -84,9 +84,10 @@ def saved_for_backward(module: nn.Module, input_shape: tuple[int, ...]) -> int:
     """
     import torch
 
-    from .probe import check_module, probing
+    from .probe import check_module, check_numbers, check_readable, probing
 
     check_module(module)
+    check_readable(module)
     kept: dict[int, int] = {}
 
     def keep(tensor: Tensor) -> Tensor:
@@ -96,6 +97,7 @@ def saved_for_backward(module: nn.Module, input_shape: tuple[int, ...]) -> int:
         return tensor
 
     with probing(module, input_shape, torch.randn) as x:
+        check_numbers(x)
         module(x)  # a shape that does not fit is blamed here
         trained = copy.deepcopy(module).train()
         there = {parameter.untyped_storage().data_ptr() for parameter in trained.parameters()}

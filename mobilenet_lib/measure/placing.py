@@ -75,8 +75,8 @@ def time_layers(layers: Sequence[Layer], *, threads: int = 1, seconds: float = 0
     ('blocks.16.conv2', True)
     """
     instances("layers", layers, Layer, "cost.mobilenet_v2_layers()")
-    positive_int(threads=threads)
-    positive_number(seconds=seconds)
+    (threads,) = positive_int(threads=threads)
+    (seconds,) = positive_number(seconds=seconds)
     # Networks repeat their layers: what differs in its name alone is measured once.
     key = {layer: str(layer._replace(name="", role="")) for layer in layers}
     cases = {key[layer]: (build(layer), (1, layer.in_channels, *layer.in_size)) for layer in layers}
@@ -147,7 +147,7 @@ def kernel_steps(layer: Layer, *, memory_format: str = "contiguous") -> list[dic
     one_of("memory_format", memory_format, MEMORY_FORMATS)
     if not torch.backends.mkldnn.is_available():
         return []
-    module, x = _laid_out(build(layer), torch.randn(1, layer.in_channels, *layer.in_size), memory_format)
+    module, x = _laid_out(build(layer), torch.ones(1, layer.in_channels, *layer.in_size), memory_format)
     with one_thread(), torch.inference_mode(), tempfile.TemporaryFile() as log:
         for _ in range(3):
             module(x)

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.lazy import LazyModuleMixin
 
 from .._validation import positive_ints
 
@@ -18,10 +19,26 @@ SHAPE = "(1, 3, H, W), with the batch"
 
 
 def check_module(module: object, name: str = "module") -> None:
-    """Require a module, built."""
+    """Require a module, built, with all of its weights there: one that waits for its first input would be changed."""
     if not isinstance(module, nn.Module):
         hint = "call the class to build one" if isinstance(module, type) else "pass the module itself"
         raise TypeError(f"{name} must be a torch.nn.Module, got {module!r}; {hint}")
+    for part in module.modules():
+        if isinstance(part, LazyModuleMixin) and cast(Any, part).has_uninitialized_params():
+            raise ValueError(
+                f"{name} must have all of its weights, got a {type(part).__name__} that waits for its first input; "
+                f"call {name}(x) once"
+            )
+
+
+def check_readable(module: nn.Module, name: str = "module") -> None:
+    """Require a module that runs in Python: one of torch.jit does not tell what it does, and keeps."""
+    for part in module.modules():
+        if isinstance(part, torch.jit.ScriptModule):
+            kind = part.original_name
+            raise TypeError(
+                f"{name} must run in Python, got {kind} of torch.jit; give the {kind} that it was made from"
+            )
 
 
 def unwrapped(module: nn.Module) -> nn.Module:
@@ -124,7 +141,7 @@ def probing(module: nn.Module | Callable, input_shape: object, make: Callable[..
     """Give an input for a module, which is in eval mode meanwhile, and blame the shape where the module refuses it.
 
     Everything that makes an input of its own does it here, so that all of it follows the module's dtype and device,
-    and says the same of a shape that does not fit.
+    says the same of a shape that does not fit, and leaves torch's generator as it was.
 
     Examples
     --------
@@ -138,12 +155,14 @@ def probing(module: nn.Module | Callable, input_shape: object, make: Callable[..
     ValueError: input_shape must be one that the module takes, got (1, 4); it says: mat1 and mat2 shapes cannot be \
 multiplied (1x4 and 3x8)
     """
+    if isinstance(module, nn.Module):
+        check_module(module)
     sizes = check_shape(input_shape, module)
-    x = make(sizes, **place_of(module))
     parts = list(module.modules()) if isinstance(module, nn.Module) else []
     hooks = [hooks for part in parts for hooks in (part._forward_hooks, part._forward_pre_hooks)]
     own = [set(each) for each in hooks]
-    with evaluating(*([module] if isinstance(module, nn.Module) else [])):
+    with torch.random.fork_rng(devices=[]), evaluating(*([module] if isinstance(module, nn.Module) else [])):
+        x = make(sizes, **place_of(module))
         try:
             yield x
         except Exception as error:

@@ -88,7 +88,7 @@ def rank_interval(x: Sequence[float], y: Sequence[float], seed: int = 0) -> tupl
     True
     """
     x, y = _pairs(x, y)
-    zero_or_more(seed=seed)
+    (seed,) = zero_or_more(seed=seed)
     try:
         from scipy.stats import rankdata
     except ImportError as error:

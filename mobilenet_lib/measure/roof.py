@@ -45,7 +45,7 @@ def traffic(layer: Layer, batch: int = 1, bytes_each: int = FLOAT) -> int:
     (821248, 1851392)
     """
     instance("layer", layer, Layer, "cost.mobilenet_v2_layers() returns such")
-    positive_int(batch=batch, bytes_each=bytes_each)
+    batch, bytes_each = positive_int(batch=batch, bytes_each=bytes_each)
     height, width = layer.in_size
     numbers = batch * (layer.in_channels * height * width + layer.activations) + layer.weights
     return bytes_each * (numbers + (layer.out_channels if layer.bias else 0))
@@ -86,7 +86,7 @@ def intensity(layer: Layer, batch: int = 1, bytes_each: int = FLOAT) -> float:
     >>> round(intensity(depthwise), 2), round(intensity(pointwise), 2)
     (1.1, 27.75)
     """
-    positive_int(batch=batch, bytes_each=bytes_each)
+    batch, bytes_each = positive_int(batch=batch, bytes_each=bytes_each)
     instance("layer", layer, Layer, "cost.mobilenet_v2_layers() returns such")
     return batch * layer.macs / traffic(layer, batch, bytes_each)
 
@@ -144,7 +144,7 @@ class Roofline:
 
     def ceiling(self, intensity: float, cached: bool = False) -> float:
         """MACs a second that the machine allows at an arithmetic intensity, from memory or from a cache."""
-        flag(cached=cached)
+        (cached,), (intensity,) = flag(cached=cached), positive_number(intensity=intensity)
         faster = max(self.bandwidth, self.cache or 0) if cached else self.bandwidth
         return min(self.peak, intensity * faster)
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from .._validation import instance, mapping, one_of, positive_int, positive_number
 from ..cost import Layer, conv_layer
-from .probe import probing, quietly
+from .probe import check_numbers, probing, quietly
 from .roof import FLOAT, Roofline
 
 if TYPE_CHECKING:
@@ -218,14 +218,15 @@ def latencies(
     ['narrow', 'wide']
     """
     mapping("cases", cases, "{'V2': (MobileNetV2(), (1, 3, 224, 224))}")
-    positive_int(threads=threads)
-    positive_number(seconds=seconds)
+    (threads,) = positive_int(threads=threads)
+    (seconds,) = positive_number(seconds=seconds)
     one_of("memory_format", memory_format, MEMORY_FORMATS)
     with ExitStack() as stack:
         timers, inputs = {}, {}
         for name, (module, input_shape) in cases.items():
             _check_callable(module, threads)
             x = stack.enter_context(probing(module, input_shape, torch.randn))
+            check_numbers(x)
             module, x = inputs[name] = _laid_out(module, x, memory_format)
             timers[name] = _timer("module(x)", {"module": module, "x": x}, threads)
         times, runs = _in_turn(timers, seconds)
@@ -297,8 +298,8 @@ def roofline(*, threads: int = 1, seconds: float = 0.5) -> Roofline:
     >>> roof.peak > 0, roof.bandwidth > 0, roof.threads
     (True, True, 1)
     """
-    positive_int(threads=threads)
-    positive_number(seconds=seconds)
+    (threads,) = positive_int(threads=threads)
+    (seconds,) = positive_number(seconds=seconds)
     n, timers, work = 1024, {}, {}
     timers["product"] = _timer("torch.mm(a, b, out=c)", {"torch": torch, **_ones("abc", n, n)}, threads)
     work["product"] = n**3
@@ -331,7 +332,8 @@ def build(layer: Layer) -> nn.Conv2d:
     Returns
     -------
     torch.nn.Conv2d
-        With random weights, for an input of ``layer.in_channels`` maps of ``layer.in_size``.
+        With random weights, for an input of ``layer.in_channels`` maps of ``layer.in_size``; torch's generator is left
+        as it was.
 
     Examples
     --------
@@ -342,7 +344,8 @@ def build(layer: Layer) -> nn.Conv2d:
     instance("layer", layer, Layer, "cost.mobilenet_v2_layers() returns such")
     padding = layer.dilation * (layer.kernel_size - 1) // 2
     ends = (layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride, padding, layer.dilation)
-    return nn.Conv2d(*ends, groups=layer.groups, bias=layer.bias)
+    with torch.random.fork_rng(devices=[]):
+        return nn.Conv2d(*ends, groups=layer.groups, bias=layer.bias)
 
 
 def _timer(statement: str, names: dict, threads: int) -> Timer:

@@ -102,10 +102,11 @@ def _other_network(state: Mapping[str, Any], parts: dict[str, Any]) -> str:
         here, there = (_shape(each.get(key)) for each in (mine, theirs))
         if here != there:
             return f"is of another network: for {key} it has {there}, and the model {here}"
-    if not _goes_on(state["optimiser"], parts["model"]) or set(state["schedule"]) != set(
-        parts["schedule"].state_dict()
-    ):
+    schedule = state["schedule"]
+    if not _goes_on(state["optimiser"], parts["model"]) or set(schedule) != set(parts["schedule"].state_dict()):
         return "is damaged, or of another version of this loop"
+    if schedule["last_epoch"] != (steps := len(state["losses"])):  # torch calls each step of a schedule an epoch
+        return f"is damaged: it has {steps} losses, and the learning rate of step {schedule['last_epoch']}"
     return ""
 
 

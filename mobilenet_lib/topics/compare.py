@@ -205,7 +205,7 @@ def scores(network: nn.Module, images: Tensor, batch: int = 4) -> Tensor:
     """
     tensor("images", images, "(N, C, H, W)")
     check_module(network, "network")
-    positive_int(batch=batch)
+    (batch,) = positive_int(batch=batch)
     # A pixel's channels side by side: what a depthwise and a 1x1 convolution read, in half the time.
     images = images.to(memory_format=torch.channels_last)
     with evaluating(network):
@@ -258,7 +258,7 @@ def first_classes(scores: Tensor, count: int = 5) -> list[list[Answer]]:
     [(1, 66.5), (2, 24.5)]
     """
     tensor("scores", scores, "(N, classes)")
-    positive_int(count=count)
+    (count,) = positive_int(count=count)
     if count > scores.shape[1]:
         raise ValueError(f"count must be {scores.shape[1]} or less, got {count}; there are no more classes")
     percent, order = (100 * scores.double().softmax(1)).sort(dim=1, descending=True, stable=True)
@@ -326,9 +326,9 @@ def crops(photographs: Mapping[str, Image], each: int = 20, seed: int = 0) -> Cr
     >>> len(pictures), groups
     (3, [0, 0, 0])
     """
-    zero_or_more(seed=seed)
+    (seed,) = zero_or_more(seed=seed)
     mapping("photographs", photographs, "{'cat': picture}")
-    positive_int(each=each)
+    (each,) = positive_int(each=each)
     if not photographs:
         raise ValueError("photographs must name at least one photograph, got none; give {'cat': picture}")
     draw, pictures = random.Random(seed), []

@@ -125,7 +125,7 @@ def patches(split: str, size: int = 24, count: int = 150) -> tuple[Tensor, Tenso
     (torch.Size([180, 1, 24, 24]), 18)
     """
     _check_split(split)
-    positive_int(size=size, count=count)
+    size, count = positive_int(size=size, count=count)
     if size > 100:
         raise ValueError(
             f"size must be 100 pixels or less, got {size}; the right part of the smallest photograph is small"

@@ -268,7 +268,7 @@ def build(network: str, task: str = "digits", seed: int = 0) -> SmallNet:
     >>> all(torch.equal(v, w) for v, w in zip(a.state_dict().values(), b.state_dict().values()))
     True
     """
-    zero_or_more(seed=seed)
+    (seed,) = zero_or_more(seed=seed)
     one_of("network", network, NETWORKS)
     one_of("task", task, TASKS)
     _, block, channels, shape = NETWORKS[network]
@@ -306,7 +306,7 @@ def run(network: str, task: str = "digits", seed: int = 0, progress: bool = True
     >>> run("t1", "tiny_digits", epochs=2, progress=False).accuracy > 20
     True
     """
-    zero_or_more(seed=seed)
+    (seed,) = zero_or_more(seed=seed)
     flag(progress=progress)
     return _trained(network, task, seed, progress, settings)[1]
 

@@ -79,7 +79,7 @@ class SamePadding(nn.Module):
 
     def __init__(self, kernel_size: int, stride: int):
         super().__init__()
-        positive_int(kernel_size=kernel_size, stride=stride)
+        kernel_size, stride = positive_int(kernel_size=kernel_size, stride=stride)
         self.kernel_size, self.stride = kernel_size, stride
 
     def forward(self, x: Tensor) -> Tensor:
@@ -161,7 +161,7 @@ class EfficientNetLite0(Checked):
 
     def __init__(self, num_classes: int = 1000):
         super().__init__()
-        positive_int(num_classes=num_classes)
+        (num_classes,) = positive_int(num_classes=num_classes)
         self.pad = SamePadding(3, stride=2)
         self.stem = ConvBNReLU(3, STEM, stride=2, padding=0)
         blocks, channels = [], STEM

@@ -60,7 +60,7 @@ def spiral(points: int = POINTS, turns: int = TURNS) -> np.ndarray:
     array([[ 0.  ,  0.  , -0.5 ,  0.  ,  1.  ],
            [ 0.  ,  0.25,  0.  , -0.75,  0.  ]])
     """
-    positive_int(points=points, turns=turns)
+    points, turns = positive_int(points=points, turns=turns)
     t = np.linspace(0, 1, points)
     angle = 2 * np.pi * turns * t
     return t * np.stack([np.cos(angle), np.sin(angle)])
@@ -94,7 +94,7 @@ def random_units(n: int, seed: int) -> np.ndarray:
     >>> bool((random_units(30, seed=1)[:2] == random_units(2, seed=1)).all())
     True
     """
-    positive_int(n=n, seed=seed)
+    n, seed = positive_int(n=n, seed=seed)
     return np.random.default_rng(seed).standard_normal((n, 2)).round(4)
 
 
@@ -310,7 +310,7 @@ def expected_lost_share(n: int, d: int = 2) -> Fraction:
     >>> float(expected_lost_share(24, 24)) > 0.9999999, round(float(expected_lost_share(48, 24)), 3)
     (True, 0.443)
     """
-    positive_int(n=n, d=d)
+    n, d = positive_int(n=n, d=d)
     return Fraction(sum(comb(n, i) for i in range(d)), 2**n)
 
 
@@ -339,7 +339,7 @@ def expected_missing_share(n: int, d: int = 2) -> Fraction:
     >>> [round(float(expected_missing_share(24 * t, 24)), 5) for t in (1, 2, 3)]
     [0.5, 0.05728, 0.00011]
     """
-    positive_int(n=n, d=d)
+    n, d = positive_int(n=n, d=d)
     return Fraction(sum(comb(n, i) * (d - i) for i in range(d)), d * 2**n)
 
 

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from .._validation import instance, several, tensor
 from ..measure.probe import evaluating
 from ..models import MobileNetV2, check_image
-from . import few_bits, naming, photographs, shipping, trained
+from . import few_bits, naming, onnx_files, photographs, shipping, trained
 from ._command import told
 from .anatomy import blocks_of, class_activation_map, conv_of
 from .compare import Crops, agreement, crops, first_classes, scores
@@ -220,8 +220,8 @@ class _Writer:
             [helper.make_tensor_value_info(*output) for output in outputs],
             self.constants,
         )
-        opset = [helper.make_opsetid("", shipping.OPSET)]
-        about = {"ir_version": shipping.IR_VERSION, "opset_imports": opset, "producer_name": "mobilenet_lib"}
+        opset = [helper.make_opsetid("", onnx_files.OPSET)]
+        about = {"ir_version": onnx_files.IR_VERSION, "opset_imports": opset, "producer_name": "mobilenet_lib"}
         model = helper.make_model(graph, **about)
         self.onnx.checker.check_model(model, full_check=True)
         return model.SerializeToString(deterministic=True)

@@ -7,7 +7,7 @@ The two libraries and ours build the same layers in the same order. So a weight 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import Enum
 from typing import Any, TypeVar
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import specs
-from .._validation import one_of, positive_number
+from .._validation import PERMANENT, one_of, positive_number
 from ..layers import ConvBN
 from ..models import MobileNetV1, MobileNetV2, check_network
 from . import downloads, weight_files
@@ -466,7 +466,7 @@ def from_torchvision(
     >>> from_torchvision(0.25, pretrained=False).stem[0].out_channels
     8
     """
-    positive_number(width_mult=width_mult)
+    (width_mult,) = positive_number(width_mult=width_mult)
     _check_flag(pretrained)
     if pretrained and width_mult != 1.0:
         raise ValueError(
@@ -579,7 +579,11 @@ def _misfit(network: nn.Module, names: dict[str, str], weights: weight_files.Wei
     kind, mine = type(network).__name__, network.state_dict()
     for ours, theirs in names.items():
         if theirs not in weights.tensors:
-            return f"source must have {theirs} for {ours} of this {kind}, and it is missing"
+            needed = f"source must have {theirs} for {ours} of this {kind}"
+            maker = _maker(theirs, weights.tensors)
+            if maker:
+                return f"{needed}, got {weights.given[maker]}, from which a layer makes it; {PERMANENT}"
+            return f"{needed}, and it is missing"
         given, tensor = weights.given[theirs], weights.tensors[theirs]
         if tensor.shape != mine[ours].shape:
             shapes = f"must have shape {tuple(mine[ours].shape)} for {ours}, got {tuple(tensor.shape)}"
@@ -592,6 +596,13 @@ def _misfit(network: nn.Module, names: dict[str, str], weights: weight_files.Wei
     extra = [weights.given[key] for key in weights.tensors if key not in placed]
     more = f" (and {len(extra) - 1} more)" if len(extra) > 1 else ""
     return f"source has {extra[0]}{more}, for which this {kind} has no place" if extra else ""
+
+
+def _maker(name: str, tensors: Iterable[str]) -> str:
+    """Return a tensor from which a layer makes a weight, as norms of weights and pruning have it, or ""."""
+    module, _, last = name.rpartition(".")
+    fronts = (f"{module}.parametrizations.{last}.", f"{module}.{last}_")
+    return next((each for each in tensors if each.startswith(fronts)), "")
 
 
 def _fits(network: nn.Module, names_of: NamesOf, state: Mapping[str, Any]) -> bool:
@@ -622,14 +633,18 @@ def _other_network(names_of: NamesOf, state: Mapping[str, Any]) -> str:
     shapes = {tuple(tensor.shape) for tensor in state.values()}
     for build, arguments, options in _WELL_KNOWN if len(classes) == 1 else ():
         first, last = _ends(build, options)
-        if not {(first, 3, 3, 3), (classes[0], last)} <= shapes:  # building a network takes a while
+        if (classes[0], last) not in shapes:  # building a network takes a while
             continue
-        with torch.device("meta"):
-            candidate = build(classes[0], **options)
-        for each in sorted(_TAKERS, key=lambda each: each is not names_of):
-            if _fits(candidate, each, state):
-                by = "" if each is names_of else f", whose names are {_TAKERS[each][0]}: use {_TAKERS[each][1]}"
-                return f"; these weights fit {build.__name__}({classes[0]}, {arguments}){by}"
+        for colours in (3, 1):
+            if (first, colours, 3, 3) not in shapes:
+                continue
+            with torch.device("meta"):
+                candidate = build(classes[0], in_channels=colours, **options)
+            written = arguments if colours == 3 else f"{arguments}, in_channels={colours}"
+            for each in sorted(_TAKERS, key=lambda each: each is not names_of):
+                if _fits(candidate, each, state):
+                    by = "" if each is names_of else f", whose names are {_TAKERS[each][0]}: use {_TAKERS[each][1]}"
+                    return f"; these weights fit {build.__name__}({classes[0]}, {written}){by}"
     return ""
 
 
@@ -645,9 +660,9 @@ def _check_alone(source: nn.Module, given: dict[str, str]) -> None:
     """Refuse a model in which something stands beside the network: it may change what comes out."""
     plain, name = next(iter(given.items()))
     front = name.removesuffix(plain).strip(".") if name.endswith(plain) else ""
-    path = front.split(".") if front else []
+    path, parts = front.split(".") if front else [], dict(source.named_modules())
     for depth in range(len(path)):
-        module = source.get_submodule(".".join(path[:depth]))
+        module = parts[".".join(path[:depth])]
         others = [other for other, _ in module.named_children() if other != path[depth]]
         if others:
             raise ValueError(
@@ -658,9 +673,10 @@ def _check_alone(source: nn.Module, given: dict[str, str]) -> None:
 
 def _check_eps(network: nn.Module, names: dict[str, str], source: nn.Module, given: dict[str, str]) -> None:
     """Refuse a model whose BatchNorm divides by another eps than ours: no weight, but it changes the output."""
+    parts = dict(source.named_modules())  # a scripted model has no get_submodule
     for ours, theirs in names.items():
         if ours.endswith("running_var"):
-            norms = (of.get_submodule(key.rpartition(".")[0]) for of, key in ((network, ours), (source, given[theirs])))
+            norms = network.get_submodule(ours.rpartition(".")[0]), parts[given[theirs].rpartition(".")[0]]
             mine, other = (getattr(norm, "eps", None) for norm in norms)
             if other is not None and mine != other:
                 raise ValueError(

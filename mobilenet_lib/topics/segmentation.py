@@ -63,8 +63,8 @@ class LRASPPHead(Checked):
 
     def __init__(self, low_channels: int, high_channels: int, num_classes: int, mid_channels: int = 128):
         super().__init__()
-        positive_int(low_channels=low_channels, high_channels=high_channels)
-        positive_int(num_classes=num_classes, mid_channels=mid_channels)
+        low_channels, high_channels = positive_int(low_channels=low_channels, high_channels=high_channels)
+        num_classes, mid_channels = positive_int(num_classes=num_classes, mid_channels=mid_channels)
         self.high = _ConvBNPlainReLU(high_channels, mid_channels, kernel_size=1)
         self.gate = nn.Sequential(
             nn.AdaptiveAvgPool2d(1), nn.Conv2d(high_channels, mid_channels, 1, bias=False), nn.Sigmoid()
@@ -141,9 +141,11 @@ class DeepLabHead(Checked):
         dropout: float = 0.5,
     ):
         super().__init__()
-        positive_int(in_channels=in_channels, num_classes=num_classes, mid_channels=mid_channels)
+        in_channels, num_classes, mid_channels = positive_int(
+            in_channels=in_channels, num_classes=num_classes, mid_channels=mid_channels
+        )
         rates = positive_ints("rates", rates)
-        share(dropout=dropout)
+        (dropout,) = share(dropout=dropout)
         self.in_channels = in_channels
         self.branches = nn.ModuleList([_ConvBNPlainReLU(in_channels, mid_channels, kernel_size=1)])
         for rate in rates:
@@ -309,12 +311,19 @@ def resize(x: Tensor, size: tuple[int, int]) -> Tensor:
     -----
     (N, C, h, w) -> (N, C, H, W), with size = (H, W).
 
+    Raises
+    ------
+    TypeError, ValueError
+        If x is not a batch of maps of floating-point numbers, or size is not two positive integers.
+
     Examples
     --------
     >>> resize(torch.tensor([[[[0.0, 4.0]]]]), (1, 4))
     tensor([[[[0., 1., 3., 4.]]]])
     """
     tensor("x", x, "(N, C, h, w)")
+    if not x.is_floating_point():
+        raise TypeError(f"x must hold floating-point numbers, got {x.dtype}; resize scores, and take argmax(1) then")
     size = pair(size)
     return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
 
@@ -365,8 +374,8 @@ def toy_scenes(count: int, seed: int = 0, size: int = 64) -> tuple[Tensor, Tenso
     >>> images.shape, masks.shape, int(masks.max()) < len(SHAPES)
     (torch.Size([2, 3, 64, 64]), torch.Size([2, 64, 64]), True)
     """
-    positive_int(count=count, size=size)
-    zero_or_more(seed=seed)
+    count, size = positive_int(count=count, size=size)
+    (seed,) = zero_or_more(seed=seed)
     if not 32 <= size <= 256:
         raise ValueError(f"size must be from 32 to 256 pixels, got {size}; the photograph is 512x600")
     draw = torch.Generator().manual_seed(int(seed))
@@ -448,7 +457,7 @@ def iou(predicted: Tensor, masks: Tensor, num_classes: int, *, ignore: int | Non
     >>> iou(torch.tensor([0, 0, 1, 1]), torch.tensor([0, 255, 1, 1]), num_classes=2, ignore=255)
     tensor([1., 1.])
     """
-    positive_int(num_classes=num_classes)
+    (num_classes,) = positive_int(num_classes=num_classes)
     if ignore is not None and (isinstance(ignore, bool) or not isinstance(ignore, Integral)):
         raise TypeError(f"ignore must be an integer label or None, got {ignore!r}; VOC and Cityscapes have 255")
     # Labels are stored in a byte mostly, and 21 * 20 does not fit into one.

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import copy
 import io
-import logging
 import shutil
 import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,13 +20,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from .._validation import flag, function, positive_int, several, shown
-from ..measure.probe import check_module, check_numbers, check_shape, probing, quietly, unwrapped
+from .._validation import PERMANENT, flag, function, instance, positive_int, several, shown
+from ..measure.probe import check_module, check_numbers, check_readable, check_shape, probing, quietly, unwrapped
+from . import onnx_files
 from .wiring import wires
 
-# ONNX Runtime has known this opset since 1.14, in the browser too. PyTorch's exporter writes none that is older.
-OPSET = 18
-IR_VERSION = 8  # the file format that came with it
 DTYPES = {"tensor(float)": torch.float32, "tensor(float16)": torch.float16, "tensor(double)": torch.float64}
 IN_EIGHT_BITS = {
     *("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"),
@@ -81,6 +77,7 @@ def fold_pair(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
             f"conv and norm must be a Conv2d and a BatchNorm2d, got {type(conv).__name__} and {type(norm).__name__}; "
             "give the two layers themselves"
         )
+    check_module(conv, "conv")  # neither may wait for its first input
     if conv.out_channels != norm.num_features:
         raise ValueError(
             f"norm must have {conv.out_channels} channels like the output of conv, got {norm.num_features}; "
@@ -143,8 +140,7 @@ def fold(network: nn.Module, *, partly: bool = False) -> nn.Module:
     check_module(network, "network")
     flag(partly=partly)
     network = _copied(getattr(network, "_orig_mod", network))  # what torch.compile returns holds the network itself
-    new: dict[nn.Module, nn.Module] = {}
-    refused = []
+    pairs, refused = [], []
     for wire in wires(network):
         conv = cast(nn.Conv2d, network.get_submodule(wire.conv))
         norm = cast(nn.BatchNorm2d, network.get_submodule(wire.norm))
@@ -152,18 +148,23 @@ def fold(network: nn.Module, *, partly: bool = False) -> nn.Module:
         if why_not:
             refused.append(f"{wire.conv} and {wire.norm} ({why_not})")
         else:
-            new[conv], new[norm] = fold_pair(conv, norm), _left_of(norm)
+            pairs.append((conv, norm))
     if refused and not partly:
         more = f", and {len(refused) - 3} more pairs" if len(refused) > 3 else ""
         raise ValueError(
             f"network must have no BatchNorm that cannot be folded, got {', '.join(refused[:3])}{more}; "
             "partly=True leaves them as they are"
         )
-    for part in list(network.modules()):
-        for name, child in list(part._modules.items()):  # named_children leaves out what has two names
-            if child in new:
-                setattr(part, name, new[child])
+    for conv, norm in pairs:
+        folded, left = fold_pair(conv, norm), _left_of(norm)
+        _become(conv, folded)
+        _become(norm, left)
     return network.eval()
+
+
+def _become(layer: nn.Module, other: nn.Module) -> None:
+    """Make one layer another wherever a network keeps it: under two names, or in a list that torch knows nothing of."""
+    layer.__class__, layer.__dict__ = type(other), other.__dict__
 
 
 def _copied(network: nn.Module) -> nn.Module:
@@ -173,7 +174,7 @@ def _copied(network: nn.Module) -> nn.Module:
     except RuntimeError as error:  # weights that are results: pruned ones, and those of the older weight_norm
         raise ValueError(
             f"network must be one that can be copied, got {type(network).__name__} with weights made from others; "
-            "make them permanent first, with torch.nn.utils.prune.remove or remove_weight_norm"
+            f"{PERMANENT}"
         ) from error
 
 
@@ -306,26 +307,35 @@ def to_onnx(module: nn.Module, input_shape: tuple[int, ...], *, features: Sequen
     """
     check_module(module)
     module = unwrapped(module)
+    check_readable(module)
     sizes = check_shape(input_shape, module)
     if len(sizes) < 2:
         raise ValueError(f"input_shape must have a batch and more, got {sizes}; the batch is left open in the model")
     _check_features(features, module)
-    _need("onnx", "onnxscript")
+    onnx_files.need("onnx", "onnxscript")
     wrapped = _WithFeatures(module, features) if features else module
-    with probing(module, sizes) as x, _quiet():
+    with probing(module, sizes) as x, onnx_files.quiet():
         check_numbers(x)
         wrapped.eval()(x[:1])  # a shape that does not fit is found here, and not by the exporter
-        written = torch.onnx.export(
-            wrapped,
-            (x.new_zeros(2, *sizes[1:]),),  # a batch of one would be taken for a fixed size
-            dynamo=True,
-            input_names=["input"],
-            output_names=["output", *features],
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
-            opset_version=OPSET,
-            verbose=False,
-        )
-        model = _plain(cast(torch.onnx.ONNXProgram, written).model_proto).SerializeToString(deterministic=True)
+        try:
+            written = torch.onnx.export(
+                wrapped,
+                (x.new_zeros(2, *sizes[1:]),),  # a batch of one would be taken for a fixed size
+                dynamo=True,
+                input_names=["input"],
+                output_names=["output", *features],
+                dynamic_shapes=({0: torch.export.Dim("batch")},),
+                opset_version=onnx_files.OPSET,
+                verbose=False,
+            )
+        except torch.onnx.OnnxExporterError as error:
+            told = str(error.__cause__ or error).strip().split("\n")[0]
+            raise ValueError(
+                f"module must be one that torch.onnx can write down for any batch, got {type(module).__name__}; "
+                f"it says: {told}; export those of its parts that depend neither on the numbers nor on the batch"
+            ) from error
+        proto = cast(torch.onnx.ONNXProgram, written).model_proto
+        model = onnx_files.plain(proto).SerializeToString(deterministic=True)
         _check_it_runs(model, x[:1])
     return model
 
@@ -335,10 +345,14 @@ def _check_features(features: Sequence[str], module: nn.Module) -> None:
         raise TypeError(f"features must be several names, got {features!r}; for one write [{features!r}]")
     several("features", features, "several names", "['stem']")
     parts = dict(module.named_modules())
-    for name in features:
+    for place, name in enumerate(features):
         if name not in parts or not name:
-            near = ", ".join(list(parts)[1:4])
-            raise ValueError(f"features must name parts of the module ({near}, ...), got {name!r}; choose among these")
+            near = f"{', '.join(list(parts)[1:4])}, ..." if len(parts) > 1 else "it has none"
+            raise ValueError(f"features must name parts of the module ({near}), got {name!r}; choose among these")
+        if name in ("input", "output", *features[:place]):
+            raise ValueError(
+                f"features must name each part once, and none that is called input or output, got {name!r}; leave out"
+            )
 
 
 def _check_it_runs(model: bytes, x: Tensor) -> None:
@@ -377,25 +391,6 @@ class _WithFeatures(nn.Module):
         return result, *(seen[name] for name in self.names)
 
 
-def _plain(model: Any) -> Any:
-    """Take out of an ONNX model what only describes where it comes from."""
-    model.ir_version = IR_VERSION
-    model.producer_name, model.producer_version, model.doc_string = "mobilenet_lib", "", ""
-    graphs = [model.graph, *model.functions]
-    for graph in graphs:
-        graph.ClearField("value_info")
-        graph.doc_string = ""
-        things = [*graph.node]
-        if graph is model.graph:
-            things += [*graph.input, *graph.output, *graph.initializer]
-            graph.name = "mobilenet_lib"
-        for thing in [graph, *things]:
-            thing.doc_string = ""
-            thing.ClearField("metadata_props")
-    model.ClearField("metadata_props")
-    return model
-
-
 class OnnxNetwork(nn.Module):
     """An ONNX model in ONNX Runtime, as a module without parameters.
 
@@ -422,7 +417,8 @@ class OnnxNetwork(nn.Module):
     Raises
     ------
     TypeError, ValueError
-        If model is not the bytes of a model that ONNX Runtime opens, or threads is not a positive integer.
+        If model is not the bytes of a model that ONNX Runtime opens, or threads is not a positive integer; on a call,
+        if the input is not a tensor of the dtype and the size that the model takes.
     ImportError
         If onnxruntime is not installed.
 
@@ -436,9 +432,9 @@ class OnnxNetwork(nn.Module):
 
     def __init__(self, model: bytes, threads: int = 1):
         super().__init__()
-        _check_model(model)
-        positive_int(threads=threads)
-        (onnxruntime,) = _need("onnxruntime")
+        onnx_files.check_model(model)
+        (threads,) = positive_int(threads=threads)
+        (onnxruntime,) = onnx_files.need("onnxruntime")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         options.log_severity_level = 3
@@ -454,30 +450,17 @@ class OnnxNetwork(nn.Module):
         self.input, self.dtype = given.name, DTYPES.get(given.type, torch.float32)
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
-        results = [torch.from_numpy(each) for each in self.session.run(None, {self.input: x.numpy(force=True)})]
+        instance("x", x, Tensor, "torch.as_tensor(x) makes one of an array")
+        try:
+            found = self.session.run(None, {self.input: x.numpy(force=True)})
+        except Exception as error:  # ONNX Runtime has a dozen kinds, and no base of its own
+            sizes = self.session.get_inputs()[0].shape
+            raise ValueError(
+                f"x must be what the model takes, {self.dtype} of size {sizes}, got {x.dtype} of size {list(x.shape)}; "
+                f"it says: {error}"
+            ) from error
+        results = [torch.from_numpy(each) for each in found]
         return results[0] if len(results) == 1 else tuple(results)
-
-
-def _check_model(model: object) -> None:
-    if not isinstance(model, bytes):
-        kind = type(model).__name__
-        raise TypeError(
-            f"model must be the bytes of an ONNX model, got {kind}; read a file with Path(...).read_bytes()"
-        )
-    if not model:
-        raise ValueError("model must be the bytes of an ONNX model, got b''; to_onnx(...) returns some")
-
-
-def _read(model: bytes) -> Any:
-    """Return an ONNX model as onnx's own object."""
-    _check_model(model)
-    (onnx,) = _need("onnx")
-    try:
-        return onnx.load_from_string(model)
-    except Exception as error:  # protobuf's, which is not ours to import
-        raise ValueError(
-            f"model must be an ONNX model, got {len(model):,} bytes that are none; give what to_onnx returned"
-        ) from error
 
 
 def operators(model: bytes) -> dict[str, int]:
@@ -508,7 +491,7 @@ def operators(model: bytes) -> dict[str, int]:
     ...     print({'Conv': 1, 'Clip': 1})
     {'Conv': 1, 'Clip': 1}
     """
-    found = Counter(node.op_type for node in _read(model).graph.node)
+    found = Counter(node.op_type for node in onnx_files.read(model).graph.node)
     return dict(found.most_common())
 
 
@@ -535,7 +518,7 @@ def quantize(weight: Tensor, bits: int = 8, *, per_channel: bool = False) -> Ten
     Raises
     ------
     TypeError, ValueError
-        If bits is not an integer from 2 to 16.
+        If bits is not an integer from 2 to 16, or weight does not hold finite numbers.
 
     References
     ----------
@@ -554,9 +537,13 @@ def quantize(weight: Tensor, bits: int = 8, *, per_channel: bool = False) -> Ten
     if not isinstance(weight, Tensor) or not weight.is_floating_point():
         raise TypeError(f"weight must be a torch.Tensor of floats, got {shown(weight)}; give layer.weight")
     flag(per_channel=per_channel)
-    positive_int(bits=bits)
+    (bits,) = positive_int(bits=bits)
     if not BITS[0] <= bits <= BITS[1]:
         raise ValueError(f"bits must be from {BITS[0]} to {BITS[1]}, got {bits}; 8 is what processors are made for")
+    if not weight.numel() or not weight.isfinite().all():
+        raise ValueError(
+            f"weight must hold finite numbers, got {'nan or inf' if weight.numel() else 'none'}; look at it"
+        )
     top = 2 ** (bits - 1) - 1
     dims = tuple(range(1, weight.dim())) if per_channel else tuple(range(weight.dim()))
     scale = weight.abs().amax(dims, keepdim=True).clamp(min=torch.finfo(weight.dtype).tiny) / top
@@ -591,7 +578,7 @@ def with_rounded_weights(
     Raises
     ------
     TypeError, ValueError
-        If network is not a torch module, or as :func:`quantize`.
+        If network is not a torch module, a layer makes its weights from others, or as :func:`quantize`.
 
     Examples
     --------
@@ -603,10 +590,15 @@ def with_rounded_weights(
     flag(per_channel=per_channel)
     function("where", where)
     check_module(network, "network")
-    rounded = copy.deepcopy(network).eval()
+    rounded = _copied(network)
     with torch.no_grad():
         for layer, twin in zip(network.modules(), rounded.modules(), strict=True):
             if isinstance(layer, nn.Conv2d | nn.Linear) and isinstance(twin, type(layer)) and where(layer):
+                if "weight" not in layer._parameters:
+                    raise ValueError(
+                        f"network must have weights of its own, got a {type(layer).__name__} that makes them from "
+                        f"others; {PERMANENT}"
+                    )
                 twin.weight.copy_(quantize(layer.weight, bits, per_channel=per_channel))
     return rounded
 
@@ -652,8 +644,8 @@ def to_int8(model: bytes, images: Tensor, *, per_channel: bool = True) -> bytes:
     False
     """
     flag(per_channel=per_channel)
-    onnx, _ = _need("onnx", "onnxruntime")
-    read = _read(model)
+    onnx, _ = onnx_files.need("onnx", "onnxruntime")
+    read = onnx_files.read(model)
     for operator in operators(model):
         if operator in IN_EIGHT_BITS:
             raise ValueError(f"model must be in floating point, got one with {operator}; give what to_onnx returned")
@@ -663,12 +655,12 @@ def to_int8(model: bytes, images: Tensor, *, per_channel: bool = True) -> bytes:
         raise ValueError(f"model must take float32, got {dtype}; export module.float()")
     _check_images(images, given.session.get_inputs()[0].shape)
     images = images.detach().to("cpu", torch.float32)
-    with tempfile.TemporaryDirectory() as folder, _quiet():
+    with tempfile.TemporaryDirectory() as folder, onnx_files.quiet():
         before, after = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
         # The quantizer wants to know every shape.
         onnx.save(onnx.shape_inference.infer_shapes(read), before)
         _quantize_static(before, after, given.input, images, per_channel)
-        small = _plain(onnx.load(after)).SerializeToString(deterministic=True)
+        small = onnx_files.plain(onnx.load(after)).SerializeToString(deterministic=True)
     results = OnnxNetwork(small)(images[:1])  # the quantizer itself does not open what it writes
     for result in results if isinstance(results, tuple) else (results,):
         if not result.isfinite().all():
@@ -752,36 +744,3 @@ def stored_bytes(network: nn.Module) -> int:
     buffer = io.BytesIO()
     torch.save(network.state_dict(), buffer)
     return buffer.tell()
-
-
-def _need(*names: str) -> list[Any]:
-    """Import packages that not everyone has, or say how to get them."""
-    from importlib import import_module
-
-    found = []
-    for name in names:
-        try:
-            found.append(import_module(name))
-        except ImportError as error:
-            raise ImportError(
-                f"this needs {name}: pip install onnx onnxscript onnxruntime, or install the library as "
-                '"mobilenet-lib[shipping]"'
-            ) from error
-    return found
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Hold back what exporter, compiler and quantizer tell about their insides."""
-    names = ("", "torch.onnx", "torch.utils.cpp_extension", "onnxscript", "onnx_ir")
-    loggers = [logging.getLogger(name) for name in names]
-    levels = [logger.level for logger in loggers]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        try:
-            yield
-        finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)

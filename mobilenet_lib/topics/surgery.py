@@ -353,7 +353,7 @@ def at_random(network: MobileNetV2, seed: int = 0) -> dict[int, Tensor]:
     >>> at_random(MobileNetV2(10, width_mult=0.35))[1].shape
     torch.Size([48])
     """
-    zero_or_more(seed=seed)
+    (seed,) = zero_or_more(seed=seed)
     draw = torch.Generator().manual_seed(seed)
     return {i: torch.rand(len(norm), generator=draw) for i, norm in by_weights(network).items()}
 

@@ -65,7 +65,7 @@ class ResidualConv(ConvBNReLU):
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1):
         super().__init__(in_channels, out_channels, stride=stride)
-        self.use_residual = stride == 1 and in_channels == out_channels
+        self.use_residual = bool(stride == 1 and in_channels == out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
         y = x
@@ -102,7 +102,7 @@ class ResidualSeparable(DepthwiseSeparableConv):
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1):
         super().__init__(in_channels, out_channels, stride)
-        self.use_residual = stride == 1 and in_channels == out_channels
+        self.use_residual = bool(stride == 1 and in_channels == out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.pointwise(self.depthwise(x))
@@ -151,7 +151,7 @@ def expanding(expansion: int, block: Callable[..., nn.Module] = ConvDepthwiseCon
     >>> expanding(6)(8, 12, stride=2).depthwise[0].groups
     48
     """
-    positive_int(expansion=expansion)
+    (expansion,) = positive_int(expansion=expansion)
     _check_callable(block=block)
 
     def make(in_channels: int, out_channels: int, stride: int = 1) -> nn.Module:
@@ -215,7 +215,7 @@ class SmallNet(nn.Module):
     ):
         super().__init__()
         channels, repeats = positive_ints("channels", channels), positive_ints("repeats", repeats)
-        positive_int(in_channels=in_channels, num_classes=num_classes)
+        in_channels, num_classes = positive_int(in_channels=in_channels, num_classes=num_classes)
         _check_callable(block=block)
         if len(channels) != len(repeats):
             raise ValueError(f"channels and repeats must be as many, got {channels} and {repeats}; one of each a stage")
@@ -397,8 +397,9 @@ def train(
     Raises
     ------
     TypeError, ValueError
-        If a number is out of range, images and labels differ in number or are of another kind, a label is none of the
-        model's scores, there are fewer images than a batch, nothing in the model can be trained, the processes cannot
+        If a number is out of range, images and labels differ in number or are of another kind, the model does not take
+        the images, a label is none of its scores, there are fewer images than a batch, ``augment`` returns another
+        number of images, nothing in the model can be trained, nothing is computed on the device, the processes cannot
         share a batch evenly, or the checkpoint cannot be read or written, or is of another run or network. All this
         is found before the first batch, and the model is then as it was.
     FileNotFoundError
@@ -430,12 +431,12 @@ def train(
     if test is not None:
         test = _checked("test", *_pair("test", test))
     _check_trainable(model)
-    positive_int(epochs=epochs, batch_size=batch_size)
-    positive_number(max_lr=max_lr)
+    epochs, batch_size = positive_int(epochs=epochs, batch_size=batch_size)
+    (max_lr,) = positive_number(max_lr=max_lr)
     flag(progress=progress)
-    zero_or_more(seed=seed)
+    (seed,) = zero_or_more(seed=seed)
     if weight_decay != 0:
-        positive_number(weight_decay=weight_decay)
+        (weight_decay,) = positive_number(weight_decay=weight_decay)
     if augment is not None:
         _check_callable(augment=augment)
     if batch_size > len(labels):
@@ -456,7 +457,10 @@ def train(
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr, total_steps=epochs * steps)
         parts = {"model": model, "optimiser": optimiser, "schedule": schedule}
         state = checkpoints.saved(path, settings, parts, steps, device)
-        dtype = _check_scores(model, images, augment, {"data": labels, "test": labels if test is None else test[1]})
+        dtype = place_of(model)["dtype"]
+        _check_scores("data", model, images, labels, augment)
+        if test is not None:
+            _check_scores("test", model, *test)
         losses, seconds = checkpoints.resume(state, parts)
         net = _shared(model if model.training else model.train(), device, world)
         done = len(losses) // steps
@@ -517,14 +521,14 @@ def accuracy(model: nn.Module, images: Tensor, labels: Tensor, batch_size: int =
     """
     _check_model(model)
     images, labels = _checked("(images, labels)", images, labels)
-    positive_int(batch_size=batch_size)
+    (batch_size,) = positive_int(batch_size=batch_size)
     place = place_of(model)
     right = 0
     with evaluating(model):
         for x, y in zip(images.split(batch_size), labels.split(batch_size), strict=True):
             scores = model(_pixels(x.to(place["device"]), place["dtype"]))
             if right == 0:
-                _check_classes(scores, {"(images, labels)": labels})
+                _check_classes("(images, labels)", scores, labels)
             right += int((scores.argmax(1) == y.to(place["device"])).sum())
     return 100 * right / len(labels)
 
@@ -554,7 +558,7 @@ def flip_and_shift(images: Tensor, pixels: int = 4) -> Tensor:
     >>> flip_and_shift(torch.ones(2, 3, 32, 32)).shape
     torch.Size([2, 3, 32, 32])
     """
-    zero_or_more(pixels=pixels)
+    (pixels,) = zero_or_more(pixels=pixels)
     if not isinstance(images, Tensor):
         raise TypeError(f"images must be a tensor, got {type(images).__name__}; torch.as_tensor(images) makes one")
     if images.ndim != 4:
@@ -629,33 +633,40 @@ def _checked(name: str, images: object, labels: object) -> tuple[Tensor, Tensor]
         raise ValueError(f"{name} must hold labels of shape (N,), got {tuple(labels.shape)}; use {remedy}")
     if labels.dtype == torch.bool or labels.is_floating_point() or labels.is_complex():
         raise ValueError(f"{name} must hold labels that are integers, got {labels.dtype}; use labels.long()")
+    labels = labels.long()  # torch knows no smallest of some unsigned integers
     if labels.min() < 0:
         raise ValueError(f"{name} must hold labels from 0, got {int(labels.min())}; number the classes 0, 1, 2, ...")
-    return images, labels.long()
+    return images, labels
 
 
 def _check_scores(
-    model: nn.Module, images: Tensor, augment: Callable[[Tensor], Tensor] | None, labels: dict[str, Tensor]
-) -> torch.dtype:
-    """Show a model two images before the first batch, and require a score for each label; return its dtype."""
+    name: str,
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    augment: Callable[[Tensor], Tensor] | None = None,
+) -> None:
+    """Show a model two images before the first batch, and require a score for each label."""
     place = place_of(model)
     x = _pixels(images[:2].to(place["device"]), place["dtype"])
+    given, x = x, augment(x) if augment else x
+    if not isinstance(x, Tensor) or len(x) != len(given):
+        got = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
+        raise ValueError(f"augment must return as many images as it takes, got {got} for {tuple(given.shape)}")
     with evaluating(model):
-        _check_classes(model(augment(x) if augment else x), labels)
-    return place["dtype"]
+        _check_classes(name, model(x), labels)
 
 
-def _check_classes(scores: object, labels: dict[str, Tensor]) -> None:
+def _check_classes(name: str, scores: object, labels: Tensor) -> None:
     """Require scores (N, classes), one for each label."""
     if not isinstance(scores, Tensor) or scores.ndim != 2:
         got = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
         raise ValueError(f"model must give scores of shape (N, classes), got {got}; end it with a linear layer")
-    for name, each in labels.items():
-        if (top := int(each.max())) >= scores.shape[1]:
-            raise ValueError(
-                f"{name} must hold labels below {scores.shape[1]}, the scores that model gives, got {top}; number the "
-                f"classes from 0, or build the model with num_classes={top + 1}"
-            )
+    if (top := int(labels.max())) >= scores.shape[1]:
+        raise ValueError(
+            f"{name} must hold labels below {scores.shape[1]}, the scores that model gives, got {top}; number the "
+            f"classes from 0, or build the model with num_classes={top + 1}"
+        )
 
 
 def _pixels(images: Tensor, dtype: torch.dtype) -> Tensor:
@@ -684,12 +695,18 @@ def _bar(total: int, done: int, shown: bool) -> Iterator[Callable[[Tensor], None
 
 
 def _device(device: str | torch.device | None) -> torch.device:
+    if device is None:
+        device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        chosen = torch.device(device)
     except (RuntimeError, TypeError) as error:
         raise ValueError(f"device must be one that torch knows, got {device!r}; 'cpu' is everywhere") from error
     if chosen.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"device must be there, got {device!r}, and torch finds no graphics card; leave device out")
+    try:
+        torch.zeros(1, device=chosen).item()
+    except (AssertionError, RuntimeError) as error:  # not on this machine, or "meta", where nothing is computed
+        raise ValueError(f"device must be one that computes here, got {device!r}; leave device out") from error
     if chosen.type == "cuda" and chosen.index is None:
         return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
     return chosen

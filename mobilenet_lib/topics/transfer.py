@@ -133,7 +133,7 @@ def pieces(split: str, size: int = 96, count: int = 40, *, colour: bool = False)
     """
     if not isinstance(split, str) or split not in ("train", "test"):
         raise ValueError(f"split must be 'train' or 'test', got {split!r}")
-    positive_int(size=size, count=count)
+    size, count = positive_int(size=size, count=count)
     flag(colour=colour)
     if size > 100:
         raise ValueError(f"size must be 100 pixels or less, got {size}; the smallest photograph has few more to spare")
@@ -175,7 +175,7 @@ def for_network(images: Tensor, size: int = 224) -> Tensor:
     >>> for_network(torch.zeros(2, 1, 25, 25), size=96).shape
     torch.Size([2, 3, 96, 96])
     """
-    positive_int(size=size)
+    (size,) = positive_int(size=size)
     if not isinstance(images, Tensor) or images.dim() != 4 or images.shape[1] not in (1, 3):
         got = tuple(images.shape) if isinstance(images, Tensor) else type(images).__name__
         raise ValueError(f"images must be of shape (N, 1, H, W) or (N, 3, H, W), got {got}; for one write image[None]")
@@ -254,7 +254,7 @@ def features_by_depth(network: MobileNetV2, images: Tensor, batch: int = 4) -> l
     """
     instance("network", network, MobileNetV2, "MobileNetV2() builds one")
     tensor("images", images, "(N, C, H, W)")
-    positive_int(batch=batch)
+    (batch,) = positive_int(batch=batch)
     rows = []
     with evaluating(network):
         for part in images.split(batch):
@@ -303,7 +303,7 @@ def linear_head(found: Tensor, labels: Tensor, strength: float = 0.01) -> Pipeli
     """
     _check_features(found)
     labels_of("labels", labels, len(found))
-    positive_number(strength=strength)
+    (strength,) = positive_number(strength=strength)
     try:
         from sklearn.decomposition import PCA
         from sklearn.linear_model import LogisticRegression
@@ -381,8 +381,8 @@ def cross_validated(found: Tensor, labels: Tensor, folds: int = 5, seed: int = 0
     """
     _check_features(found)
     labels_of("labels", labels, len(found))
-    zero_or_more(seed=seed)
-    positive_number(strength=strength)
+    (seed,) = zero_or_more(seed=seed)
+    (strength,) = positive_number(strength=strength)
     classes = _places_by_class(labels)
     least = min(map(len, classes))
     if positive_int(folds=folds)[0] not in range(2, least + 1):
@@ -426,7 +426,7 @@ def few(labels: Tensor, count: int, draws: int = 20) -> Iterator[Tensor]:
     [4, 4]
     """
     labels_of("labels", labels)
-    positive_int(count=count, draws=draws)
+    count, draws = positive_int(count=count, draws=draws)
     places = _places_by_class(labels)
     least = min(map(len, places))
     if count > least:
@@ -502,10 +502,10 @@ def fine_tune(
     instance("network", network, MobileNetV2, "MobileNetV2() builds one")
     tensor("images", images, "(N, C, H, W)")
     labels_of("labels", labels, len(images))
-    positive_int(epochs=epochs, batch_size=batch_size)
-    positive_number(head_lr=head_lr, trunk_lr=trunk_lr)
+    epochs, batch_size = positive_int(epochs=epochs, batch_size=batch_size)
+    head_lr, trunk_lr = positive_number(head_lr=head_lr, trunk_lr=trunk_lr)
     flag(frozen_norm=frozen_norm)
-    zero_or_more(seed=seed)
+    (seed,) = zero_or_more(seed=seed)
     draw = torch.Generator().manual_seed(seed)
     head = list(network.classifier.parameters())
     trunk = [weight for name, weight in network.named_parameters() if not name.startswith("classifier.")]
@@ -552,8 +552,8 @@ def with_new_head(network: MobileNetV2, num_classes: int, seed: int = 0) -> Mobi
     Linear(in_features=1280, out_features=3, bias=True)
     """
     instance("network", network, MobileNetV2, "MobileNetV2() builds one")
-    positive_int(num_classes=num_classes)
-    zero_or_more(seed=seed)
+    (num_classes,) = positive_int(num_classes=num_classes)
+    (seed,) = zero_or_more(seed=seed)
     new = copy.deepcopy(network)
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)

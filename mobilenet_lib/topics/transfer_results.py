@@ -167,7 +167,7 @@ def best_depth(task: str, count: int) -> int:
     8
     """
     one_of("task", task, TASKS)
-    positive_int(count=count)
+    (count,) = positive_int(count=count)
     if count not in COUNTS:
         raise ValueError(f"count must be one of {', '.join(map(str, COUNTS))}, got {count}; these were measured")
     few = results()["few"][task]

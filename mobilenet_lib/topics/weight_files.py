@@ -32,6 +32,7 @@ _NO_WEIGHTS = {
     b"version https://git-lfs": "a pointer of Git LFS, for which `git lfs pull` fetches the file",
     b"<!doctype": "a web page, from an address that was not the file's own",
     b"<html": "a web page, from an address that was not the file's own",
+    b"<?xml": "what a server answers that does not give the file",
 }
 
 
@@ -125,7 +126,7 @@ def read(
     if not head:
         raise ValueError(f"{argument}: {path} is empty; {remedy}")
     for start, what in _NO_WEIGHTS.items():
-        if head.lower().startswith(start):
+        if head.lower().lstrip().startswith(start):
             raise ValueError(f"{argument}: {path} is no file of tensors but {what}; {remedy}")
     no_tensors = f"{argument}: {path} is no file of tensors, or it is damaged; {remedy}"
     if _is_safetensors(file, head):
@@ -250,7 +251,11 @@ def plain(state: Mapping[Any, Any], known: Iterable[str]) -> Weights:
             f"leave it out: {{key: value for key, value in source.items() if {front!r} in key}}"
         )
     inside = {short.removeprefix(front): key for short, key in given.items()}
-    return Weights({name: torch.as_tensor(state[key]) for name, key in inside.items()}, inside)
+    return Weights({name: _dense(torch.as_tensor(state[key])) for name, key in inside.items()}, inside)
+
+
+def _dense(tensor: Tensor) -> Tensor:
+    return tensor if tensor.layout == torch.strided else tensor.to_dense()
 
 
 def _head(argument: str, file: Path) -> bytes:

@@ -212,6 +212,14 @@ def test_the_normalisation_changes_no_networks_macs(norm):
     assert measure.macs(torchvision.models.mobilenet_v2(norm_layer=norm), SHAPE) == 300_774_272
 
 
+@pytest.mark.parametrize(
+    "given", [lambda y: {"out": y, "stride": 8}, lambda y: (y, None, "name", [1.5, y]), lambda y: y]
+)
+def test_numbers_and_words_beside_the_tensors_of_a_result_change_nothing(given):
+    module = nn.Sequential(nn.Conv2d(8, 8, 1, bias=False), Calls(given))
+    assert measure.macs(module, (1, 8, 4, 4)) == 1024
+
+
 def test_fvcores_full_count_still_has_its_other_operators():
     module = nn.Sequential(nn.Conv2d(8, 8, 1, bias=False), nn.GroupNorm(2, 8), nn.Upsample(scale_factor=2))
     counted = measure.macs_by_operator(module, (1, 8, 4, 4))

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from mobilenet_lib import MobileNetV2, measure, shipping, specs
+from mobilenet_lib import MobileNetV2, cost, measure, shipping, specs
 from mobilenet_lib.measure.probe import check_shape, place_of, probing
 
 SHAPE = (1, 3, 32, 32)
@@ -18,6 +18,7 @@ MAKE_THEIR_OWN_INPUT = {
     "macs_by_operator": measure.macs_by_operator,
     "summary": measure.summary,
     "latency": lambda module, shape: measure.latency(module, shape, seconds=0.01),
+    "saved_for_backward": measure.saved_for_backward,
     "to_onnx": shipping.to_onnx,
 }
 each = pytest.mark.parametrize("name", MAKE_THEIR_OWN_INPUT)
@@ -99,12 +100,49 @@ def test_a_network_may_be_wrapped(name, wrap):
     assert name in ("summary", "latency") or found == of_the_plain_network(name)
 
 
-@pytest.mark.parametrize("name", ["cost", "macs", "macs_by_operator", "to_onnx"])
+@pytest.mark.parametrize("name", ["cost", "macs", "macs_by_operator", "latency", "saved_for_backward", "to_onnx"])
 def test_a_network_without_numbers_is_refused_with_a_remedy(name):
     module = nn.Conv2d(3, 4, 3, device="meta")
     with pytest.raises(ValueError, match=r"module must hold numbers, .*meta.*; module.to_empty\(device='cpu'\)"):
         MAKE_THEIR_OWN_INPUT[name](module, SHAPE)
     MAKE_THEIR_OWN_INPUT[name](module.to_empty(device="cpu"), SHAPE)
+
+
+@each
+def test_a_layer_that_waits_for_its_first_input_still_waits_for_it(name):
+    module = nn.Sequential(nn.LazyConv2d(4, 3), nn.ReLU())
+    with pytest.raises(ValueError, match=r"module must have all of its weights, got a LazyConv2d .*; call module\(x\)"):
+        MAKE_THEIR_OWN_INPUT[name](module, SHAPE)
+    assert module[0].has_uninitialized_params()
+    module(torch.zeros(SHAPE))  # the remedy
+    measure.cost(module, SHAPE)
+
+
+@pytest.mark.parametrize("name", ["cost", "macs", "macs_by_operator", "saved_for_backward", "to_onnx"])
+def test_a_scripted_network_is_refused_since_nobody_sees_what_it_does(name):
+    scripted = torch.jit.script(nn.Conv2d(3, 4, 3))
+    for module in (scripted, nn.Sequential(scripted)):
+        with pytest.raises(TypeError, match="module must run in Python, got Conv2d of torch.jit; give the Conv2d"):
+            MAKE_THEIR_OWN_INPUT[name](module, SHAPE)
+
+
+class Draws(nn.Module):
+    def forward(self, x):
+        return x + torch.rand_like(x)
+
+
+@pytest.mark.parametrize("name", set(MAKE_THEIR_OWN_INPUT) - {"to_onnx"})
+def test_torchs_generator_is_left_as_it_was(name):
+    state = torch.get_rng_state()
+    MAKE_THEIR_OWN_INPUT[name](Draws(), SHAPE)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_to_build_and_to_time_layers_draws_nothing_from_torchs_generator():
+    state, layer = torch.get_rng_state(), cost.conv_layer("conv", "standard", 3, 4, 8)
+    measure.time_layers([layer], seconds=0.001)
+    measure.kernel_steps(layer)
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 WRONG_SHAPES = [

@@ -344,6 +344,7 @@ BAD = [
     (lambda: segmentation.toy_scenes(2, size=31), ValueError, "size", "31"),
     (lambda: segmentation.toy_scenes(2, size=257), ValueError, "size", "257"),
     (lambda: segmentation.toy_scenes(2, size=64.0), TypeError, "size", "64.0"),
+    (lambda: segmentation.resize(torch.zeros(1, 1, 2, 2).long(), 3), TypeError, "x", "int64"),
     (lambda: segmentation.iou(torch.zeros(2, 2), torch.zeros(2, 2).long(), 2), TypeError, "predicted", "float32"),
     (lambda: segmentation.iou(torch.zeros(2, 2).long(), [[0]], 2), TypeError, "masks", "list"),
     (lambda: segmentation.iou(torch.tensor([2]), torch.tensor([0]), 2), ValueError, "predicted", "2 to 2"),

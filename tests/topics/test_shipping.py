@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import fresh
+import numpy as np
 import onnx
 import pytest
 import timm
@@ -26,6 +27,7 @@ from mobilenet_lib import (
     measure,
     shipping,
 )
+from mobilenet_lib.topics import onnx_files
 
 SHAPE = (1, 8, 14, 14)
 
@@ -129,7 +131,7 @@ def test_the_exported_block_computes_the_same_for_any_batch(block, exported):
 def test_the_model_is_valid_and_has_no_batchnorm_left(exported):
     model = onnx.load_from_string(exported)
     onnx.checker.check_model(model, full_check=True)
-    assert (model.opset_import[0].version, model.ir_version) == (shipping.OPSET, shipping.IR_VERSION)
+    assert (model.opset_import[0].version, model.ir_version) == (onnx_files.OPSET, onnx_files.IR_VERSION)
     assert [each.name for each in (*model.graph.input, *model.graph.output)] == ["input", "output"]
     assert shipping.operators(exported) == {"Conv": 3, "Clip": 2, "Add": 1}
 
@@ -237,11 +239,44 @@ def test_double_numbers_are_exported_where_onnx_runtime_has_the_operators():
         (lambda: shipping.operators(b"no model"), ValueError, "model must be an ONNX model, got 8 bytes that are none"),
         (lambda: shipping.to_onnx(nn.Linear(8, 4), (8,)), ValueError, r"input_shape must have a batch .*got \(8,\)"),
         (lambda: shipping.to_onnx(nn.Linear(8, 4), (1, 8), features="fc"), TypeError, r"for one write \['fc'\]"),
+        (lambda: shipping.to_onnx(nn.Linear(8, 4), (1, 8), features=["fc"]), ValueError, r"\(it has none\), got 'fc'"),
+        (
+            lambda: shipping.to_onnx(nn.Sequential(nn.ReLU()), (1, 8), features=["0", "0"]),
+            ValueError,
+            "once, .* got '0'",
+        ),
+        (
+            lambda: shipping.to_onnx(nn.ModuleDict({"input": nn.ReLU()}), (1, 8), features=["input"]),
+            ValueError,
+            "none that is called input or output, got 'input'",
+        ),
     ],
 )
 def test_what_is_no_model_and_no_shape_is_refused(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+def test_what_the_exporter_does_not_write_down_is_one_sentence(monkeypatch):
+    def export(*given, **options):
+        raise torch.onnx.OnnxExporterError("step 1/3") from ValueError("not for any batch\nand much more")
+
+    monkeypatch.setattr(torch.onnx, "export", export)
+    with pytest.raises(ValueError, match="module must be one .* any batch, got ReLU; it says: not for any batch; exp"):
+        shipping.to_onnx(nn.ReLU(), (1, 8))
+
+
+@pytest.mark.parametrize(
+    ("x", "error", "words"),
+    [
+        (np.zeros((1, 3, 6, 6), np.float32), TypeError, "x must be a Tensor, got ndarray"),
+        (torch.zeros(1, 3, 6, 6).double(), ValueError, "torch.float32 of size .*, got torch.float64 of size"),
+        (torch.zeros(1, 4, 6, 6), ValueError, r"\['batch', 3, 6, 6\], got torch.float32 of size \[1, 4, 6, 6\]"),
+    ],
+)
+def test_an_input_that_a_model_does_not_take_is_shown_beside_what_it_takes(small, x, error, words):
+    with pytest.raises(error, match=words):
+        shipping.OnnxNetwork(small)(x)
 
 
 # Eight bits
@@ -320,7 +355,7 @@ def test_nothing_is_left_on_disk_where_it_fails_or_succeeds(monkeypatch, tmp_pat
     for model, images in ((small, IMAGES[:0]), (quantized, IMAGES), (small[:100], IMAGES), (small, IMAGES[:, :1])):
         with pytest.raises(ValueError):
             shipping.to_int8(model, images)
-    monkeypatch.setattr(shipping, "_plain", lambda model: 1 / 0)  # in the middle of it
+    monkeypatch.setattr(onnx_files, "plain", lambda model: 1 / 0)  # in the middle of it
     with pytest.raises(ZeroDivisionError):
         shipping.to_int8(small, IMAGES)
     assert list(tmp_path.iterdir()) == []
@@ -344,6 +379,21 @@ def test_one_scale_for_all_channels_loses_the_small_ones():
     lost = (shipping.quantize(weight) == 0).flatten(1).all(1)
     assert lost[-1] and not lost[0]
     assert not (shipping.quantize(weight, per_channel=True) == 0).flatten(1).all(1).any()
+
+
+def test_weights_that_cannot_be_rounded_are_refused():
+    for weight in (torch.tensor([1.0, torch.nan]), torch.tensor([torch.inf]), torch.zeros(0, 3)):
+        with pytest.raises(ValueError, match="weight must hold finite numbers, got n"):
+            shipping.quantize(weight)
+
+
+@pytest.mark.parametrize("make", [nn.utils.parametrizations.weight_norm, nn.utils.parametrizations.spectral_norm])
+def test_a_layer_that_makes_its_weights_anew_is_refused_and_the_remedy_works(make):
+    layer = make(nn.Linear(4, 3))
+    with pytest.raises(ValueError, match="weights of its own, got a ParametrizedLinear .*; make .*remove_parametriz"):
+        shipping.with_rounded_weights(layer, bits=2)
+    nn.utils.parametrize.remove_parametrizations(layer, "weight")
+    assert shipping.with_rounded_weights(layer, bits=2).weight.unique().numel() <= 3
 
 
 def test_a_channel_of_zeros_stays_zero():

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import fresh
+import numpy as np
 import pytest
 import torch
 import torchvision
@@ -410,6 +411,9 @@ BROKEN = {
     "with a list of weights": lambda whole, saved: {**saved, "model": list(saved["model"].values())},
     "with losses in words": lambda whole, saved: {**saved, "losses": ["high", "low"]},
     "with a loss too few": lambda whole, saved: {**saved, "losses": saved["losses"][:-1]},
+    "with a learning rate of another step": lambda whole, saved: {
+        **saved, "schedule": {**saved["schedule"], "last_epoch": 1}
+    },
     "with epochs too many": lambda whole, saved: {**saved, "losses": saved["losses"] * 3},
     "with settings in a list": lambda whole, saved: {**saved, "settings": [64, 1]},
     "of another seed": lambda whole, saved: {**saved, "settings": {**saved["settings"], "seed": 3}},
@@ -447,6 +451,14 @@ def test_what_is_no_checkpoint_of_this_run_is_one_error_before_anything_is_loade
     assert path.read_bytes() == written
     path.unlink()  # the remedy
     assert train(model, **settings(path, [])).losses
+
+
+def test_a_run_with_numbers_of_numpys_goes_on_with_pythons(tmp_path):
+    path, seen = tmp_path / "run.pt", []
+    numpys = {"epochs": np.int8(1), "batch_size": np.int64(32), "seed": np.int32(3), "max_lr": np.float64(0.01)}
+    first = train(small(), **{**settings(path, []), **numpys})
+    again = train(small(), **{**settings(path, seen), **{name: value.item() for name, value in numpys.items()}})
+    assert again.losses == first.losses and seen == [2]  # it was complete: two images were shown, and none trained on
 
 
 def test_a_checkpoint_never_runs_code(tmp_path):
@@ -634,6 +646,17 @@ def test_data_of_another_kind_are_refused_before_the_first_batch_and_the_remedy_
     assert train(model, fixed, fixed, epochs=1, progress=False).losses
 
 
+def test_test_images_that_the_model_does_not_take_are_refused_before_the_first_batch():
+    coloured = FEW[0].expand(-1, 3, -1, -1), FEW[1]
+    model = small()
+    unchanged(lambda: train(model, FEW, coloured, epochs=1, progress=False), model, ValueError, "x must have 1 chan")
+
+
+def test_labels_may_be_of_any_unsigned_integers():
+    data = FEW[0], FEW[1].to(torch.uint64)
+    assert train(small(), data, data, epochs=1, progress=False) is not None
+
+
 def test_as_many_classes_as_the_message_says_are_enough():
     data = (FEW[0], FEW[1] + 4)
     with pytest.raises(ValueError, match=r"build the model with num_classes=14") as caught:
@@ -686,7 +709,10 @@ BAD = [
     (lambda: train(lambda x: x, ONE, epochs=1), TypeError, "model must be a torch.nn.Module, got <function"),
     (lambda: train(small(), ONE, epochs=1, batch_size=8, weight_decay=-1), ValueError, "weight_decay must .* got -1"),
     (lambda: train(small(), ONE, epochs=1, batch_size=8, augment=3), TypeError, "augment must be .* got 3"),
+    (lambda: train(small(), ONE, epochs=1, batch_size=8, augment=lambda x: x[1:]), ValueError, "augment must return"),
+    (lambda: train(small(), ONE, epochs=1, batch_size=8, augment=lambda x: None), ValueError, "augment .* got None"),
     (lambda: train(small(), ONE, epochs=1, batch_size=8, device="gpu"), ValueError, "device must be .* got 'gpu'"),
+    (lambda: train(small(), ONE, epochs=1, batch_size=8, device="meta"), ValueError, "device must be .* got 'meta'"),
     (lambda: train(small(), ONE, epochs=1, batch_size=8, device="cuda"), ValueError, "must be there, got 'cuda'"),
     (lambda: training.accuracy(Lists(), *ONE), ValueError, "model must give scores of shape .* got list"),
     (lambda: training.accuracy(None, *ONE), TypeError, "model must be a torch.nn.Module, got None"),

@@ -17,6 +17,7 @@ import timm.utils
 import torch
 from peers import settle, undrawn
 from torch import nn
+from torch.nn.utils import prune
 from torch.optim.swa_utils import AveragedModel
 from torchvision.models import mobilenet_v2 as torchvision_v2
 
@@ -340,6 +341,8 @@ NO_FILES = {
     "empty": (b"", "is empty"),
     "pointer": (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", "git lfs pull"),
     "page": (b"<!DOCTYPE html>\n<title>Sign in</title>", "a web page"),
+    "page after an empty line": (b"\r\n<html><title>Sign in</title>", "a web page"),
+    "answer": (b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", "what a server answers"),
     "text": (b"no weights here", "no file of tensors"),
     "binary": (bytes(range(256)), "no file of tensors"),
 }
@@ -457,6 +460,40 @@ def test_weights_in_whole_numbers_are_no_weights():
     state = {key: tensor.to(torch.int8) for key, tensor in theirs().state_dict().items()}
     with pytest.raises(ValueError, match=r"features.0.0.weight in source must hold floats .* got torch.int8"):
         pretrained.load_torchvision(small(), state)
+
+
+def test_weights_are_taken_in_any_layout():
+    state = {key: tensor.to_sparse() for key, tensor in theirs().state_dict().items()}
+    assert takes(state)
+
+
+def test_a_scripted_model_is_taken():
+    assert takes(torch.jit.script(theirs()))
+
+
+@pytest.mark.parametrize("make", [nn.utils.parametrizations.weight_norm, lambda layer: prune.identity(layer, "weight")])
+def test_a_layer_that_makes_its_weights_anew_is_named_with_a_remedy(make):
+    model = torchvisions()
+    make(model.classifier[1])
+    with pytest.raises(
+        ValueError, match=r"source must have classifier.1.weight .*got classifier.1.*weight.*; make such"
+    ):
+        pretrained.load_torchvision(small(), model)
+
+
+def test_a_network_for_grey_pictures_is_recognised():
+    grey = timm.create_model("mobilenetv2_035", num_classes=5, in_chans=1)
+    with pytest.raises(ValueError, match=r"these weights fit MobileNetV2\(5, width_mult=0.35, in_channels=1\)$"):
+        pretrained.load_timm(small(), grey)
+
+
+@pytest.mark.parametrize("wrap", [nn.DataParallel, torch.compile])
+def test_of_a_wrapped_network_it_is_said_what_is_inside(wrap):
+    network = wrap(small())
+    with pytest.raises(TypeError, match="network must be .*; give what is inside it, network.[a-z_]+$") as caught:
+        pretrained.load_torchvision(network, theirs())
+    inside = eval(str(caught.value).rpartition(", ")[2], {"network": network})
+    assert same(pretrained.load_torchvision(inside, theirs()), theirs())
 
 
 def test_a_stand_in_takes_whatever_a_pickle_does_to_an_object():

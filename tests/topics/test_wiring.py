@@ -152,6 +152,14 @@ def two_names():
     return Program(lambda m, x: m.pair(x), conv=pair[0], bn=pair[1], pair=pair)
 
 
+def test_layers_that_are_kept_in_a_list_of_pythons_are_folded_there_too():
+    network = ready(Program(lambda m, x: m.kept[1](m.kept[0](x)), conv=conv(), bn=nn.BatchNorm2d(8)))
+    network.kept = [network.conv, network.bn]
+    folded = shipping.fold(network)
+    assert error(network, folded) < 1e-12 and norms(folded) == 0
+    assert folded.kept == [folded.conv, folded.bn]
+
+
 def test_layers_with_two_names_are_folded_under_both():
     network = ready(two_names())
     folded = shipping.fold(network)

@@ -128,7 +128,7 @@ class ConvBNResidual(nn.Module):
 
     def __init__(self, channels: int, kernel_size: int = 3, dilation: int = 1):
         super().__init__()
-        positive_int(channels=channels)
+        (channels,) = positive_int(channels=channels)
         self.conv = ConvBNPlainReLU(channels, channels, kernel_size, dilation=dilation)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -261,7 +261,9 @@ class EdgeResidual(nn.Module):
         dilation: int = 1,
     ):
         super().__init__()
-        positive_int(in_channels=in_channels, mid_channels=mid_channels, out_channels=out_channels)
+        in_channels, mid_channels, out_channels = positive_int(
+            in_channels=in_channels, mid_channels=mid_channels, out_channels=out_channels
+        )
         self.conv1 = ConvBNPlainReLU(in_channels, mid_channels, kernel_size, stride, dilation=dilation)
         self.conv2 = ConvBN(mid_channels, out_channels, kernel_size=1)
         self.use_residual = bool(stride == 1 and in_channels == out_channels)
@@ -376,7 +378,9 @@ class UniversalInvertedBottleneck(nn.Module):
         dilation: int = 1,
     ):
         super().__init__()
-        positive_int(in_channels=in_channels, mid_channels=mid_channels, out_channels=out_channels, dilation=dilation)
+        in_channels, mid_channels, out_channels, dilation = positive_int(
+            in_channels=in_channels, mid_channels=mid_channels, out_channels=out_channels, dilation=dilation
+        )
         for name, kernel_size in {"start": start, "middle": middle, "end": end}.items():
             zero_or_more(**{name: kernel_size})
             if kernel_size and kernel_size % 2 == 0:
@@ -564,7 +568,7 @@ class ReparameterizableDepthwise(Checked):
 
     def __init__(self, channels: int, kernel_size: int = 3, stride: int = 1, branches: int = 1):
         super().__init__()
-        positive_int(channels=channels, branches=branches)
+        channels, branches = positive_int(channels=channels, branches=branches)
         filters = [ConvBN(channels, channels, k, stride, groups=channels) for k in (*[kernel_size] * branches, 1)]
         self.first = filters[0]
         self.others = nn.ModuleList([*filters[1:], *([nn.BatchNorm2d(channels)] if stride == 1 else [])])

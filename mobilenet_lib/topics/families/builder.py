@@ -169,7 +169,9 @@ def build(
     >>> network(torch.zeros(2, 3, 64, 64)).shape, len(network.blocks)
     (torch.Size([2, 10]), 6)
     """
-    positive_int(num_classes=num_classes, in_channels=in_channels, features=features)
+    num_classes, in_channels, features = positive_int(
+        num_classes=num_classes, in_channels=in_channels, features=features
+    )
     one_of("head", head, HEADS)
     placed = place(
         rows, stem, width_mult=width_mult, depth_mult=depth_mult, activation=activation, squeeze=squeeze,

@@ -109,7 +109,7 @@ def strings(rows: Iterable[V3Row], in_channels: int = 16) -> list[str]:
     >>> strings(SPECS["large"])[2:4]
     ['ir_r1_k3_s1_e3_c24_nre', 'ir_r1_k5_s2_e3_c40_se0.25_nre']
     """
-    positive_int(in_channels=in_channels)
+    (in_channels,) = positive_int(in_channels=in_channels)
     channels, found = in_channels, []
     for row in instances("rows", rows, V3Row, "SPECS has some"):
         kind, expansion = ("ds", 1.0) if row.exp == channels else ("ir", row.exp / channels)

@@ -105,7 +105,7 @@ def place(
     """
     (channels,), stages = check.positive_int(stem=stem), _stages(rows)
     depths = _depths(depth_mult, len(stages))
-    check.positive_number(width_mult=width_mult, round_limit=round_limit)
+    width_mult, round_limit = check.positive_number(width_mult=width_mult, round_limit=round_limit)
     check.one_of("activation", activation, ACTIVATIONS)
     check.one_of("squeeze", squeeze, SQUEEZES)
     if check.positive_int(output_stride=output_stride)[0] not in (32, 16, 8):
@@ -199,14 +199,14 @@ def squeeze_of_middle(mid_channels: int, se_ratio: float, expansion: float = 1.0
     24
     """
     _share(mid_channels, se_ratio)
-    check.positive_number(expansion=expansion)
+    (expansion,) = check.positive_number(expansion=expansion)
     return make_divisible(mid_channels * se_ratio)
 
 
 def _share(mid_channels: int, se_ratio: float) -> None:
-    check.positive_int(mid_channels=mid_channels)
-    check.positive_number(se_ratio=se_ratio)
-    check.share(se_ratio=se_ratio)
+    (mid_channels,) = check.positive_int(mid_channels=mid_channels)
+    (se_ratio,) = check.positive_number(se_ratio=se_ratio)
+    (se_ratio,) = check.share(se_ratio=se_ratio)
 
 
 def _stages(rows: Rows) -> list[list[BlockSpec]]:
