@@ -225,7 +225,6 @@ FREE = {
     "settings": "what training.train takes",
     "test": "as data",
     "root": "a folder that may not be there yet",
-    "limit": "Matplotlib's",
     "roles": "names of the palette",
     "stem": "of a network that is built",
     "masks": "pictures of any kind in figures; tensors elsewhere are walked",

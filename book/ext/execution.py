@@ -105,8 +105,9 @@ def client(notebook: nbformat.NotebookNode, folder: Path, timeout: int = 600, **
     """Return what runs a notebook in a folder, for the build and for the tests."""
     place = {"metadata": {"path": str(folder)}}
     # Times in the cells' metadata would make another notebook of it, to the cache. A kernel that has torch would tidy
-    # up for a second or two before it ends, and nothing of it is read any more.
-    quick = {"record_timing": False, "shutdown_kernel": "immediate"}
+    # up for a second or two before it ends, and nothing of it is read any more. A printed line may come in two parts,
+    # and myst-nb would break it between them.
+    quick = {"record_timing": False, "shutdown_kernel": "immediate", "coalesce_streams": True}
     return Client(notebook, timeout=timeout, resources=place, **quick, **options)
 
 

@@ -108,7 +108,6 @@ def curves(
     xlabel: str,
     ylabel: str,
     roles: Mapping[str, str] | None = None,
-    limit: tuple[float, str] | None = None,
     log: str = "",
     ax: Axes | None = None,
 ) -> Axes:
@@ -124,8 +123,6 @@ def curves(
         What the axes show, with units.
     roles : mapping of str to str, optional
         The concept of each curve, for its colour; a curve without one is drawn in the text's colour.
-    limit : (float, str), optional
-        A dashed horizontal line and its name, for an asymptote.
     log : str, default=""
         Which axes are logarithmic: "", "x", "y" or "xy".
     ax : Axes, optional
@@ -160,9 +157,6 @@ def curves(
             ax.plot(x, y, color=colour, linewidth=2.2, label=name)
             beside = {"textcoords": "offset points", "xytext": (5, 0), "va": "center", "annotation_clip": False}
             names.append(ax.annotate(name, (x[-1], y[-1]), **beside))
-        if limit:
-            ax.axhline(limit[0], color=FOREGROUND, linewidth=1, linestyle="--")
-            ax.annotate(limit[1], (x[0], limit[0]), textcoords="offset points", xytext=(2, 3), va="bottom")
         for axis in log:
             getattr(ax, f"set_{axis}scale")("log", base=2 if axis == "x" else 10)
         if "x" in log:
@@ -179,8 +173,7 @@ def curves(
     spoken = "; ".join(
         f"{name} goes from {y[0]:.3g} at {x[0]:g} to {y[-1]:.3g} at {x[-1]:g}" for name, y in lines.items()
     )
-    dashed = f" A dashed line marks {limit[1]}." if limit else ""
-    return described(ax, f"Curves of {ylabel} over {xlabel}. {spoken}.{dashed}")
+    return described(ax, f"Curves of {ylabel} over {xlabel}. {spoken}.")
 
 
 def roofline(

@@ -118,11 +118,11 @@ const channelsRead = ({ first, depth }) => (depth === 1 ? `channel ${first}` : `
 // What the numbers say, true for every state.
 const scopeSentence = (scope) => {
   const { inChannels, outChannels, kernel, groups, depth, perValue, layer, standard, standardKernel } = scope;
-  const times = (n) => (n === 1 ? "1 multiplication" : `${n} multiplications`);
   const reads = depth === inChannels
     ? inChannels === 1 ? "the one input channel" : `all ${inChannels} input channels`
     : `${depth} of the ${inChannels} input channels`;
-  const start = `Each output value reads ${reads}: ${times(perValue)}, one for each weight of its filter.`;
+  const times = perValue === 1 ? "1 multiplication, by the one weight" : `${perValue} multiplications, one for each weight`;
+  const start = `Each output value reads ${reads}: ${times} of its filter.`;
   const share = standard.macs / layer.macs; // a whole number: kernel² and groups divide it
   const macs = layer.macs === 1 ? "1 MAC" : `${exact(layer.macs)} MACs`;
   const end = share === 1

@@ -34,16 +34,16 @@ const shareText = (share) => percent(share, { digits: share > 0.995 ? 3 : 2 });
 // What the numbers say, true for every state.
 const costSentence = (layer) => {
   const { kernel, macs, standard, ratio, pointwiseShare } = layer;
-  const pair = `Depthwise + pointwise: ${short(macs)} MACs`;
-  if (ratio > 1) {
-    return `${pair}, more than the ${short(standard.macs)} of the standard convolution. A 1×1 filter looks at no`
-      + " neighbours: there is nothing to separate, and the depthwise layer comes on top.";
+  if (ratio > 1) { // by little: to the last digit, or the two would look the same
+    return `Depthwise + pointwise: ${exact(macs)} MACs, more than the ${exact(standard.macs)} of the standard convolution.`
+      + " A 1×1 filter looks at no neighbours: there is nothing to separate, and the depthwise layer comes on top.";
   }
   const where = `${shareText(pointwiseShare)} of them are pointwise`;
   const floor = pointwiseShare > 0.5
     ? `that part is 1/${kernel ** 2} of the standard convolution, however wide the layer`
     : `with so few output channels the depthwise filters weigh more`;
-  return `${pair}, ${oneOver(ratio)} of the ${short(standard.macs)} of the standard convolution. ${where}: ${floor}.`;
+  return `Depthwise + pointwise: ${short(macs)} MACs, ${oneOver(ratio)} of the ${short(standard.macs)} of the standard`
+    + ` convolution. ${where}: ${floor}.`;
 };
 
 // The curve of the ratio over N on logarithmic axes that never move. Coordinates are in the units of `drawing`.

@@ -135,10 +135,11 @@ const superscript = (number) => String(number).replace(/\d/g, (digit) => "⁰¹�
 
 // What the numbers say, true for every state.
 const resultSentence = ({ n, decoder, errors, factor, lost, points }) => {
+  const few = n === 2 ? "at most one of the 2 units is" : `fewer than two of the ${n} units are`;
   const first = lost === 1 // the first point is the origin, at which no unit can be active
     ? `With ${n} units every point but the origin keeps two or more active units.`
-    : `At ${shareText(lost / points)} of the points fewer than two of the ${n} units are active: too little arrives to say`
-      + " where in the plane these points were.";
+    : `At ${shareText(lost / points)} of the points ${few} active: too little arrives to say where in the plane these`
+      + " points were.";
   const error = shareText(errors[decoder]);
   const second = {
     "pseudo-inverse": `The pseudo-inverse has an error of ${error}. With more units it tends to one half, not to zero:`
