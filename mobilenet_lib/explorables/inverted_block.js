@@ -609,7 +609,7 @@ function render({ model, el, signal }) {
       { numbers: classical.map(short).join(" + "), result: sum(classical) },
     ]);
     write(code, codeLine(block));
-    write(note, "Slabs are as high as they have channels, and as wide as their map beside the input's. Parameters include"
+    write(note, "The height of a slab is its number of channels; a map with half the side is half as wide. Parameters include"
       + " BatchNorm's two per channel; activations are what each layer writes. As in ResNet-50, the classical bottleneck's"
       + ` middle has a quarter of the output's channels, rounded to a multiple of 8: here ${narrow}`
       + `${notNarrow(block)}.`

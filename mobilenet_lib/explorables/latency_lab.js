@@ -226,8 +226,7 @@ function render({ model, el, signal }) {
   const note = html("p", { class: "mn-small" }, "Blocks A, B and C have the same input and output, and there the inverted"
     + " residual is the most expensive one. It saves because what stands between its blocks is thin: D is the block that"
     + " MobileNetV2 uses on a map of this size. E and F differ only in their layers; F and G were published with the same"
-    + " accuracy. Along a thin dashed line as many MACs are done in a"
-    + " second: 10 G/s is ten thousand million.");
+    + " accuracy. All points of a thin dashed line have the same number of MACs a second: 10 G/s is ten thousand million.");
   const source = html("p", { class: "mn-small" });
   view.details.append(rows.element, copy.element, note, source);
 

@@ -303,9 +303,9 @@ function render({ model, el, signal }) {
   });
   slider.element.hidden = true;
   view.details.append(html("p", { class: "mn-small" },
-    `Grey is zero; white and black lie equally far above and below it. How good is the small file? On ${about.pieces} pieces of`
-    + ` photographs it gives the first class of the network in float32 to ${agreementText(about.agreement[WHOLE])}; on the camera’s`
-    + ` smaller images of ${CAMERA}×${CAMERA} pixels to ${agreementText(about.agreement[CAMERA])}. That is agreement and not`
+    `Grey is zero; white and black lie equally far above and below it. How good is the small file? Its first class`
+    + ` is that of the network in float32 for ${agreementText(about.agreement[WHOLE])} of ${about.pieces} pieces of photographs, and for`
+    + ` ${agreementText(about.agreement[CAMERA])} on the camera’s smaller images of ${CAMERA}×${CAMERA} pixels. That is agreement and not`
     + " accuracy. Weights: torchvision, BSD 3-Clause, trained on ImageNet."));
 
   view.table({
