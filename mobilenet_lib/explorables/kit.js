@@ -702,7 +702,8 @@ const explorable = ({ model, el, signal, title, settle = (state) => state }) => 
     // As wide as its longest text, or a slider would move under the finger where label and value need a second line.
     const keepWidth = () => {
       const { values, min, max, ticks } = ranges[name];
-      value.style.minWidth = `${Math.max(...(values ?? [min, max, ...ticks]).map((each) => format(each).length))}ch`;
+      const longest = Math.max(...(values ?? [min, max, ...ticks]).map((each) => format(each).length));
+      value.style.minWidth = `min(100%, ${longest}ch)`; // it goes on on a second line where a phone has no room
     };
     const explanation = html("span", { class: "mn-explanation", id: uniqueId("why"), hidden: true });
     set(input, { id: uniqueId("input"), "data-setting": name, "data-lm-suppress-shortcuts": "true" });

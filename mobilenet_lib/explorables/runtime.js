@@ -11,7 +11,7 @@ const placeOf = ({ folder, protocol, wasm, workers, unzips }) => {
   if (!folder) return { kind: "kernel" };
   if (protocol === "file:") {
     return { kind: "none", why: "This page was opened from the disk, and browsers let such a page start no runtime. Serve"
-      + " the folder of the site instead: run `make serve` in the checkout, or `python -m http.server 8000` in that folder,"
+      + " the folder of the site instead: run “make serve” in the checkout, or “python -m http.server 8000” in that folder,"
       + " and open http://127.0.0.1:8000." };
   }
   if (!wasm || !workers || !unzips) {

@@ -366,11 +366,11 @@ def too_wide(page: Page) -> list[str]:
 
 
 def cut_off(page: Page) -> list[str]:
-    """Return the words that a drawn figure loses at its edge."""
+    """Return the words that a figure loses at its edge: those of a drawn one, and the values beside the sliders."""
     return page.evaluate(
-        """() => [...document.querySelectorAll(".mn-figure svg")].flatMap(figure => {
+        """() => [...document.querySelectorAll(".mn-figure svg, .mn-frame .mn-control")].flatMap(figure => {
              const room = figure.getBoundingClientRect();
-             return [...figure.querySelectorAll("text")].filter(words => {
+             return [...figure.querySelectorAll("text, .mn-value")].filter(words => {
                const box = words.getBoundingClientRect();
                return box.width && (box.left < room.left - 1 || box.right > room.right + 1 ||
                                     box.top < room.top - 1 || box.bottom > room.bottom + 1);
