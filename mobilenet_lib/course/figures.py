@@ -303,7 +303,9 @@ def scatter(
         ax = ax or new_axes(height=3.2)
         for marker, (name, points) in zip(markers(), groups.items(), strict=False):
             colour = colour_of(roles[name]) if roles and name in roles else FOREGROUND
-            ax.plot(*zip(*points, strict=True), marker, color=colour, markersize=8, linestyle="", label=name)
+            x, y = zip(*points, strict=True)
+            # A mark on the axis is drawn whole.
+            ax.plot(x, y, marker, color=colour, markersize=8, linestyle="", label=name, clip_on=False)
         for name, axis in (("x", ax.xaxis), ("y", ax.yaxis)):
             if name in log:
                 getattr(ax, f"set_{name}scale")("log")

@@ -29,7 +29,7 @@ NOT_PROSE = re.compile(
 # A prediction offers wrong numbers on purpose, and an exercise asks for right ones.
 # A heading may quote what people say, and the text below it says what is true.
 NOT_A_CLAIM = re.compile(
-    r":::\{(?:predict\}|admonition\} (?:Predict first|This cell wants)).*?:::|```\{exercise\}.*?```|^#+ .*?$",
+    r":::\{(?:predict\}|admonition\} (?:Predict first|This cell needs)).*?:::|```\{exercise\}.*?```|^#+ .*?$",
     re.DOTALL | re.MULTILINE,
 )
 
