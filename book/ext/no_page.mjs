@@ -8,9 +8,9 @@ const EDGE = 34; // border and padding of a figure, left and right together: kit
 
 // What controls take beside a picture, with the gap: kit.css.
 const besides = (picture, whole) => {
-  if (whole - 2 < 640) return 0;
-  const many = picture.closest(".mn-frame").querySelector(".mn-controls > :nth-child(8)");
-  return (many && whole - 2 >= 720 ? 320 : 240) + 28;
+  const frame = picture.closest(".mn-frame");
+  if (whole - 2 < 640 || frame.matches(".mn-stacked")) return 0;
+  return (frame.querySelector(".mn-controls > :nth-child(8)") && whole - 2 >= 720 ? 320 : 240) + 28;
 };
 
 // The width a drawing would have in a figure that is `whole` pixels wide, from what kit.css says of columns.

@@ -356,6 +356,7 @@ def channel_profiles(profiles: Mapping[str, Sequence[tuple[int, str]]], ax: Axes
     with mpl.rc_context(STYLE):
         ax = ax or new_axes(height=3.0)
         left, centres = 0.0, []
+        lowest = -max((channels for steps in profiles.values() for channels, _ in steps), default=0) / 2
         for steps in profiles.values():
             start = left
             for (channels, _), (after, role) in zip(steps, steps[1:], strict=False):
@@ -366,7 +367,16 @@ def channel_profiles(profiles: Mapping[str, Sequence[tuple[int, str]]], ax: Axes
                     alpha=0.45,
                     linewidth=0,
                 )
-                ax.annotate(role, (left + 0.5, 0), ha="center", va="center", rotation=90, fontsize=10)
+                # Below the shapes: many a step is too low, or too narrow at its end, for its name.
+                ax.annotate(
+                    role,
+                    (left + 0.5, lowest),
+                    ha="center",
+                    va="top",
+                    fontsize=9.5,
+                    textcoords="offset points",
+                    xytext=(0, -4),
+                )
                 left += 1
             for offset, (channels, _) in enumerate(steps):
                 ax.plot([start + offset] * 2, [-channels / 2, channels / 2], color=FOREGROUND, linewidth=3)
@@ -379,9 +389,9 @@ def channel_profiles(profiles: Mapping[str, Sequence[tuple[int, str]]], ax: Axes
                     xytext=(0, 3),
                 )
             centres.append((start + left) / 2)
-            left += 1.2
+            left += 0.4
         ax.set(ylabel="channels", xticks=centres, xticklabels=list(profiles), yticks=[])
-        ax.margins(y=0.12)
+        ax.margins(x=0.01, y=0.12)
         ax.spines[["left", "bottom"]].set_visible(False)
         ax.tick_params(axis="x", length=0)
     spoken = "; ".join(

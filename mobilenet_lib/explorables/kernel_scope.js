@@ -316,13 +316,10 @@ const filtersPicture = (view, goTo) => {
   const inNames = Array.from({ length: MOST }, (_, i) => svg("text", { class: "mn-soft", "text-anchor": "middle", y: TOP - 6 }, String(i)));
   const outNames = Array.from({ length: MOST }, (_, i) => svg("text", { class: "mn-soft" }, String(i)));
   const painted = svg("g", {}, band, flow, absent, idle, used, sheetsIdle, sheets, outputsIdle, outputs, pixels);
-  const key = [["used for this value", "mn-paint"], ["the other filters", "mn-paint mn-idle"], ["not connected", "mn-absent"]].map(
-    ([text, style]) => ({ mark: svg("path", { class: style }), text: svg("text", { class: "mn-soft" }, text) }));
-  const share = svg("text", { class: "mn-large" });
-  const shareOf = svg("text", { class: "mn-soft" }, "of the weights and the");
-  const shareOf2 = svg("text", { class: "mn-soft" });
-  painted.append(...key.map(({ mark }) => mark));
-  chart.svg.append(title, count, painted, ...inNames, ...outNames, ...key.map(({ text }) => text), share, shareOf, shareOf2);
+  chart.svg.append(title, count, painted, ...inNames, ...outNames);
+  const legend = html("div", { class: "mn-legend" }, ...[
+    ["used for this value", NONE], ["the other filters", " mn-idle"], ["not connected", " mn-absent"],
+  ].map(([text, style]) => html("span", {}, html("span", { class: `mn-swatch${style}`, "aria-hidden": "true" }), text)));
   let shown;
   const tapped = (event) => {
     const box = chart.svg.getBoundingClientRect();
@@ -334,7 +331,7 @@ const filtersPicture = (view, goTo) => {
   const update = (scope) => {
     shown = scope;
     const { inChannels, outChannels, kernel, groups, depth, first, channel, out, taps, row, column, role } = scope;
-    set(painted, { "data-role": role });
+    for (const each of [painted, legend]) set(each, { "data-role": role });
     const pitch = pitchOf(chart.width);
     const sheet = pitch - 7;
     const cell = sheet / SIDE;
@@ -391,18 +388,6 @@ const filtersPicture = (view, goTo) => {
     set(flow, { d: `${lines}M${round(columnX(first) + sheet / 2)} ${round(middle)}H${outX - 4}m-4 -3l4 3l-4 3` });
     inNames.forEach((name, i) => set(name, { x: columnX(i) + sheet / 2, visibility: i < inChannels ? null : "hidden", class: isRead(i) ? "mn-soft mn-named" : "mn-soft" }));
     outNames.forEach((name, o) => set(name, { x: outX + sheet + 6, y: rowY(o) + sheet / 2 + 4, visibility: o < outChannels ? null : "hidden", class: o === channel ? "mn-soft mn-named" : "mn-soft" }));
-    // Where there is room, what the marks mean and what it comes to.
-    const keyX = MOST * pitch + 14 + sheet + 36;
-    const room = chart.width - keyX > 130;
-    key.forEach(({ mark, text }, i) => {
-      const y = TOP + pitch + 14 + 22 * i;
-      set(mark, { d: i < 2 ? squares([[keyX, y - 9]], 11) : `M${keyX + 5.5} ${y - 4}h0`, visibility: room ? null : "hidden" });
-      set(text, { x: keyX + 19, y, visibility: room ? null : "hidden" });
-    });
-    [share, shareOf, shareOf2].forEach((text, i) => set(text, { x: keyX, y: TOP + pitch + [106, 124, 140][i], visibility: room ? null : "hidden" }));
-    const n = scope.standard.macs / scope.layer.macs;
-    write(share, n === 1 ? "All" : `1/${n}`);
-    write(shareOf2, `work of a standard ${scope.standardKernel}×${scope.standardKernel}`);
     set(count, { x: chart.width });
     const pairs = inChannels * outChannels;
     write(count, groups === 1 ? (pairs === 1 ? "1 slice" : `all ${pairs} slices`) : `${pairs / groups} of ${pairs} slices`);
@@ -410,7 +395,7 @@ const filtersPicture = (view, goTo) => {
       + ` each input channel. ${groups === 1 ? "Every place is filled" : `Only ${pairs / groups} of ${pairs} places are filled`}, each with`
       + ` ${kernel} by ${kernel} weights. Row ${channel} reads ${channelsRead(scope)}.`);
   };
-  return { element: chart.svg, update, tapped };
+  return { element: html("div", {}, chart.svg, legend), update, pad: chart.svg, tapped };
 };
 
 // ---------------------------------------------------------------------------------------------- the figure
@@ -464,11 +449,12 @@ function render({ model, el, signal }) {
   space.pad.addEventListener("click", space.tapped, listening);
   space.pad.addEventListener("keydown", space.pressed, listening);
   const filters = filtersPicture(view, move);
-  filters.element.addEventListener("click", filters.tapped, listening);
+  filters.pad.addEventListener("click", filters.tapped, listening);
   const position = html("p", { class: "mn-small mn-position" });
-  view.picture.append(space.element, buttons, position, filters.element);
+  view.picture.append(html("div", { class: "mn-columns" }, html("div", {}, space.element, buttons, position), filters.element));
 
   // --- controls
+  view.picture.parentElement.classList.add("mn-stacked");
   view.controls.classList.add("mn-top");
   view.choice("mode", { label: "Convolution" }).element.classList.add("mn-across");
   const sliders = {

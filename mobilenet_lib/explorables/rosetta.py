@@ -105,7 +105,8 @@ def label(block: str, part: str) -> str:
 
 
 def _shape_text(shape: tuple[int, ...]) -> str:
-    return " × ".join(map(str, shape)) or "one number"
+    # A line may not break within a shape.
+    return "\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}".join(map(str, shape)) or "one number"
 
 
 def _listed(words: list[str]) -> str:

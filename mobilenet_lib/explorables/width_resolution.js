@@ -151,10 +151,12 @@ function render({ model, el, signal }) {
   view.picture.append(bars.element);
   const names = full.map(({ name }) => name); // the same at every width
   view.slider("layer", { label: "Layer", format: (n) => `${n} of ${names.length}: ${names[n - 1]}`, parent: view.picture });
-  const what = html("p");
-  const itsMacs = html("p");
-  const itsWeights = html("p");
-  view.picture.append(html("div", { class: "mn-layer" }, what, itsMacs, itsWeights));
+  const { width_mult: { max }, resolution: { values: sizes } } = model.get("ranges");
+  const largest = network({ width_mult: max, resolution: sizes.at(-1) }); // its numbers are the longest
+  const longest = largest.map((layer, i) => describeLayer(largest, i + 1));
+  const words = Object.fromEntries(["what", "macs", "weights"].map((part) => [part, html("span")]));
+  view.picture.append(...Object.entries(words).map(([part, element]) =>
+    roomFor(element, longest.map((each) => each[part]), "mn-layer")));
   view.highlight(KINDS);
 
   view.slider("width_mult", { label: "Width multiplier α", format: (value) => value.toFixed(2) });
@@ -219,10 +221,8 @@ function render({ model, el, signal }) {
     const moved = before && (before.width_mult !== state.width_mult || before.resolution !== state.resolution);
     const previous = moved ? network(before) : undefined;
     bars.update(layers, previous, state.layer);
-    const words = describeLayer(layers, state.layer);
-    write(what, words.what);
-    write(itsMacs, words.macs);
-    write(itsWeights, words.weights);
+    const said = describeLayer(layers, state.layer);
+    for (const [part, element] of Object.entries(words)) write(element, said[part]);
 
     const [macs, params] = [totalOf(layers, "macs"), totalOf(layers, "params")];
     const [alpha, rho] = [state.width_mult, state.resolution / 224];

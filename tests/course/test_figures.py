@@ -244,6 +244,17 @@ def test_silhouettes_are_as_high_as_their_channels():
     assert heights == [channels for steps in PROFILES.values() for channels, _ in steps]
 
 
+def test_the_names_of_a_silhouettes_steps_stand_below_it_each_under_its_own():
+    ax = FIGURES["channel_profiles"][0]()
+    ax.figure.draw_without_rendering()
+    steps = [patch.get_window_extent() for patch in ax.patches]
+    roles = [role for profile in PROFILES.values() for _, role in profile[1:]]
+    names = [text.get_window_extent() for text in ax.texts if text.get_text() in roles]
+    assert len(names) == len(steps) == 6
+    for name, step in zip(names, steps, strict=True):
+        assert step.x0 < name.x0 and name.x1 < step.x1 and name.y1 < min(each.y0 for each in steps), (name, step)
+
+
 def test_effects_lie_where_their_numbers_are_and_are_filled_when_resolved():
     ax = figures.effects(EFFECTS, "points")
     zero, *lines = ax.lines

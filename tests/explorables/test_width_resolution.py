@@ -130,6 +130,17 @@ def test_words_are_whole_in_every_corner(figure):
             assert text and not any(bad in text for bad in ("NaN", "undefined", "null", "Infinity")), (case, text)
 
 
+def test_a_layers_words_have_room_for_the_longest_there_are(figure):
+    function = """(state, spec) => {
+      const layers = networkV1(state, spec);
+      const each = layers.map((_, i) => describeLayer(layers, i + 1));
+      return ["what", "macs", "weights"].map((part) => Math.max(...each.map((words) => words[part].length)));
+    }"""
+    lengths = javascript(esm(figure), function, [[state(*each), figure.spec] for each in [GRID[-1], *GRID[::7]]])
+    longest = [max(each) for each in zip(*lengths, strict=True)]
+    assert longest == lengths[0]  # the largest network's: the figure keeps room for these
+
+
 def test_an_accuracy_is_only_claimed_for_a_released_model(figure):
     function = "(state, near) => nearestWords(state, near, 1e8)"
     near = figure.released[4]

@@ -63,6 +63,12 @@ FAST = """globalThis.setTimeout = ((later) => (run, ms = 0, ...rest) => later(ru
 REST = "ms => new Promise((done) => setTimeout(done, ms))"
 
 
+# How far below its figure's upper edge each verdict ends, and what shows of a page below its bar in a window of 900 px.
+VERDICTS = """figures => [...document.querySelectorAll(figures)].map((figure) =>
+  figure.querySelector(".mn-result").getBoundingClientRect().bottom - figure.getBoundingClientRect().top)"""
+WINDOW = 840
+
+
 def roots(page: Page) -> list[Locator]:
     """Return the explorables of a page, once they live."""
     page.wait_for_function(LIVE)
@@ -104,6 +110,7 @@ def test_every_control_works_under_a_strict_policy_and_the_address_carries_it(ta
         found = roots(visited.page)
         assert found[-1].evaluate(IN_SIGHT), home
         visited.page.wait_for_function(KEPT, arg=NO_QUIZ)  # a step of a slider lays out no page
+        assert max(visited.page.evaluate(VERDICTS, NO_QUIZ)) <= WINDOW, home
         begun = len(visited.errors)
         check_apart(visited.page)
         visited.page.evaluate(ALONE, True)  # what stands around a figure would be painted for each key

@@ -31,7 +31,7 @@ FAULTS = """() => {
   const over = slide.scrollHeight - slide.clientHeight;
   if (over > 1) faults.push(`${over} px too tall`);
   if (slide.scrollWidth > 1280) faults.push(`${slide.scrollWidth} px wide`);
-  for (const code of slide.querySelectorAll("pre:not(.table)")) {
+  for (const code of slide.querySelectorAll("pre")) {
     const wide = code.scrollWidth;
     if (wide > code.clientWidth + 1) faults.push(`${wide} px of code: ${code.textContent.slice(0, 40)}`);
   }
@@ -51,7 +51,7 @@ FAULTS = """() => {
     const said = words.currentNode.data.trim();
     if (!said || box.closest("aside, .katex, script, svg, .mn") || !box.getClientRects().length) continue;
     const size = parseFloat(getComputedStyle(box).fontSize);
-    if (size < 24) faults.push(`${size} px: ${said}`);
+    if (size < (box.closest("pre.table") ? 19 : 24)) faults.push(`${size} px: ${said}`);
   }
   const frame = slide.querySelector(".mn-frame:has(> .mn-picture)");
   for (const part of frame?.querySelectorAll(":scope > :is(.mn-picture, .mn-controls, .mn-totals), .mn-result") ?? []) {
@@ -61,6 +61,9 @@ FAULTS = """() => {
   }
   const controls = frame?.querySelector(":scope > .mn-controls");
   if (controls?.scrollWidth > controls?.clientWidth + 1) faults.push("a control is cut off");
+  for (const table of frame?.querySelectorAll(".mn-table-box") ?? []) {
+    if (table.scrollWidth > table.clientWidth + 1) faults.push(`a table of ${table.scrollWidth} px`);
+  }
   const picture = frame?.querySelector(":scope > .mn-picture");
   for (const drawing of picture?.querySelectorAll("svg.mn-drawing") ?? []) {
     const { bottom, height } = drawing.getBoundingClientRect();

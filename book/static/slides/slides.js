@@ -64,6 +64,16 @@
     while (pre.childNodes.length > 1 && (tooTall(section) || !endsLine(pre.lastChild))) copy.prepend(pre.lastChild);
     if (/[^=\s]/.test(copy.textContent)) rest.prepend(copy); // a last line that only rules off is no slide
   };
+  // torchinfo sets its columns far apart, past the end of a slide: they stand closer together, in type that fits.
+  const narrow = (pre) => {
+    const lines = pre.textContent.split("\n");
+    const rows = lines.slice(0, lines.findIndex((line) => line.startsWith("Total ")));
+    const isBlank = (at) => rows.every((row) => row.startsWith("=") || (row[at] ?? " ") === " ");
+    const kept = [...rows[0]].map((_, at) => at).filter((at) => ![at, at + 1, at + 2].every(isBlank));
+    rows.forEach((row, i) => { lines[i] = kept.map((at) => row[at] ?? " ").join(""); });
+    pre.textContent = lines.map((line) => (line.startsWith("=") ? line.slice(0, kept.length) : line)).join("\n");
+    pre.style.fontSize = `${Math.min(1, (0.98 * pre.clientWidth) / pre.scrollWidth)}em`;
+  };
   const isFigureSlide = (section) => section.querySelector(".mn-explorable");
   const nextOf = (section, count) => {
     const next = document.createElement("section");
@@ -99,6 +109,7 @@
     root.style.fontSize = STAGE.fontSize;
     Object.assign(stage.style, { width: STAGE.width, height: STAGE.height });
     for (const stack of stage.querySelectorAll(":scope > :has(> section)")) stack.classList.add("stack"); // as they will be
+    for (const pre of document.querySelectorAll("pre.table")) narrow(pre);
     for (const section of sections) divide(section);
     root.classList.remove("measuring");
     root.style.fontSize = stage.style.width = stage.style.height = "";
