@@ -89,6 +89,11 @@ def normalised(image: Tensor) -> Tensor:
     Tensor, shape (..., 3, H, W)
         About -2 to 2.6.
 
+    Raises
+    ------
+    TypeError
+        If image is not a tensor of that shape, or holds integers.
+
     Examples
     --------
     >>> [round(value, 2) for value in normalised(torch.ones(3, 1, 1)).flatten().tolist()]
@@ -97,7 +102,9 @@ def normalised(image: Tensor) -> Tensor:
     if not isinstance(image, Tensor) or image.dim() < 3:
         got = tuple(image.shape) if isinstance(image, Tensor) else shown(image)
         raise TypeError(f"image must be a torch.Tensor (3, H, W) or several, got {got}; cropped(picture) makes one")
-    mean, deviation = (torch.tensor(each, dtype=image.dtype)[:, None, None] for each in (MEAN, DEVIATION))
+    if not image.is_floating_point():
+        raise TypeError(f"image must hold numbers from 0 to 1, got {image.dtype}; for 0 to 255 write image / 255")
+    mean, deviation = (image.new_tensor(each)[:, None, None] for each in (MEAN, DEVIATION))
     return (image - mean) / deviation
 
 

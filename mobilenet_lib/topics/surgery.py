@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from numbers import Integral
 from typing import NamedTuple, TypeVar
 
 import torch
@@ -189,7 +190,7 @@ def with_relu(network: Network) -> Network:
 
 def _replace(network: nn.Module, old: type[nn.Module], new: Callable[[], nn.Module]) -> None:
     for part in network.modules():
-        for name, child in part.named_children():
+        for name, child in list(part._modules.items()):  # named_children leaves out what has two names
             if type(child) is old:
                 setattr(part, name, new())
 
@@ -232,7 +233,7 @@ def _copy(network: MobileNetV2, blocks: Sequence[int], shortcut: bool = False) -
     _check(network)
     last, have = len(network.blocks) - 1, residual_blocks(network)
     for block in blocks:
-        if isinstance(block, bool) or not isinstance(block, int):
+        if isinstance(block, bool) or not isinstance(block, Integral):
             raise TypeError(f"blocks must be integers, got {block!r}; for all of a list write *list")
         if not 0 <= block <= last:
             raise ValueError(f"blocks must be from 0 to {last}, got {block}; they are counted from 0")
@@ -380,7 +381,7 @@ def pruned(network: MobileNetV2, share: float, channel_scores: dict[int, Tensor]
     Raises
     ------
     TypeError, ValueError
-        If network is not a MobileNetV2 of ours, or share is not from 0 to 1.
+        If network is not a MobileNetV2 of ours, share is not from 0 to 1, or the scores are not those of its channels.
 
     References
     ----------
@@ -398,8 +399,15 @@ def pruned(network: MobileNetV2, share: float, channel_scores: dict[int, Tensor]
     changed = _copy(network, list(channel_scores))
     with torch.no_grad():
         for block, values in channel_scores.items():
+            weight = conv_of(blocks_of(changed)[block].conv2).weight
+            tensor(f"channel_scores[{block}]", values, "(channels,)")
+            if len(values) != weight.shape[1]:
+                raise ValueError(
+                    f"channel_scores[{block}] must be {weight.shape[1]}, one for each channel of the fat middle, got "
+                    f"{len(values)}; score the channels of this network"
+                )
             lowest = values.argsort(stable=True)[: round(share * len(values))]
-            conv_of(blocks_of(changed)[block].conv2).weight[:, lowest] = 0
+            weight[:, lowest] = 0
     return changed
 
 

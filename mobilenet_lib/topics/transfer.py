@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from .._validation import flag, instance, positive_int, positive_number, shown, tensor, zero_or_more
 from .._validation import labels as labels_of
-from ..measure.probe import evaluating
+from ..measure.probe import evaluating, place_of
 from ..models import MobileNetV2
 from . import datasets, photographs
 from .preparing import normalised
@@ -491,7 +491,7 @@ def fine_tune(
     Raises
     ------
     TypeError, ValueError
-        If a number is out of range, or images and labels are no pairs.
+        If a number is out of range, images and labels are no pairs, or a label is none of the network's classes.
 
     Examples
     --------
@@ -502,6 +502,12 @@ def fine_tune(
     instance("network", network, MobileNetV2, "MobileNetV2() builds one")
     tensor("images", images, "(N, C, H, W)")
     labels_of("labels", labels, len(images))
+    classes = getattr(network.classifier, "out_features", None)  # another classifier than a linear one says for itself
+    if classes and len(outside := labels[(labels < 0) | (labels >= classes)]):
+        raise ValueError(
+            f"labels must be from 0 to {classes - 1}, the classes of the network, got {int(outside[0])}; "
+            "with_new_head(network, num_classes) gives it others"
+        )
     epochs, batch_size = positive_int(epochs=epochs, batch_size=batch_size)
     head_lr, trunk_lr = positive_number(head_lr=head_lr, trunk_lr=trunk_lr)
     flag(frozen_norm=frozen_norm)
@@ -557,5 +563,5 @@ def with_new_head(network: MobileNetV2, num_classes: int, seed: int = 0) -> Mobi
     new = copy.deepcopy(network)
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)
-        new.classifier = nn.Linear(network.classifier.in_features, num_classes)
+        new.classifier = nn.Linear(cast(nn.Conv2d, network.head[0]).out_channels, num_classes).to(**place_of(network))
     return new

@@ -9,7 +9,7 @@ from PIL import Image
 from skimage import data
 from torchvision.models import MobileNet_V2_Weights
 
-from mobilenet_lib.topics.preparing import WAYS, prepared
+from mobilenet_lib.topics.preparing import WAYS, normalised, prepared
 
 TRANSFORMS = MobileNet_V2_Weights.IMAGENET1K_V1.transforms()
 MEAN, DEVIATION = (torch.tensor(each)[:, None, None] for each in (TRANSFORMS.mean, TRANSFORMS.std))
@@ -57,3 +57,5 @@ def test_what_is_not_there_is_refused(cat):
         prepared(cat, "upside down")
     with pytest.raises(ValueError, match="pictures must be one picture or more, got none"):
         prepared([])
+    with pytest.raises(TypeError, match="image must hold numbers from 0 to 1, got torch.uint8; .* write image / 255"):
+        normalised(torch.zeros(3, 2, 2, dtype=torch.uint8))

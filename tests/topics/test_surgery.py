@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 from peers import lived_in
@@ -32,6 +33,16 @@ def through(network, x, block):
     for part in network.blocks[:block]:
         x = part(x)
     return x
+
+
+def test_a_relu6_with_two_names_is_replaced_under_both():
+    network = nn.Module()
+    network.first = network.second = nn.ReLU6()
+    assert [type(part) for part in surgery.with_relu(network)._modules.values()] == [nn.ReLU, nn.ReLU]
+
+
+def test_blocks_may_be_counted_in_numpys_integers(network):
+    assert surgery.residual_blocks(surgery.without_shortcut(network, *np.array([4, 5]))) == [2, 7, 8, 9, 11, 12, 14, 15]
 
 
 @torch.no_grad()
@@ -172,6 +183,8 @@ BAD = [
     (lambda n: surgery.without_branch(n, 0), ValueError, "blocks must have a shortcut, got 0"),
     (lambda n: surgery.without_branch(MobileNetV1(10, 0.25), 0), TypeError, "must be a MobileNetV2 .*got MobileNetV1"),
     (lambda n: surgery.pruned(n, 5, surgery.at_random(n)), ValueError, "share must be a number from 0 to 1, got 5"),
+    (lambda n: surgery.pruned(n, 0.5, {1: torch.ones(9)}), ValueError, r"channel_scores\[1\] must be 48, .* got 9; "),
+    (lambda n: surgery.pruned(n, 0.5, {1: [1.0]}), TypeError, r"channel_scores\[1\] must be a torch.Tensor"),
     (lambda n: surgery.changed(n, Change("noise"), torch.zeros(1)), ValueError, "change must be of the kind .*'noise'"),
 ]  # fmt: skip
 

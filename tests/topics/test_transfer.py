@@ -40,6 +40,12 @@ def test_features_are_what_the_classifier_sees(network):
     assert torch.allclose(deep[3], network.blocks[:4](network.stem(x)).mean((2, 3)), atol=1e-6)
 
 
+def test_a_new_head_fits_a_network_of_any_numbers_and_with_any_head_before():
+    network = MobileNetV2(10, width_mult=0.1).double()
+    network.classifier = torch.nn.Sequential(torch.nn.Dropout(), network.classifier)
+    assert transfer.with_new_head(network, 3).eval()(torch.zeros(1, 3, 32, 32).double()).shape == (1, 3)
+
+
 def test_a_head_is_scikit_learns(points):
     found, labels = points
     theirs = make_pipeline(StandardScaler(), LogisticRegression(C=0.01)).fit(found.numpy(), labels.numpy())
@@ -97,10 +103,16 @@ def test_grey_pictures_become_what_pillow_and_torchvision_make_of_them():
     assert torch.equal(preparing.normalised(torch.zeros(3, 1, 1)), preparing.normalised(torch.zeros(1, 3, 1, 1))[0])
 
 
+def tuned(labels):
+    return transfer.fine_tune(MobileNetV2(2, width_mult=0.1), torch.zeros(len(labels), 3, 32, 32), labels)
+
+
 BAD = [
     (lambda: transfer.for_network(torch.zeros(25, 25)), r"images must be of shape .*got \(25, 25\)"),
     (lambda: transfer.for_network(torch.zeros(1, 2, 25, 25)), r"images must be of shape .*got \(1, 2, 25, 25\)"),
     (lambda: list(transfer.few(torch.tensor([0, 0, 1]), 2)), "count must be 1 or less, got 2"),
+    (lambda: tuned(torch.tensor([0, 2])), "labels must be from 0 to 1, .* got 2; with_new_head"),
+    (lambda: tuned(torch.tensor([-100, 1])), "labels must be from 0 to 1, .* got -100; "),
     (lambda: transfer.textures("validation"), "split must be 'train' or 'test'"),
 ]
 
