@@ -74,7 +74,7 @@ def time_layers(layers: Sequence[Layer], *, threads: int = 1, seconds: float = 0
     >>> timed.layer.name, timed.best.median > 0
     ('blocks.16.conv2', True)
     """
-    instances("layers", layers, Layer, "cost.mobilenet_v2_layers()")
+    layers = instances("layers", layers, Layer, "cost.mobilenet_v2_layers()")
     (threads,) = positive_int(threads=threads)
     (seconds,) = positive_number(seconds=seconds)
     # Networks repeat their layers: what differs in its name alone is measured once.
@@ -102,7 +102,7 @@ def times(timed: Sequence[Timed]) -> list[dict[str, object]]:
     TypeError
         If timed holds something else.
     """
-    instances("timed", timed, Timed, "measure.time_layers(...)")
+    timed = instances("timed", timed, Timed, "measure.time_layers(...)")
     return [
         {
             "layer": each.layer.name,
@@ -186,7 +186,7 @@ def placed(timed: Sequence[Timed], roof: Roofline) -> list[dict[str, object]]:
     TypeError
         If timed holds something else, or roof is not a Roofline.
     """
-    instances("timed", timed, Timed, "measure.time_layers(...)")
+    timed = instances("timed", timed, Timed, "measure.time_layers(...)")
     instance("roof", roof, Roofline, "measure.roofline() gives one")
     return [
         {
@@ -219,7 +219,7 @@ def points(timed: Sequence[Timed]) -> dict[str, tuple[float, float, str]]:
     TypeError
         If timed holds something else.
     """
-    instances("timed", timed, Timed, "measure.time_layers(...)")
+    timed = instances("timed", timed, Timed, "measure.time_layers(...)")
     return {
         f"{each.layer.name}, {took.memory_format}": (intensity(each.layer), each.rate(took), each.layer.role)
         for each in timed
@@ -280,7 +280,7 @@ def by_kind(timed: Sequence[Timed], roof: Roofline) -> list[dict[str, object]]:
     TypeError
         If timed holds something else, or roof is not a Roofline.
     """
-    instances("timed", timed, Timed, "measure.time_layers(...)")
+    timed = instances("timed", timed, Timed, "measure.time_layers(...)")
     instance("roof", roof, Roofline, "measure.roofline() gives one")
     columns = {
         "MACs, %": lambda each: each.layer.macs,

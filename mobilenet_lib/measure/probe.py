@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.lazy import LazyModuleMixin
 
-from .._validation import positive_ints
+from .._validation import PERMANENT, positive_ints
 
+Module = TypeVar("Module", bound=nn.Module)
 SHAPE = "(1, 3, H, W), with the batch"
 
 
@@ -56,6 +58,17 @@ def unwrapped(module: nn.Module) -> nn.Module:
             module = compiled
         else:
             return module
+
+
+def copied(module: Module, name: str = "module") -> Module:
+    """Return a copy of a module, or say what stands against one."""
+    try:
+        return copy.deepcopy(module)
+    except RuntimeError as error:  # weights that are results: pruned ones, and those of the older weight_norm
+        raise ValueError(
+            f"{name} must be one that can be copied, got {type(module).__name__} with weights made from others; "
+            f"{PERMANENT}"
+        ) from error
 
 
 def check_numbers(x: Tensor) -> None:

@@ -150,7 +150,8 @@ class Roofline:
 
     def ms(self, layer: Layer, batch: int = 1, cached: bool = False) -> float:
         """Milliseconds that a layer takes at least, if its numbers come from memory, or from a cache."""
-        return 1000 * batch * layer.macs / self.ceiling(intensity(layer, batch), cached)
+        ceiling = self.ceiling(intensity(layer, batch), cached)  # looks at the layer first
+        return 1000 * batch * layer.macs / ceiling
 
     def __repr__(self) -> str:
         cache = f"cache={self.cache / 1e9:.3g} GB/s, " if self.cache else ""

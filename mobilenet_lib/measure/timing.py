@@ -5,7 +5,6 @@ Chapters and readers use these through :mod:`mobilenet_lib.measure`.
 
 from __future__ import annotations
 
-import copy
 import itertools
 import math
 import statistics
@@ -17,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from .._validation import instance, mapping, one_of, positive_int, positive_number
+from .._validation import instance, mapping, one_of, positive_int, positive_number, several, shown
 from ..cost import Layer, conv_layer
-from .probe import check_numbers, probing, quietly
+from .probe import check_numbers, copied, probing, quietly
 from .roof import FLOAT, Roofline
 
 if TYPE_CHECKING:
@@ -110,7 +109,7 @@ both alike, or say across="batch" if that difference is the question
         """
         if not isinstance(other, Latency):
             raise TypeError(f"other must be a Latency, got {type(other).__name__}; measure.latency gives one")
-        allowed = (across,) if isinstance(across, str) else tuple(across)
+        allowed = (across,) if isinstance(across, str) else several("across", across, "names of conditions", '"batch"')
         for name in allowed:
             if name not in CONDITIONS:
                 raise ValueError(f"across must name conditions ({', '.join(CONDITIONS)}), got {name!r}")
@@ -223,7 +222,10 @@ def latencies(
     one_of("memory_format", memory_format, MEMORY_FORMATS)
     with ExitStack() as stack:
         timers, inputs = {}, {}
-        for name, (module, input_shape) in cases.items():
+        for name, case in cases.items():
+            if not isinstance(case, tuple | list) or len(case) != 2:
+                raise TypeError(f"cases[{name!r}] must be (module, input_shape), got {shown(case)}; write such a pair")
+            module, input_shape = case
             _check_callable(module, threads)
             x = stack.enter_context(probing(module, input_shape, torch.randn))
             check_numbers(x)
@@ -377,7 +379,7 @@ def _laid_out(module: nn.Module | Callable, x: Tensor, memory_format: str) -> tu
     if isinstance(module, nn.Module):
         weights = [weight for weight in module.parameters() if weight.dim() == 4]
         if not all(weight.is_contiguous(memory_format=wanted) for weight in weights):
-            module = copy.deepcopy(module).to(memory_format=wanted)
+            module = copied(module).to(memory_format=wanted)
     return module, x
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from contextlib import ExitStack
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -77,7 +79,7 @@ def ranges(network: nn.Module, bits: int = 8) -> list[Ranges]:
     found = []
     for name, layer in _layers(network).items():
         weight = layer.weight.detach()
-        widest = weight.abs().flatten(1).amax(1)
+        widest = weight.abs().flatten(1).amax(1).double()  # torch has no quantiles of half precision
         lost = (shipping.quantize(weight, bits).flatten(1) == 0).all(1).sum().item()
         ends = widest.min().item(), widest.quantile(0.5).item(), widest.max().item()
         found.append(Ranges(name, len(widest), *ends, int(lost)))
@@ -178,7 +180,7 @@ def with_corrected_biases(network: nn.Module, rounded: nn.Module, images: Tensor
     TypeError
         If one of both is not a torch module.
     ValueError
-        If they differ in their layers.
+        If they differ in their layers, there is no picture, or as the network.
 
     Notes
     -----
@@ -205,24 +207,25 @@ def with_corrected_biases(network: nn.Module, rounded: nn.Module, images: Tensor
         got = type(rounded).__name__
         remedy = "give shipping.with_rounded_weights(network, bits)"
         raise ValueError(f"rounded must have the layers of network, got {got}; {remedy}")
-    means, hooks = {}, []
-    for name, layer in exact.items():
-        keep = lambda layer, given, output, name=name: means.__setitem__(name, _mean(output))  # noqa: E731
-        hooks.append(layer.register_forward_hook(keep))
-    scores(network, images, batch=len(images))
-    for name, layer in _layers(corrected).items():
+    if not len(images):
+        raise ValueError(f"images must be one or more, got {tuple(images.shape)}; means are measured on them")
+    means = {}
 
-        def correct(layer: nn.Module, given: object, output: Tensor, name: str = name) -> Tensor:
-            error = _mean(output) - means[name]
-            if layer.bias is None:
-                layer.bias = nn.Parameter(torch.zeros_like(error))
-            layer.bias -= error
-            return output - (error[:, None, None] if output.dim() == 4 else error)
+    def keep(name: str, layer: nn.Module, given: object, output: Tensor) -> None:
+        means[name] = _mean(output)
 
-        hooks.append(layer.register_forward_hook(correct))
-    scores(corrected, images, batch=len(images))
-    for hook in hooks:
-        hook.remove()
+    def correct(name: str, layer: nn.Module, given: object, output: Tensor) -> Tensor:
+        error = _mean(output) - means[name]
+        if layer.bias is None:
+            layer.bias = nn.Parameter(torch.zeros_like(error))
+        layer.bias -= error
+        return output - (error[:, None, None] if output.dim() == 4 else error)
+
+    for each, layers, hook in ((network, exact, keep), (corrected, _layers(corrected), correct)):
+        with ExitStack() as stack:
+            for name, layer in layers.items():
+                stack.enter_context(layer.register_forward_hook(partial(hook, name)))
+            scores(each, images, batch=len(images))
     return corrected
 
 

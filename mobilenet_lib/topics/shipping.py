@@ -21,7 +21,16 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from .._validation import PERMANENT, flag, function, instance, positive_int, several, shown
-from ..measure.probe import check_module, check_numbers, check_readable, check_shape, probing, quietly, unwrapped
+from ..measure.probe import (
+    check_module,
+    check_numbers,
+    check_readable,
+    check_shape,
+    copied,
+    probing,
+    quietly,
+    unwrapped,
+)
 from . import onnx_files
 from .wiring import wires
 
@@ -139,7 +148,8 @@ def fold(network: nn.Module, *, partly: bool = False) -> nn.Module:
     """
     check_module(network, "network")
     flag(partly=partly)
-    network = _copied(getattr(network, "_orig_mod", network))  # what torch.compile returns holds the network itself
+    # What torch.compile returns holds the network itself.
+    network = copied(getattr(network, "_orig_mod", network), "network").eval()
     pairs, refused = [], []
     for wire in wires(network):
         conv = cast(nn.Conv2d, network.get_submodule(wire.conv))
@@ -165,17 +175,6 @@ def fold(network: nn.Module, *, partly: bool = False) -> nn.Module:
 def _become(layer: nn.Module, other: nn.Module) -> None:
     """Make one layer another wherever a network keeps it: under two names, or in a list that torch knows nothing of."""
     layer.__class__, layer.__dict__ = type(other), other.__dict__
-
-
-def _copied(network: nn.Module) -> nn.Module:
-    """Return a copy in eval mode, or say what stands against one."""
-    try:
-        return copy.deepcopy(network).eval()
-    except RuntimeError as error:  # weights that are results: pruned ones, and those of the older weight_norm
-        raise ValueError(
-            f"network must be one that can be copied, got {type(network).__name__} with weights made from others; "
-            f"{PERMANENT}"
-        ) from error
 
 
 def _left_of(norm: nn.BatchNorm2d) -> nn.Module:
@@ -311,7 +310,7 @@ def to_onnx(module: nn.Module, input_shape: tuple[int, ...], *, features: Sequen
     sizes = check_shape(input_shape, module)
     if len(sizes) < 2:
         raise ValueError(f"input_shape must have a batch and more, got {sizes}; the batch is left open in the model")
-    _check_features(features, module)
+    features = _parts_named(features, module)
     onnx_files.need("onnx", "onnxscript")
     wrapped = _WithFeatures(module, features) if features else module
     with probing(module, sizes) as x, onnx_files.quiet():
@@ -340,10 +339,11 @@ def to_onnx(module: nn.Module, input_shape: tuple[int, ...], *, features: Sequen
     return model
 
 
-def _check_features(features: Sequence[str], module: nn.Module) -> None:
+def _parts_named(features: Sequence[str], module: nn.Module) -> tuple[str, ...]:
+    """Return the names of parts, if they are such and can be those of outputs."""
     if isinstance(features, str):
         raise TypeError(f"features must be several names, got {features!r}; for one write [{features!r}]")
-    several("features", features, "several names", "['stem']")
+    features = several("features", features, "several names", "['stem']")
     parts = dict(module.named_modules())
     for place, name in enumerate(features):
         if name not in parts or not name:
@@ -353,6 +353,7 @@ def _check_features(features: Sequence[str], module: nn.Module) -> None:
             raise ValueError(
                 f"features must name each part once, and none that is called input or output, got {name!r}; leave out"
             )
+    return features
 
 
 def _check_it_runs(model: bytes, x: Tensor) -> None:
@@ -590,7 +591,7 @@ def with_rounded_weights(
     flag(per_channel=per_channel)
     function("where", where)
     check_module(network, "network")
-    rounded = _copied(network)
+    rounded = copied(network, "network").eval()
     with torch.no_grad():
         for layer, twin in zip(network.modules(), rounded.modules(), strict=True):
             if isinstance(layer, nn.Conv2d | nn.Linear) and isinstance(twin, type(layer)) and where(layer):

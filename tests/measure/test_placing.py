@@ -87,6 +87,13 @@ def test_shares_of_the_kinds_make_a_whole_in_every_column():
     assert depthwise["MACs, %"] == pytest.approx(100 * own / cost.mobilenet_v2().macs)
 
 
+def test_what_is_timed_may_come_one_by_one():
+    assert measure.by_kind(iter(TIMED), ROOF) == measure.by_kind(TIMED, ROOF)
+    assert measure.placed(iter(TIMED), ROOF) == measure.placed(TIMED, ROOF)
+    assert measure.points(iter(TIMED)) == measure.points(TIMED)
+    assert measure.times(iter(TIMED)) == measure.times(TIMED)
+
+
 def test_the_table_of_times_names_what_was_measured():
     [row] = measure.times(TIMED[:1])
     assert row["MACs"] == LAYERS[0].macs and row["contiguous, ms"] == TIMED[0].contiguous.median

@@ -85,3 +85,7 @@ def test_wrong_arguments_are_refused():
         intensity(LAYERS[0], bytes_each=0.5)
     with pytest.raises(TypeError, match="threads must be"):
         Roofline(1e9, 1e9, threads=None)
+    with pytest.raises(ValueError, match="intensity must be a finite number above 0, got -1"):
+        Roofline(1e9, 1e9).ceiling(-1)
+    with pytest.raises(TypeError, match="layer must be a Layer, got None"):
+        Roofline(1e9, 1e9).ms(None)

@@ -14,6 +14,7 @@ import fresh
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
 from torch.utils.benchmark import Timer
 
 from mobilenet_lib import InvertedResidual, MobileNetV2, measure
@@ -135,6 +136,18 @@ def test_wrong_arguments_are_refused(change, error, words):
         measure.latency(**{"module": nn.Identity(), "input_shape": SHAPE, **change})
 
 
+def test_a_case_is_a_module_and_a_shape():
+    for case in (nn.ReLU(), (nn.ReLU(), SHAPE, 1), "no"):
+        with pytest.raises(TypeError, match=r"cases\['one'\] must be \(module, input_shape\), got"):
+            measure.latencies({"one": case})
+
+
+def test_weights_that_cannot_be_laid_out_anew_are_named_with_a_remedy():
+    layer = prune.identity(nn.Conv2d(3, 8, 3), "weight")
+    with pytest.raises(ValueError, match="module must be one that can be copied, .*prune.remove"):
+        measure.latency(layer, (1, 3, 8, 8), memory_format="channels_last")
+
+
 def test_a_module_made_for_other_threads_is_refused():
     class Engine:
         threads = 2
@@ -171,6 +184,8 @@ def test_unlike_conditions_are_not_compared_unless_they_are_the_question(name):
 def test_only_conditions_may_differ_on_purpose():
     with pytest.raises(ValueError, match="across must name conditions .*got 'median'"):
         ONE.speedup_over(ONE, across="median")
+    with pytest.raises(TypeError, match="across must be names of conditions, got 3"):
+        ONE.speedup_over(ONE, across=3)
     with pytest.raises(TypeError, match="other must be a Latency, got float"):
         ONE.speedup_over(12.0)
 

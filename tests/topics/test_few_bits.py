@@ -106,3 +106,16 @@ def test_what_is_not_folded_or_not_ours_is_refused(network):
         few_bits.equalize(shipping.fold(MobileNetV1(10, width_mult=0.25)))
     with pytest.raises(ValueError, match="rounded must have the layers of network"):
         few_bits.with_corrected_biases(network, nn.Sequential(nn.Linear(3, 3)), torch.zeros(1, 3, 32, 32))
+    with pytest.raises(ValueError, match=r"images must be one or more, got \(0, 3, 32, 32\)"):
+        few_bits.with_corrected_biases(network, network, torch.zeros(0, 3, 32, 32))
+
+
+def test_pictures_that_do_not_fit_leave_no_hooks_behind(network):
+    with pytest.raises(ValueError, match="x must have 3 channels"):
+        few_bits.with_corrected_biases(network, network, torch.zeros(1, 4, 32, 32))
+    assert not any(part._forward_hooks for part in network.modules())
+
+
+def test_ranges_of_half_numbers_are_those_of_the_same_floats():
+    layer = nn.Conv2d(3, 8, 3).half()
+    assert few_bits.ranges(layer) == few_bits.ranges(layer.float())
