@@ -368,15 +368,8 @@ def channel_profiles(profiles: Mapping[str, Sequence[tuple[int, str]]], ax: Axes
                     linewidth=0,
                 )
                 # Below the shapes: many a step is too low, or too narrow at its end, for its name.
-                ax.annotate(
-                    role,
-                    (left + 0.5, lowest),
-                    ha="center",
-                    va="top",
-                    fontsize=9.5,
-                    textcoords="offset points",
-                    xytext=(0, -4),
-                )
+                below = {"textcoords": "offset points", "xytext": (0, -4), "ha": "center", "va": "top"}
+                ax.annotate(role, (left + 0.5, lowest), fontsize=9.5, **below)
                 left += 1
             for offset, (channels, _) in enumerate(steps):
                 ax.plot([start + offset] * 2, [-channels / 2, channels / 2], color=FOREGROUND, linewidth=3)
