@@ -82,6 +82,14 @@ def test_no_page_is_as_long_as_they_all_were(site):
     assert max(words.values()) < 10_000, words
 
 
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_says_what_the_docstrings_say_and_no_more(site, name):
+    page = (site / "reference" / "api" / f"{name}.html").read_text(encoding="utf8")
+    assert "-----" not in page, "a section's heading was taken for text"
+    assert "Alias for field number" not in page
+    assert "Define the computation performed" not in page, "PyTorch's words on every forward"
+
+
 def test_the_site_has_no_listings_of_source(site):
     """They were 28 pages; where the repository is known, names lead there."""
     assert not (site / "_modules").exists() or not list((site / "_modules").rglob("*.html"))
