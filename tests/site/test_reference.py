@@ -86,6 +86,7 @@ def test_no_page_is_as_long_as_they_all_were(site):
 def test_a_page_says_what_the_docstrings_say_and_no_more(site, name):
     page = (site / "reference" / "api" / f"{name}.html").read_text(encoding="utf8")
     assert "-----" not in page, "a section's heading was taken for text"
+    assert ",</em>) –" not in page, "of several names all but the last were taken for a type"
     assert "Alias for field number" not in page
     assert "Define the computation performed" not in page, "PyTorch's words on every forward"
 
