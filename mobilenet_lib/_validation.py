@@ -287,6 +287,12 @@ def tensor(name: str, value: object, shape: str) -> None:
         raise ValueError(f"{name} must have shape {shape}, got {tuple(value.shape)}; use reshape or an index")
 
 
+def from_0_to_1(name: str, value: Any) -> None:
+    """Require a torch.Tensor of floats, as a picture is from 0 to 1: bytes would be taken for such."""
+    if not value.is_floating_point():
+        raise TypeError(f"{name} must hold numbers from 0 to 1, got {value.dtype}; for 0 to 255 write {name} / 255")
+
+
 def labels(name: str, value: object, count: int | None = None) -> None:
     """Require a torch.Tensor of integers, (N,): classes."""
     tensor(name, value, "(N,)")

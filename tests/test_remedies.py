@@ -131,6 +131,8 @@ REMEDIES = [
     (lambda: transfer.few(maps(4), 1), "use labels.long()", lambda: list(transfer.few(maps(4).long(), 1, draws=1))),
     (lambda: transfer.linear_head(maps(4, 2), maps(3).long()), "give as many",
      lambda: transfer.linear_head(maps(4, 2), torch.tensor([0, 0, 1, 1]))),
+    (lambda: transfer.for_network(maps(1, 3, 9, 9).byte()), "write images / 255",
+     lambda: transfer.for_network(maps(1, 3, 9, 9).byte() / 255)),
     (lambda: manifold.relu([0.5, 1.0], np.ones((3, 2))), "np.array(...) may make one",
      lambda: manifold.relu(np.array([0.5, 1.0])[None] * np.ones((2, 1)), np.ones((3, 2)))),
     (lambda: manifold.relu(np.ones((2, 2, 2, 2)), np.ones((3, 2))), "use reshape",

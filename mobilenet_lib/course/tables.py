@@ -65,7 +65,7 @@ class Table:
         TypeError
             If a record does not say what its columns are called.
         ValueError
-            If there is no record, or two lists differ in length.
+            If there is no record, two lists differ in length, or two records in their columns.
 
         Examples
         --------
@@ -78,9 +78,10 @@ class Table:
         if len(counts) != 1 or 0 in counts:
             found = [len(each) for each in lists]
             raise ValueError(f"records must be lists of equal length, got {found}; give a record for each row")
-        rows = [[item for one in row for item in _fields(one).items()] for row in zip(*lists, strict=True)]
-        names = [name if " " in name else name.replace("_", " ") for name, _ in rows[0]]
-        return cls(names, [[value for _, value in row] for row in rows])
+        sides = [_values(each) for each in lists]
+        names = [name if " " in name else name.replace("_", " ") for side, _ in sides for name in side]
+        rows = zip(*(values for _, values in sides), strict=True)
+        return cls(names, [[value for side in row for value in side] for row in rows])
 
     def __repr__(self) -> str:
         lines = [self.columns, *(tuple(map(written, row)) for row in self.rows)]
@@ -102,6 +103,19 @@ class Table:
             for first, *cells in self.rows
         )
         return f'<table class="mn-rows"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def _values(records: Sequence[Any]) -> tuple[list[str], list[list[object]]]:
+    """Return the names of the first record, and under these what each of them holds, in whatever order."""
+    fields = [_fields(record) for record in records]
+    names = list(fields[0])
+    for place, record in enumerate(fields):
+        if set(record) != set(names):
+            raise ValueError(
+                f"records[{place}] must have the columns of the first, {', '.join(names)}, got {', '.join(record)}; "
+                "give None where there is nothing"
+            )
+    return names, [[record[name] for name in names] for record in fields]
 
 
 def _fields(record: Any) -> Mapping[str, object]:

@@ -16,7 +16,7 @@ from PIL import ImageOps
 from PIL.Image import Image
 from torch import Tensor, nn
 
-from .._validation import mapping, positive_int, real_numbers, sized, tensor, zero_or_more
+from .._validation import instance, mapping, positive_int, real_numbers, sized, tensor, zero_or_more
 from ..measure.probe import check_module, evaluating
 
 RESAMPLES = 4000
@@ -120,7 +120,7 @@ def agreement(reference: Tensor, scores: Tensor, groups: Sequence[int]) -> Estim
     Raises
     ------
     ValueError
-        If the scores differ in shape, or as :func:`estimate`.
+        If the scores differ in shape, nan is among them, or as :func:`estimate`.
 
     Examples
     --------
@@ -152,7 +152,7 @@ def difference(reference: Tensor, scores: Tensor, others: Tensor, groups: Sequen
     Raises
     ------
     ValueError
-        If the scores differ in shape, or as :func:`estimate`.
+        If the scores differ in shape, nan is among them, or as :func:`estimate`.
 
     Examples
     --------
@@ -167,6 +167,8 @@ def difference(reference: Tensor, scores: Tensor, others: Tensor, groups: Sequen
 def _same(reference: Tensor, scores: Tensor) -> np.ndarray:
     for name, tensor_ in (("reference", reference), ("scores", scores)):
         tensor(name, tensor_, "(N, classes)")
+        if tensor_.isnan().any():
+            raise ValueError(f"{name} must hold numbers, got nan, which is no answer; look at that network's weights")
     if reference.dim() != 2 or reference.shape != scores.shape:
         raise ValueError(
             f"scores must have the shape of the reference, (N, classes), got {tuple(scores.shape)} for "
@@ -308,7 +310,7 @@ def crops(photographs: Mapping[str, Image], each: int = 20, seed: int = 0) -> Cr
     Raises
     ------
     TypeError, ValueError
-        If each is not a positive integer, or there is no photograph.
+        If each is not a positive integer, or there is no photograph, or something else among them.
 
     Notes
     -----
@@ -332,7 +334,8 @@ def crops(photographs: Mapping[str, Image], each: int = 20, seed: int = 0) -> Cr
     if not photographs:
         raise ValueError("photographs must name at least one photograph, got none; give {'cat': picture}")
     draw, pictures = random.Random(seed), []
-    for photograph in photographs.values():
+    for name, photograph in photographs.items():
+        instance(f"photographs[{name!r}]", photograph, Image, "Image.open(path) reads one")
         for _ in range(each):
             pictures.append(_piece(photograph, draw))
     return Crops(pictures, [group for group in range(len(photographs)) for _ in range(each)])
@@ -341,7 +344,8 @@ def crops(photographs: Mapping[str, Image], each: int = 20, seed: int = 0) -> Cr
 def _piece(photograph: Image, draw: random.Random) -> Image:
     width, height = photograph.size
     area, ratio = width * height * draw.uniform(0.25, 1), draw.uniform(3 / 4, 4 / 3)
-    wide, high = min(width, int((area * ratio) ** 0.5)), min(height, int((area / ratio) ** 0.5))
+    sides = zip(photograph.size, ((area * ratio) ** 0.5, (area / ratio) ** 0.5), strict=True)
+    wide, high = (min(most, max(1, int(side))) for most, side in sides)
     left, top = draw.randint(0, width - wide), draw.randint(0, height - high)
     piece = photograph.crop((left, top, left + wide, top + high))
     return ImageOps.mirror(piece) if draw.random() < 0.5 else piece

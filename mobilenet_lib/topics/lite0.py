@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .._validation import instance, positive_int, shown
+from .._validation import from_0_to_1, instance, positive_int, shown
 from ..blocks import ConvDepthwiseConv, DepthwiseProjection
 from ..layers import Checked, ConvBNReLU
 from ..models import check_image
@@ -205,12 +205,18 @@ def normalised(image: Tensor) -> Tensor:
     Tensor
         (255 x - 127) / 128.
 
+    Raises
+    ------
+    TypeError
+        If image is not a tensor of floats.
+
     Examples
     --------
     >>> normalised(torch.tensor([0.0, 1.0])).tolist()
     [-0.9921875, 1.0]
     """
     instance("image", image, Tensor, "torch.as_tensor(...) may make one")
+    from_0_to_1("image", image)
     return (255 * image - 127) / 128
 
 

@@ -9,7 +9,7 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
-from .._validation import several, shown
+from .._validation import from_0_to_1, several, shown
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's red, green and blue, from 0 to 1
 
@@ -102,8 +102,7 @@ def normalised(image: Tensor) -> Tensor:
     if not isinstance(image, Tensor) or image.dim() < 3:
         got = tuple(image.shape) if isinstance(image, Tensor) else shown(image)
         raise TypeError(f"image must be a torch.Tensor (3, H, W) or several, got {got}; cropped(picture) makes one")
-    if not image.is_floating_point():
-        raise TypeError(f"image must hold numbers from 0 to 1, got {image.dtype}; for 0 to 255 write image / 255")
+    from_0_to_1("image", image)
     mean, deviation = (image.new_tensor(each)[:, None, None] for each in (MEAN, DEVIATION))
     return (image - mean) / deviation
 

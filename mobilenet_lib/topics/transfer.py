@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .._validation import flag, instance, positive_int, positive_number, shown, tensor, zero_or_more
+from .._validation import flag, from_0_to_1, instance, positive_int, positive_number, shown, tensor, zero_or_more
 from .._validation import labels as labels_of
 from ..measure.probe import evaluating, place_of
 from ..models import MobileNetV2
@@ -168,7 +168,7 @@ def for_network(images: Tensor, size: int = 224) -> Tensor:
     Raises
     ------
     TypeError, ValueError
-        If size is not a positive integer, or images is not such a batch.
+        If size is not a positive integer, or images is not such a batch, of floats.
 
     Examples
     --------
@@ -179,6 +179,7 @@ def for_network(images: Tensor, size: int = 224) -> Tensor:
     if not isinstance(images, Tensor) or images.dim() != 4 or images.shape[1] not in (1, 3):
         got = tuple(images.shape) if isinstance(images, Tensor) else type(images).__name__
         raise ValueError(f"images must be of shape (N, 1, H, W) or (N, 3, H, W), got {got}; for one write image[None]")
+    from_0_to_1("images", images)
     large = functional.interpolate(images, size=(size, size), mode="bilinear", antialias=True)
     return normalised(large.expand(-1, 3, -1, -1))
 

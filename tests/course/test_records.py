@@ -19,6 +19,13 @@ def test_records_may_be_named_tuples_and_dataclasses():
     assert Table.of([Cost(1, 2)]).rows == ((1, 2),)
 
 
+def test_a_value_stands_under_its_name_whatever_the_order():
+    assert Table.of([{"a": 1, "b": 2}, {"b": 4, "a": 3}]).rows == ((1, 2), (3, 4))
+    for other in ({"a": 3}, {"a": 3, "c": 4}, {"a": 3, "b": 4, "c": 5}):
+        with pytest.raises(ValueError, match=r"records\[1\] must have the columns of the first, a, b, got a"):
+            Table.of([{"a": 1, "b": 2}, other])
+
+
 def test_lists_of_unequal_length_or_without_names_are_refused():
     with pytest.raises(ValueError, match=r"records must be lists of equal length, got \[1, 2\]"):
         Table.of([{"a": 1}], [{"b": 1}, {"b": 2}])

@@ -81,10 +81,18 @@ def test_pieces_lie_inside_and_are_as_large_as_they_say():
     assert [p.tobytes() for p in crops({"a": wide}, seed=2).pictures] != [p.tobytes() for p in cut.pictures[:20]]
 
 
+def test_a_piece_has_a_pixel_at_least_and_comes_from_a_picture():
+    pieces = crops({"dot": Image.new("L", (1, 1)), "line": Image.new("L", (1, 400))}, each=5).pictures
+    assert all(min(piece.size) >= 1 for piece in pieces)
+    with pytest.raises(TypeError, match=r"photographs\['array'\] must be a Image, got ndarray"):
+        crops({"array": np.zeros((9, 9))})
+
+
 BAD = [
     (lambda: estimate([1.0, 2.0], [0]), "groups must have one entry for each of the 2 values, got 1"),
     (lambda: estimate([1.0, 2.0], [0, 0]), "groups must name two photographs or more, got 1"),
     (lambda: agreement(torch.zeros(2, 3), torch.zeros(2, 4), [0, 1]), r"scores must have the shape .*got \(2, 4\)"),
+    (lambda: agreement(torch.zeros(2, 3), torch.full((2, 3), torch.nan), [0, 1]), "scores must hold numbers, got nan"),
     (lambda: first_classes(torch.zeros(1, 3)), "count must be 3 or less, got 5"),
     (lambda: crops({}), "photographs must name at least one"),
     (lambda: crops({"a": Image.new("L", (9, 9))}, each=0), "each must be a positive integer, got 0"),
