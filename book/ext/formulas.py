@@ -1,4 +1,4 @@
-"""Formulas: drawn by KaTeX while the book is built, checked, and kept together with what touches them."""
+"""Formulas: drawn by KaTeX during the build, and checked. They stay with what touches them, and a % with its number."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ LOGGER = logging.getLogger(__name__)
 LONG = 40  # characters of TeX; a longer formula must be free to break on a phone
 BEHIND = re.compile(r"^[.,:;!?)\]’”%-]+")
 BEFORE = re.compile(r"[(\[“‘]+$")
+PERCENT = re.compile(r"(?:(?<=[\d)])|^) (?=%)")  # behind a number, or behind an element that holds one
+AS_IT_IS = (nodes.literal, nodes.FixedTextElement, nodes.math)
 
 
 # KaTeX's server
@@ -69,9 +71,23 @@ class ClosedFormulas(SphinxPostTransform):
             whole += [nodes.Text(closing[0])] if closing else []
 
 
+class WholePercents(SphinxPostTransform):
+    """Keep a percent sign on the line of its number, in text; code stays as it can be copied."""
+
+    default_priority = 900  # the glued numbers stand in the text
+    formats = ("html",)
+
+    def run(self, **kwargs: Any) -> None:
+        """Look at every piece of text."""
+        for text in list(self.document.findall(nodes.Text)):
+            if not isinstance(text.parent, AS_IT_IS) and PERCENT.search(text):
+                text.parent.replace(text, nodes.Text(PERCENT.sub("\u00a0", text)))
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the server, the check and the transform."""
+    """Register the server, the check and the transforms."""
     app.connect("config-inited", prepare_katex)
     app.connect("html-page-context", check_formulas)
     app.add_post_transform(ClosedFormulas)
+    app.add_post_transform(WholePercents)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 import formulas
+from docutils import nodes
+from docutils.utils import new_document
 from sphinxcontrib import katex
 
 
@@ -24,3 +26,14 @@ def test_an_unreadable_formula_is_reported(monkeypatch):
     body = '<span class="katex-error" title="ParseError: Undefined control sequence: \\x">…</span>'
     formulas.check_formulas(None, "chapters/x", "", {"body": body}, None)
     assert said == [("chapters/x", "ParseError: Undefined control sequence: \\x")]
+
+
+def test_a_percent_sign_stays_with_its_number_but_in_code():
+    document = new_document("page")
+    block = nodes.literal_block("", "seven = 17 % 10")
+    line = nodes.paragraph("", "", nodes.strong("", "4"), nodes.Text(" %, 93 (88 to 98) % and 5 %; "),
+                           nodes.literal("", "12 % 5"), nodes.Text(" is no share."))  # fmt: skip
+    document += [line, block]
+    formulas.WholePercents(document).run()
+    assert line.astext() == "4\u00a0%, 93 (88 to 98)\u00a0% and 5\u00a0%; 12 % 5 is no share."
+    assert block.astext() == "seven = 17 % 10"
