@@ -244,8 +244,13 @@ class Edition:
         new = NEW_SUBJECT.search(words)
         if new:
             self.answered = False
+        if not told:
+            return "", words
         at = new.start() if new else len(words)
-        return (words[:at], words[at:]) if told else ("", words)
+        first, gap, last = words[:at].rstrip().rpartition("\n\n")
+        if new and first and last.endswith(":"):  # it leads to the box
+            at = len(first + gap)
+        return words[:at], words[at:]
 
     def folded_solution(self, solves: bool) -> Iterator[nbformat.NotebookNode]:
         """Yield the solution that has ended, as text: so nothing of it runs together with all other cells."""
@@ -332,8 +337,10 @@ def hint(key: str, missing: str, question: str = "") -> str:
     <BLANKLINE>
     You need `cost.conv` and `size`.
     """
-    found = [f"`{name}`" for name in made_of(missing)[:6]]
-    need = f"You need {' and '.join(filter(None, [', '.join(found[:-1]), found[-1]]))}." if found else ""
+    names = made_of(missing)
+    found = [f"`{name}`" for name in names[:6]]
+    others = ", among others," if len(names) > len(found) else ""
+    need = f"You need{others} {' and '.join(filter(None, [', '.join(found[:-1]), found[-1]]))}." if found else ""
     see = (
         f'To see it, run `reveal("{key}")` in a cell of its own. '
         f'`reveal("{key}", next_cell=True)` puts it into a new cell, ready to run.'

@@ -280,8 +280,8 @@ class Part(Edition):
 
     def code(self, cell: Mapping, exercise: str, solves: bool) -> Iterator[nbformat.NotebookNode]:
         yield from super().code(cell, exercise, solves)
-        self.typed = self.answered
-        self.answered = self.answered or not tags(cell) & FOR_THE_BOOK
+        if not tags(cell) & FOR_THE_BOOK:
+            self.typed, self.answered = self.answered, True
 
     def given_away(self, words: str) -> tuple[str, str]:
         before, after = super().given_away(words)
