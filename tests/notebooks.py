@@ -6,8 +6,7 @@ import warnings
 from pathlib import Path
 
 import nbformat
-from execution import cache_path, client
-from jupyter_cache import get_cache
+from execution import cache_path, client, opened
 
 ROOT = Path(__file__).resolve().parents[1]
 EXECUTED: dict[Path, nbformat.NotebookNode] = {}
@@ -21,15 +20,12 @@ def executed(path: Path) -> nbformat.NotebookNode:
     """Return the chapter with its outputs, from the build's cache where they are there."""
     if path not in EXECUTED:
         notebook = read(path)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the database and of the kernel's sockets, when they are closed late
-            cache = get_cache(cache_path(ROOT, ROOT / "_build"))
+        with warnings.catch_warnings(), opened(cache_path(ROOT, ROOT / "_build")) as cache:
+            warnings.simplefilter("ignore")  # of the kernel's sockets, when they are closed late
             try:
                 _, notebook = cache.merge_match_into_notebook(notebook)
             except KeyError:
                 print(f"running {path.name}, which the build has not run in this state ...", flush=True)
                 client(notebook, path.parent).execute()
-            finally:
-                cache.db.dispose()  # or Python 3.13 warns of it, some tests later
         EXECUTED[path] = notebook
     return EXECUTED[path]

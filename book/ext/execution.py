@@ -16,6 +16,7 @@ from threading import Lock, Semaphore
 import nbformat
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
+from jupyter_cache.cache.main import JupyterCacheBase
 from myst_nb.core.read import is_myst_markdown_notebook, read_myst_markdown_notebook
 from myst_nb.sphinx_ import NbMetadataCollector
 from nbclient import NotebookClient
@@ -158,7 +159,8 @@ def run_ahead(app, env, docnames) -> list[str]:
             except (CellExecutionError, CellTimeoutError, DeadKernelError):
                 continue
             bundle = CacheBundleIn(notebook, str(paths[name]), data={"execution_seconds": seconds})
-            get_cache(folder).cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+            with opened(folder) as cache:
+                cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
             ran.append(name)
             Progress.say(f"ran {name} in {seconds:.0f} s")
     return sorted(ran)
@@ -214,11 +216,22 @@ def read(text: str) -> nbformat.NotebookNode:
 
 def is_cached(text: str, folder: str) -> bool:
     """Say whether a notebook's outputs are in the cache; myst-nb will look there too, and run it where they are not."""
-    try:
-        get_cache(folder).match_cache_notebook(read(text))
-    except KeyError:
-        return False
+    with opened(folder) as cache:
+        try:
+            cache.match_cache_notebook(read(text))
+        except KeyError:
+            return False
     return True
+
+
+@contextmanager
+def opened(folder: str | Path) -> Iterator[JupyterCacheBase]:
+    """Open a cache of notebooks, and close its database again: Python 3.13 warns of one that is left open."""
+    cache = get_cache(folder)
+    try:
+        yield cache
+    finally:
+        cache.db.dispose()
 
 
 def setup(app) -> dict:

@@ -12,7 +12,6 @@ from types import SimpleNamespace
 import execution
 import nbformat
 import pytest
-from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
@@ -58,7 +57,8 @@ def build(tmp_path):
     sources = {"one.ipynb": "{}", "page.md": "# A page\n\nfile_format: mystnb", "text.md": TEXT, "two.ipynb": "{}"}
     for name, text in sources.items():
         (tmp_path / name).write_text(text)
-    get_cache(tmp_path / "cache").cache_notebook_bundle(CacheBundleIn(notebook(), "two.ipynb"), check_validity=False)
+    with execution.opened(tmp_path / "cache") as cache:
+        cache.cache_notebook_bundle(CacheBundleIn(notebook(), "two.ipynb"), check_validity=False)
     paths = {Path(name).stem: str(tmp_path / name) for name in sources}
     env = SimpleNamespace(doc2path=paths.__getitem__, docname="")
     return SimpleNamespace(env=env, config=SimpleNamespace(nb_execution_cache_path=str(tmp_path / "cache")))
@@ -151,10 +151,11 @@ def test_notebooks_run_two_at_a_time_and_one_that_fails_is_left_to_the_build(ahe
     said = capsys.readouterr().out.splitlines()
     assert said[0] == "running 4 notebooks, two at a time ..."
     assert sorted(line.split(" in ")[0] for line in said[1:]) == ["ran one", "ran text", "ran two"]
-    _, ran = get_cache(folder).merge_match_into_notebook(nbformat.read(tmp_path / "two.ipynb", as_version=4))
-    assert ran.cells[1].outputs[0]["data"]["text/plain"] == "4"
-    _, ran = get_cache(folder).merge_match_into_notebook(nbformat.read(tmp_path / "one.ipynb", as_version=4))
-    assert [output["text"] for output in ran.cells[1].outputs] == ["one line\n"]  # or myst-nb breaks it in two
+    with execution.opened(folder) as cache:
+        _, two = cache.merge_match_into_notebook(nbformat.read(tmp_path / "two.ipynb", as_version=4))
+        _, one = cache.merge_match_into_notebook(nbformat.read(tmp_path / "one.ipynb", as_version=4))
+    assert two.cells[1].outputs[0]["data"]["text/plain"] == "4"
+    assert [output["text"] for output in one.cells[1].outputs] == ["one line\n"]  # or myst-nb breaks it in two
     assert not execution.is_cached((tmp_path / "faulty.ipynb").read_text(), folder)
     assert execution.is_cached(TEXT, folder)
     assert run("page", "text", one=IN_PARTS) == []
@@ -177,9 +178,10 @@ def test_a_warning_of_one_time_only_is_said_by_the_build_and_stands_in_no_page(a
     assert "one runs once more, since it said: " in said and "UserWarning: these weights are damaged" in said
     assert (tmp_path / "weights").read_text() == "right"
     shown = {}
-    for name in ("one", "two"):
-        _, ran = get_cache(folder).merge_match_into_notebook(nbformat.read(tmp_path / f"{name}.ipynb", as_version=4))
-        shown[name] = execution.warnings(ran)
+    with execution.opened(folder) as cache:
+        for name in ("one", "two"):
+            _, ran = cache.merge_match_into_notebook(nbformat.read(tmp_path / f"{name}.ipynb", as_version=4))
+            shown[name] = execution.warnings(ran)
     assert shown["one"] == "" and "always" in shown["two"]
 
 
