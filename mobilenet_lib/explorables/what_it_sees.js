@@ -127,29 +127,34 @@ const ownPictures = ({ stage, root, everywhere, onPicture, onFilm, onWord, signa
       onWord("This browser gives a page no camera here: that takes https, or a page served on this machine.");
       return;
     }
+    let mine; // the reader may have stopped this film and begun another one while a frame was worked at
     try {
-      stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment", width: 640 }, audio: false });
+      mine = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment", width: 640 }, audio: false });
     } catch (error) {
       onWord(error.name === "NotAllowedError" ? "The camera was not allowed. Choose a picture instead."
         : "There is no camera that the browser can use. Choose a picture instead.");
       return;
     }
+    stop();
     write(camera, "Stop the camera");
     set(camera, { "aria-pressed": "true" });
-    video.srcObject = stream; // no address is made of it: nothing for a security policy to forbid
-    await video.play();
-    while (stream && !signal.aborted) {
-      await onFilm(await createImageBitmap(video));
-      await new Promise((resolve) => requestAnimationFrame(resolve));
+    stream = video.srcObject = mine; // no address is made of it: nothing for a security policy to forbid
+    try {
+      await video.play();
+      while (stream === mine && !signal.aborted) {
+        await onFilm(await createImageBitmap(video));
+        await new Promise((resolve) => requestAnimationFrame(resolve));
+      }
+      if (stream === mine) stop(); // the figure went while its reader was asked
+    } catch (error) {
+      if (stream !== mine) return;
+      stop();
+      onWord(`The camera stopped: ${reasonOf(error)}.`);
     }
   };
   choose.addEventListener("click", () => input.click(), { signal });
   input.addEventListener("change", () => { take(input.files); input.value = ""; }, { signal });
-  camera.addEventListener("click", () => (stream ? stop() : film().catch((error) => {
-    if (!stream) return; // the reader has stopped it before its first frame was there
-    stop();
-    onWord(`The camera stopped: ${reasonOf(error)}.`);
-  })), { signal });
+  camera.addEventListener("click", () => (stream ? stop() : film()), { signal });
   for (const [name, over] of [["dragenter", true], ["dragover", true], ["dragleave", false], ["drop", false]]) {
     stage.addEventListener(name, (event) => {
       event.preventDefault();

@@ -309,6 +309,30 @@ def test_a_frame_that_is_answered_late_does_not_come_back_after_a_reset(loaded):
         assert classes(loaded.page)[0] == "palace"
 
 
+# The camera's frames wait until they are told to fail.
+LATE = """() => {
+  const whole = createImageBitmap, frames = [];
+  globalThis.createImageBitmap = (source) =>
+    source.srcObject ? new Promise((_, fail) => frames.push(() => fail(new Error("late")))) : whole(source);
+  return Object.assign(frames, { whole });
+}"""
+
+
+def test_a_late_frame_of_a_film_that_was_stopped_does_not_stop_the_next_one(loaded):
+    page, root = loaded.page, figure(loaded.page)
+    frames = page.evaluate_handle(LATE)
+    stop = root.get_by_role("button", name="Stop the camera")
+    for begun in (1, 2):
+        root.get_by_role("button", name="Camera", exact=True).click()
+        page.wait_for_function("([frames, begun]) => frames.length === begun", arg=[frames, begun])
+        if begun == 1:
+            stop.click()
+    frames.evaluate("frames => { frames[0](); return new Promise(requestAnimationFrame); }")
+    assert complaint(page) == "" and stop.is_visible()
+    stop.click()
+    frames.evaluate("frames => { frames[1](); globalThis.createImageBitmap = frames.whole; }")
+
+
 def test_each_class_has_its_map_and_each_block_its_channels(loaded):
     root = figure(loaded.page)
     shade = root.locator(".mn-see-stage > canvas").nth(1)
