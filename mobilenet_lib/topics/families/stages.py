@@ -177,7 +177,7 @@ def squeeze_of_input(mid_channels: int, se_ratio: float, expansion: float = 1.0)
     >>> squeeze_of_input(96, 0.25, 6)
     4
     """
-    _share(mid_channels, se_ratio)
+    mid_channels, se_ratio = _share(mid_channels, se_ratio)
     return round(mid_channels * (se_ratio / check.positive_number(expansion=expansion)[0]))
 
 
@@ -198,15 +198,16 @@ def squeeze_of_middle(mid_channels: int, se_ratio: float, expansion: float = 1.0
     >>> squeeze_of_middle(96, 0.25, 6)
     24
     """
-    _share(mid_channels, se_ratio)
+    mid_channels, se_ratio = _share(mid_channels, se_ratio)
     (expansion,) = check.positive_number(expansion=expansion)
     return make_divisible(mid_channels * se_ratio)
 
 
-def _share(mid_channels: int, se_ratio: float) -> None:
+def _share(mid_channels: int, se_ratio: float) -> tuple[int, float]:
     (mid_channels,) = check.positive_int(mid_channels=mid_channels)
     (se_ratio,) = check.positive_number(se_ratio=se_ratio)
     (se_ratio,) = check.share(se_ratio=se_ratio)
+    return mid_channels, se_ratio
 
 
 def _stages(rows: Rows) -> list[list[BlockSpec]]:
