@@ -143,6 +143,9 @@ def pytest_collection_finish() -> None:
     gc.enable()
     if torch := sys.modules.get("torch"):
         torch._C._create_graph_by_tracing = on_a_short_stack(torch._C._create_graph_by_tracing)
+        # It knows operators by their address, those too that were replaced: a list may lie there today.
+        find = torch.jit._recursive._find_builtin
+        torch.jit._recursive._find_builtin = lambda value: find(value) if callable(value) else None
 
 
 @pytest.hookimpl(tryfirst=True)
