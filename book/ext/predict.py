@@ -9,10 +9,9 @@ An author writes the question, how it is answered, and which of the chapter's ow
     :::
 
 The answer is a value that a cell has glued, times or by a plain number where the units differ (``share * 100``). With
-``:number: %`` a number is typed, with ``:axis: 1 10 100 1000; times`` a point is set on an axis, with ``:words:`` a
-sentence is written, which nothing checks. A second and a third question have ``-2`` and ``-3`` behind each option and
-their own words in ``:ask-2:``. The result stands above the first text that glues the answer, or where ``:shown: CELL``
-says: above that text, below that code.
+``:number: %`` a number is typed, with ``:axis: 1 10 100 1000; times`` a point is set on an axis. A second and a third
+question have ``-2`` and ``-3`` behind each option and their own words in ``:ask-2:``. The result stands above the first
+text that glues the answer, or where ``:shown: CELL`` says: above that text, below that code.
 
 ``book/static/answers.js`` does the rest. `answers.py` has the exercises.
 """
@@ -40,7 +39,7 @@ from sphinx.util.docutils import SphinxDirective
 from mobilenet_lib.course.predictions import is_geometric, number_in, pack, say
 
 TITLE = "Predict first"
-KINDS = ("choices", "number", "axis", "words")
+KINDS = ("choices", "number", "axis")
 OPTIONS = ("ask", *KINDS, "answer", "shown", "unit")
 BELOW = "*Run the next cell, and answer there.*"  # in a notebook
 ENDS = ("", "-2", "-3")  # of the options of a box's first, second and third question
@@ -68,7 +67,7 @@ class Ask(NamedTuple):
         The choices' numbers where each has one, or an axis's ticks.
     unit : str
         What stands behind a number.
-    right : str or float or None
+    right : str or float
         The answer: the text of a choice, or a number.
     says : str
         The answer as the page says it.
@@ -208,8 +207,8 @@ class Predict(SphinxDirective):
         if len(kinds) != 1:
             raise ValueError(f"a question has one of {', '.join(KINDS)}, got {kinds or 'none'}")
         kind = kinds[0]
-        if (kind == "words") == ("answer" in given):
-            raise ValueError("a question has an :answer: unless it has :words:")
+        if "answer" not in given:
+            raise ValueError("a question has an :answer:, the name of a value that a cell glues")
         choices, values, unit = [], [], given.get("unit", "")
         if kind == "choices":
             choices = [choice.strip() for choice in given[kind].split(" / ")]
@@ -222,10 +221,10 @@ class Predict(SphinxDirective):
             values, unit = axis(given[kind])
         elif kind == "number":
             unit = given[kind]
-        right, says = self.right(kind, given, choices, unit) if kind != "words" else (None, "")
+        right, says = self.right(kind, given, choices, unit)
         title = f"{title.rstrip('?')}: {given['ask'].rstrip('?')}" if "ask" in given else title
         return Ask(slug(name), title, given.get("ask", ""), kind, choices, values, unit, right, says,
-                   given.get("answer", ""), given.get("shown", ""))  # fmt: skip
+                   given["answer"], given.get("shown", ""))  # fmt: skip
 
     def right(self, kind: str, given: dict[str, str], choices: list[str], unit: str) -> tuple[Any, str]:
         match = ANSWER.fullmatch(given["answer"])
@@ -266,14 +265,11 @@ def vote(asks: list[Ask]) -> str:
     """Return what the person in front of a class does with a box."""
     parts = []
     for ask in asks:
-        says = f" It is {ask.says}." if ask.says else ""
         if ask.kind == "choices":
             by_hand = ", ".join(f"{letter(i)} {choice}" for i, choice in enumerate(ask.choices))
-            parts.append(f"{ask.words} Vote by hand: {by_hand}.{says}".strip())
-        elif ask.kind == "words":
-            parts.append(f"{ask.words} Collect two or three answers.".strip())
+            parts.append(f"{ask.words} Vote by hand: {by_hand}. It is {ask.says}.".strip())
         else:
-            parts.append(f"{ask.words} Ask for the lowest and the highest number.{says}".strip())
+            parts.append(f"{ask.words} Ask for the lowest and the highest number. It is {ask.says}.".strip())
     return f"{' '.join(parts)} The numbers stay on the board."
 
 
@@ -313,12 +309,11 @@ def program(asks: Iterable[dict]) -> str:
 
 
 def call(ask: Ask) -> str:
-    kind = {"choices": "Choice", "number": "Number", "axis": "Axis", "words": "Words"}[ask.kind]
+    kind = {"choices": "Choice", "number": "Number", "axis": "Axis"}[ask.kind]
     given = [repr(ask.words or ask.title)]
     given += [repr(ask.choices)] if ask.kind == "choices" else [repr(ask.values)] if ask.kind == "axis" else []
     given += [f"unit={ask.unit!r}"] if ask.unit else []
-    given += [f"result={pack(ask.right, ask.says)!r}"] if ask.right is not None else []
-    return f"{kind}({', '.join(given)})"
+    return f"{kind}({', '.join(given)}, result={pack(ask.right, ask.says)!r})"
 
 
 # HTML
@@ -345,9 +340,6 @@ def ask_html(ask: Ask) -> str:
             f'data-ends="{ends}" data-scale="{scale}"><span class="pr-ticks" aria-hidden="true">{ticks}</span></span>'
             f'<output aria-hidden="true">{escape(say(middle))}</output>{unit} {keep}'
         )
-    elif ask.kind == "words":
-        written = f'<textarea rows="2" aria-label="{name}"></textarea>'
-        body = f"{later(written)} {keep}"
     else:
         typed = f'<input type="text" inputmode="decimal" autocomplete="off" aria-label="{name}">'
         body = f"{later(typed)}{unit} {keep}"
@@ -360,9 +352,8 @@ def ask_html(ask: Ask) -> str:
 
 def result_html(ask: Ask) -> str:
     """Return where the result stands; the script fills it when there is a prediction."""
-    data = {"key": ask.key, "title": ask.title, "kind": ask.kind, "says": ask.says, "unit": ask.unit}
-    if ask.right is not None:
-        data["right"] = ask.right if isinstance(ask.right, str) else repr(ask.right)
+    right = ask.right if isinstance(ask.right, str) else repr(ask.right)
+    data = {**{name: getattr(ask, name) for name in ("key", "title", "kind", "says", "unit")}, "right": right}
     attributes = "".join(f' data-{name}="{escape(str(value))}"' for name, value in data.items() if value != "")
     return f"<pr-result{attributes}></pr-result>"
 

@@ -64,7 +64,6 @@
 
   // What became of one prediction: data is a result's dataset, given what the reader said.
   const outcome = ({ kind, right, says, unit }, given) => {
-    if (kind === "words") return { mine: `“${given}”`, says: "", at: null, words: "" };
     if (kind !== "choices") {
       const mine = `${say(+given)} ${unit ?? ""}`.trim();
       return { mine, says, ...off(+given, +right, unit) };
@@ -76,7 +75,6 @@
   };
   const sentence = (data, given) => {
     const { mine, says, words } = outcome(data, given);
-    if (data.kind === "words") return `You wrote: ${mine} Compare.`;
     return words === "right" || words === "spot on"
       ? `You predicted ${mine}${mine === says ? "" : `, it is ${says}`}: ${words}.`
       : `You predicted ${mine}. It is ${says}: ${words}.`;
@@ -146,10 +144,11 @@
       choice.setAttribute("aria-pressed", String(choice.textContent === mine));
     }
     const place = ask.querySelector("pr-field > template")?.content ?? ask; // late.js puts the field there
-    const field = place.querySelector("[type=text], textarea");
-    if (field) field.value = mine ?? "";
+    const field = place.querySelector("[type=text]");
+    if (field && field.kept !== mine) field.value = (field.kept = mine) ?? ""; // what is typed and not kept yet stays
     const range = ask.querySelector("[type=range]");
-    if (range && mine !== undefined) {
+    if (range && mine !== undefined && range.kept !== mine) {
+      range.kept = mine;
       const [low, high] = JSON.parse(range.dataset.ends);
       range.value = range.max * (range.dataset.scale === "log" ? Math.log(mine / low) / Math.log(high / low) : (mine - low) / (high - low));
     }
@@ -158,12 +157,11 @@
   };
   const keep = (ask, pressed) => {
     const { kind, key } = ask.dataset;
-    const field = ask.querySelector("input, textarea");
-    const mine = { choices: () => pressed.textContent, number: () => number(field.value), axis: () => slider(field),
-      words: () => field.value.trim() }[kind]();
+    const field = ask.querySelector("input");
+    const mine = { choices: () => pressed.textContent, number: () => number(field.value), axis: () => slider(field) }[kind]();
     const result = all("pr-result").find(({ dataset }) => dataset.key === key);
-    if (mine === "" || Number.isNaN(mine)) {
-      ask.querySelector(".pr-said").textContent = mine === "" ? "Write a few words first." : "Write a number, as in 1,280 or 2.5 million.";
+    if (Number.isNaN(mine)) {
+      ask.querySelector(".pr-said").textContent = "Write a number, as in 1,280 or 2.5 million.";
       return;
     }
     part("predicted")[key] = [String(mine), sentence(result.dataset, String(mine))];

@@ -370,34 +370,12 @@ class Axis(_Question):
         super().__init__(question, [slider, *_behind(unit, lambda: self.keep(str(slider.value)))], result, unit)
 
 
-class Words(_Question):
-    """A question that is answered in a sentence, which nothing checks.
-
-    Parameters
-    ----------
-    question : str
-        What is asked.
-
-    Examples
-    --------
-    >>> Words("What do the filters look like?")
-    Words('What do the filters look like?')
-    """
-
-    def __init__(self, question: str):
-        field = widgets.Textarea(rows=2, layout={"width": "30em"})
-        super().__init__(question, [field, *_behind("", lambda: self.keep(field.value.strip()))], "")
-
-    def _refuse(self, given: str) -> str:
-        return "" if given else "Write a few words first."
-
-
 def ask(*questions: _Question) -> widgets.VBox:
     """Show one question, or several below each other.
 
     Parameters
     ----------
-    *questions : Choice or Number or Axis or Words
+    *questions : Choice or Number or Axis
         In their order.
 
     Returns
@@ -412,7 +390,7 @@ def ask(*questions: _Question) -> widgets.VBox:
 
     Examples
     --------
-    >>> len(ask(Words("Why?"), Number("How many?")).children)
+    >>> len(ask(Choice("Which?", ["this", "that"]), Number("How many?")).children)
     2
     """
     listed = instances("questions", questions, _Question, "predictions.Number(...) is one")
