@@ -237,7 +237,10 @@ class Edition:
             yield from self.blank(f"{cell['id']}-try", "...  # your turn", exercise, ["exercise"])
 
     def given_away(self, words: str) -> tuple[str, str]:
-        """Take off the beginning of a text what a class should find out first; a heading or a box begins anew."""
+        """Take off the beginning of a text what a class should find out first.
+
+        A heading or a box begins anew, and what leads on to the next cell stays open.
+        """
         if self.kind not in WITH_BLANKS:
             return "", words
         told = self.answered or words.startswith(NOTICED)
@@ -250,7 +253,13 @@ class Edition:
         first, gap, last = words[:at].rstrip().rpartition("\n\n")
         if new and first and last.endswith(":"):  # it leads to the box
             at = len(first + gap)
+        elif not new and words.rstrip().endswith((":", "?")):
+            at = self.leading(words.rstrip())
         return words[:at], words[at:]
+
+    def leading(self, words: str) -> int:
+        """Return where the sentence begins that leads on to the next cell; what comes before it may be an answer."""
+        return max((end.end() for end in re.finditer(r"[.!?][*_)]*\s+", words)), default=0)
 
     def folded_solution(self, solves: bool) -> Iterator[nbformat.NotebookNode]:
         """Yield the solution that has ended, as text: so nothing of it runs together with all other cells."""

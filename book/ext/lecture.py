@@ -283,15 +283,9 @@ class Part(Edition):
         if not tags(cell) & FOR_THE_BOOK:
             self.typed, self.answered = self.answered, True
 
-    def given_away(self, words: str) -> tuple[str, str]:
-        before, after = super().given_away(words)
-        if after or not before.rstrip().endswith((":", "?")):
-            return before, after
-        told, gap, last = before.rstrip().rpartition("\n\n")
-        if self.typed:  # what a blank asks for may stand in the same paragraph
-            told, gap, last = before.rstrip().rpartition(". ")
-            told += gap.rstrip()
-        return told, last
+    def leading(self, words: str) -> int:
+        # What a blank asks for may stand in the same paragraph.
+        return super().leading(words) if self.typed else words.rfind("\n\n") + 1
 
     def step(
         self, step: Step, clock: str, there: Container[str], made_by: dict[str, str], votes: Iterable[Mapping] = ()

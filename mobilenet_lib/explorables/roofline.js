@@ -22,6 +22,8 @@ const layersOnRoof = ({ channels, size, batch }, { peak, bandwidth }) => {
 // Three digits, as people write them: 0.0421, 3.24, 118, 1,152.
 const digits = (number) => (number >= 999.5 ? exact(Math.round(number)) : String(Number(number.toPrecision(3))));
 
+const duration = (ms) => (ms >= 1000 ? `${digits(ms / 1000)}\u00a0s` : `${digits(ms)}\u00a0ms`);
+
 // What the numbers say, true for every state.
 const roofSentence = ({ layers, ridge }) => {
   const waiting = layers.filter(({ memory }) => memory).map(({ kind }) => kind);
@@ -134,7 +136,7 @@ function render({ model, el, signal }) {
     const shown = layersOnRoof(state, machine);
     roof.update(shown, before && layersOnRoof(before, machine));
     shown.layers.forEach(({ intensity, ms, memory }, i) => write(lines[i].text,
-      `${digits(intensity)} MACs per byte: at least ${digits(ms)}\u00a0ms, ${memory ? "memory" : "arithmetic"} decides`));
+      `${digits(intensity)} MACs per byte: at least ${duration(ms)}, ${memory ? "memory" : "arithmetic"} decides`));
     view.say(roofSentence(shown));
     view.count(sum(shown.layers.map(({ macs }) => macs)));
   });
