@@ -189,6 +189,14 @@ def without_font_awesome(css: str) -> str:
 # A page's body
 
 
+def depend_on_cited_works(app, doctree) -> None:
+    """Have a page read again when a work that it cites may have changed; sphinxcontrib-bibtex does not see to it."""
+    domain, page = app.env.get_domain("cite"), app.env.docname
+    if any(each.docname == page for each in [*domain.citation_refs, *domain.bibliographies]):
+        for name in app.config.bibtex_bibfiles:
+            app.env.note_dependency(str(Path(app.srcdir, name)))
+
+
 def repair_roles(app, pagename, templatename, context, doctree) -> None:
     """Give the bibliography's entries the role of list items: ARIA has withdrawn docutils' own."""
     if "body" in context:
@@ -236,6 +244,7 @@ def reading_minutes(doctree: nodes.document) -> int:
 
 def setup(app) -> dict:
     """Register what is done to each page, and to the theme's files."""
+    app.connect("doctree-read", depend_on_cited_works)
     app.connect("html-page-context", repair_roles)
     app.connect("html-page-context", add_reading_time, priority=910)
     app.connect("html-page-context", offer_pdf, priority=910)

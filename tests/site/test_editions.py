@@ -583,6 +583,12 @@ def app(site, tmp_path) -> SimpleNamespace:
     return SimpleNamespace(env=env, builder=SimpleNamespace(name="html"), srcdir=env.srcdir, outdir=tmp_path / "html")
 
 
+def test_a_page_is_read_again_when_a_work_that_it_cites_changes(app):
+    for page in app.env.found_docs:
+        cites = re.search(r"\{(cite|bibliography)", Path(app.env.doc2path(page)).read_text(encoding="utf8"))
+        assert any(Path(each).name == "references.bib" for each in app.env.dependencies[page]) == bool(cites), page
+
+
 def test_another_build_gives_the_same_bytes(site, app, monkeypatch):
     """Another process, another hash seed, another folder.
 
