@@ -354,7 +354,7 @@ def right() -> dict:
         "columns": ["a"], "rows": [["b"]], "questions": quiz.chapter("counting").questions, "transfer.folds": 2,
         "photographs.source": images[0], "cases": {"a": (network, (1, 3, 64, 64))},
         "xlabel": "x", "ylabel": "y", "question": "How many?", "choices": ["2", "9"], "ticks": [1.0, 10.0, 100.0],
-        "right": 9.0, "says": "9", "predictions.ask.*questions": predictions.Words("Why?"),
+        "right": 9.0, "says": "9", "predictions.ask.*questions": predictions.Number("Why?"),
         "cost.groups": 1, "layers.groups": 1, "training.channels": (8, 16, 16), "experiments.channels": (8, 16, 16),
         "experiments.network": "standard",
         "experiments.block": training.expanding(6), "few_bits.equalize.network": folded,
