@@ -285,7 +285,7 @@ class Part(Edition):
 
     def leading(self, words: str) -> int:
         # What a blank asks for may stand in the same paragraph.
-        return super().leading(words) if self.typed else words.rfind("\n\n") + 1
+        return super().leading(words) if self.typed else len(words.rpartition("\n\n")[0])
 
     def step(
         self, step: Step, clock: str, there: Container[str], made_by: dict[str, str], votes: Iterable[Mapping] = ()

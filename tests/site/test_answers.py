@@ -102,6 +102,7 @@ def test_each_box_says_so_when_a_prediction_is_right_and_how_far_off_it_is_when_
 def test_each_box_asks_again_for_what_is_no_number_and_keeps_nothing(pages):
     asked = [result for html in pages.values() for result in results(html)]
     cases = [[result, text] for result in asked if result["kind"] == "number" for text in NO_NUMBERS]
+    assert {result["kind"] for result in asked} == {"choices", "number", "axis"}
     for (result, text), (said, kept) in zip(cases, node.answers(PRESS, cases), strict=True):
         assert said.startswith("Write ") and kept is None, (result["title"], text, said, kept)
 

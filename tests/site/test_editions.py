@@ -300,6 +300,15 @@ def test_a_prediction_is_asked_for_below_its_box_and_judged_as_in_the_page(page)
 
 
 @built
+@pytest.mark.parametrize("kind", ["student", "live"])
+def test_behind_a_blank_only_what_leads_on_to_the_next_cell_stays_open(kind):
+    cells = {cell.id: cell.source for cell in read(kind, "chapters/12_shipping").cells}
+    folded, _, open_ = cells["by-hand-meaning"].partition("</details>")
+    assert "as small as the rounding of a float32" in folded and "`fuse_conv_bn_eval`" in folded
+    assert open_.strip().startswith("The library's `shipping.fold` goes") and open_.endswith("the two agree:")
+
+
+@built
 @every_chapter
 def test_live_and_student_editions_have_the_same_code(page):
     """So it is enough to run one of the two. Only the student's asks for predictions: a class raises its hands."""
