@@ -7,7 +7,6 @@ import io
 import json
 import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +15,8 @@ import torch
 from one_page import write_page
 from opened import AXE, DESK, PHONE, Visit, too_wide, violations
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page
+from playwright.sync_api import Locator, Page
+from tasks import PAGE, WORKER, traced
 
 from mobilenet_lib import anatomy, compare, page_model, photographs, preparing, pretrained, shipping, trained
 from mobilenet_lib.explorables.what_it_sees import FILE, NAMES, STORED, WhatItSees
@@ -77,11 +77,21 @@ class Begun(NamedTuple):
     fetched: list[str]  # all that has been fetched when the network is there
     seen: list[str]  # and the classes of that picture
     wrong: list[str]
-    longest: float  # the longest task of the page's thread since the first picture was chosen, in ms
+    share: float  # the longest task of the page's thread since the first picture was chosen, beside the worker's
 
 
 @pytest.fixture(scope="module")
-def begun(browser, address) -> Iterator[Begun]:
+def pictures(tmp_path_factory) -> tuple[Path, Path]:
+    """Return two files: a photograph, and a picture of twelve megapixels."""
+    folder = tmp_path_factory.mktemp("pictures")
+    coffee, large = folder / "coffee.jpg", folder / "large.jpg"
+    coffee.write_bytes(as_jpeg(photographs.picture("coffee")))
+    large.write_bytes(as_jpeg(Image.new("RGB", (4000, 3000), (90, 120, 40))))
+    return coffee, large
+
+
+@pytest.fixture(scope="module")
+def begun(browser, address, pictures) -> Iterator[Begun]:
     """Open the page, choose a picture too early, and load the network, after which there is no connection any more."""
     context = browser.new_context(permissions=["camera"])
     visited, asked = Visit(context.new_page()), []
@@ -90,15 +100,16 @@ def begun(browser, address) -> Iterator[Begun]:
     visited.begin(address)
     page.wait_for_load_state("networkidle")
     text, first, before = figure(page).inner_text(), classes(page), list(asked)
+    coffee, large = pictures
     with traced(browser, page) as tasks:
-        show(page, as_jpeg(photographs.picture("coffee")))
+        show(page, coffee)
         too_early = complaint(page)
         load(page)
         fetched, seen = list(asked), classes(page)
-        look_around(page)
+        look_around(page, large)
     wrong = [*visited.errors, *visited.foreign]
     context.set_offline(True)
-    yield Begun(visited, text, first, before, too_early, fetched, seen, wrong, max(tasks))
+    yield Begun(visited, text, first, before, too_early, fetched, seen, wrong, share(tasks))
     context.close()
 
 
@@ -160,9 +171,10 @@ def as_jpeg(picture: Image.Image, **about) -> bytes:
     return buffer.getvalue()
 
 
-def show(page: Page, content: bytes, name: str = "mine.jpg", kind: str = "image/jpeg") -> None:
-    """Choose a file, and wait for what the figure says of it."""
-    figure(page).locator("input[type=file]").set_input_files({"name": name, "mimeType": kind, "buffer": content})
+def show(page: Page, content: bytes | Path, name: str = "mine.jpg", kind: str = "image/jpeg") -> None:
+    """Choose a file, and wait for what the figure says of it. Bytes keep the page's thread busy as they arrive."""
+    file = content if isinstance(content, Path) else {"name": name, "mimeType": kind, "buffer": content}
+    figure(page).locator("input[type=file]").set_input_files(file)
     figure(page).get_by_text("Looking …").wait_for(state="hidden", timeout=LONG)
 
 
@@ -356,43 +368,34 @@ def test_each_class_has_its_map_and_each_block_its_channels(loaded):
         assert large.evaluate("c => new Set(c.getContext('2d').getImageData(0, 0, c.width, c.height).data).size") > 8
 
 
-def test_the_pages_thread_is_never_busy_for_long(browser, visit, address, begun):
-    """Loading, a photograph, and a picture of twelve megapixels: no task takes 50 ms of the processor's time.
+def test_the_pages_thread_is_never_busy_as_long_as_the_worker(browser, visit, address, begun, pictures):
+    """Loading, a photograph, and a picture of twelve megapixels: each long task is the worker's.
 
-    What else runs on the machine can only add to that, so the calmest of three visits counts.
+    Both are processor times. What else runs on the machine adds to either, so the best of three visits counts.
     """
-    longest = begun.longest
+    least = begun.share
     for _ in range(2):
-        if longest <= 50:
+        if least < 1:
             break
         page = visit(address).page
         page.wait_for_load_state("networkidle")
         with traced(browser, page) as tasks:
             load(page)
-            look_around(page)
-        longest = max(tasks)
-    assert 1 < longest <= 50
+            look_around(page, pictures[1])
+        least = min(least, share(tasks))
+    assert 0.01 < least < 1
 
 
-def look_around(page: Page) -> None:
-    """Show a photograph of the gallery, and a picture of twelve megapixels."""
+def look_around(page: Page, large: Path) -> None:
+    """Show a photograph of the gallery, and a large picture."""
     figure(page).get_by_role("radio", name="Photograph: rocket", exact=True).check(force=True)
     figure(page).locator(".mn-result").get_by_text("when this page was made").wait_for(state="hidden", timeout=LONG)
-    show(page, as_jpeg(Image.new("RGB", (4000, 3000), (90, 120, 40))))
+    show(page, large)
 
 
-@contextmanager
-def traced(browser: Browser, page: Page) -> Iterator[list[float]]:
-    """Give a list, and fill it in the end: how many ms of processor time each task of the page's main thread took."""
-    tasks: list[float] = []
-    browser.start_tracing(page=page, categories=["toplevel", "devtools.timeline"])
-    yield tasks
-    events = json.loads(browser.stop_tracing())["traceEvents"]
-    named = [event for event in events if event["name"] == "thread_name"]
-    pages = {(each["pid"], each["tid"]) for each in named if each["args"]["name"] == "CrRendererMain"}
-    of_pages = [event for event in events if (event["pid"], event["tid"]) in pages]
-    tasks += [event.get("tdur", 0) / 1000 for event in of_pages if event["name"].endswith("RunTask")]
-    assert len(tasks) > 50
+def share(tasks: dict[str, list[float]]) -> float:
+    """Return the longest task of the page's thread as a share of its worker's longest."""
+    return max(tasks[PAGE]) / max(tasks[WORKER])
 
 
 def test_page_from_the_disk_says_how_to_serve_it_and_shows_what_is_stored(visit, folder):
