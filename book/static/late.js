@@ -1,6 +1,6 @@
 // What comes late, so that nothing waits for it. When a figure lives: those scripts of the page's frame that bundles.py
 // did not put in here (buttons that copy, solutions that open). When the page is there and rests: what stands below the
-// screen is laid out, a cell at a time, with the fields to write in (fields.py), and the theme's two scripts come (search,
+// screen is laid out, a part at a time, with the fields to write in (fields.py), and the theme's two scripts come (search,
 // sidebars, the switch for light and dark, menus, which section one reads). They come at once when a reader reaches for
 // them, and a press that was earlier is kept.
 (() => {
@@ -75,11 +75,14 @@
     new MutationObserver((records) => lookSoon(records.map(({ target }) => target.closest?.(BOXES))))
       .observe(document.getElementById("main-content") ?? document.body, { subtree: true, childList: true });
     addEventListener("resize", () => lookSoon(document.querySelectorAll(BOXES)));
+    addEventListener("click", ({ target }) => { // it may have opened a solution
+      lookSoon(target.closest?.(".admonition.toggle")?.querySelectorAll(BOXES) ?? []);
+    });
   };
 
-  // Sections and cells below the screen
+  // Sections, cells and formulas below the screen
 
-  const WAIT = ".bd-article > section > section, .bd-article > section > section > .cell";
+  const WAIT = ".bd-article section section, .bd-article section section > :is(.cell, div.math)"; // as in book.css
   const fill = (part) => {
     for (const each of part.querySelectorAll("pr-field > template")) each.replaceWith(each.content);
   };

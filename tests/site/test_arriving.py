@@ -24,6 +24,18 @@ new PerformanceObserver((list) => { for (const { value } of list.getEntries()) m
 OTHERWISE = """[...document.querySelectorAll("pre, .cell_output > .output, .pst-scrollable-table-container")].filter(
   (box) => (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight) !== (box.tabIndex === 0)
 ).length"""
+# How many elements each part brings that waits for its turn (late.js), without those that are in a part of it.
+PARTS = """async ([name, waits]) => {
+  const there = new DOMParser().parseFromString(await (await fetch(name)).text(), "text/html");
+  const parts = new Map();
+  for (const each of there.querySelectorAll(".bd-article section section *")) {
+    const part = each.closest(waits);
+    const drawn = part.querySelector(":scope > .cell_output .mn-explorable"); // in two widths, of which one is laid out
+    const closed = each.closest(".admonition.dropdown > :not(.admonition-title)");
+    if (!drawn && !closed) parts.set(part, (parts.get(part) ?? 0) + 1);
+  }
+  return [...parts].map(([part, count]) => [count, part.id || part.parentElement.id]);
+}"""
 SIZE = "({ offsetWidth, offsetHeight }) => [offsetWidth, offsetHeight]"
 
 
@@ -232,6 +244,36 @@ def test_figures_further_down_wait_until_nothing_else_is_to_do(held):
 def test_who_comes_by_a_link_to_a_place_does_not_wait_for_heights(held, link):
     page, _ = held(CHAPTER + link)
     assert page.evaluate(ARRIVED)
+
+
+def test_what_is_laid_out_at_once_is_small(root, site, served, visit):
+    """What waits below the screen has its turn part by part: no part of a text brings many elements with it."""
+    static = root / "book" / "static"
+    waits = re.search(r'WAIT = "(.+?)";', (static / "late.js").read_text("utf8"))[1]
+    for part in re.split(r", (?=\.bd)", waits):
+        assert f"{part}:not(.arrived)" in (static / "book.css").read_text("utf8")
+    page = visit("about:blank").page
+    page.goto(served + "index.html")
+    for path in sorted((site / "chapters").glob("*.html")):
+        parts = page.evaluate(PARTS, [f"chapters/{path.name}", waits])
+        assert len(parts) > 20 and max(parts)[0] < 600, (path.name, max(parts))
+
+
+def test_a_closed_solution_is_not_laid_out_and_once_open_is_scrolled_by_key(visit, served):
+    page = visit("about:blank", viewport={"width": 390, "height": 800}).page
+    page.goto(served + CHAPTER)
+    page.wait_for_function(RESTED)
+    boxes = (
+        "[...document.querySelectorAll('.admonition.solution > :not(.admonition-title)')].map((e) => e.offsetHeight)"
+    )
+    assert set(page.evaluate(boxes)) == {0}
+    inside = page.locator(".admonition.solution pre[tabindex='0']")
+    assert inside.count() == 0
+    for title in page.locator(".admonition.solution > .admonition-title").all():
+        title.click(position={"x": 5, "y": 5})
+    assert min(page.evaluate(boxes)) > 0
+    page.wait_for_function(f"{OTHERWISE} === 0")
+    assert inside.count() > 0
 
 
 def test_who_leaves_the_top_by_a_link_lands_where_it_leads(held):
