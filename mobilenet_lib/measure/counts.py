@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from .._validation import positive_int
 from ..cost import Cost
 from .operators import HANDLES
-from .probe import check_module, check_numbers, check_readable, probing, unwrapped
+from .probe import check_module, check_numbers, check_readable, check_result, probing, unwrapped, without_constants
 
 if TYPE_CHECKING:
     from torchinfo import ModelStatistics
@@ -41,14 +41,15 @@ def macs(module: nn.Module, input_shape: tuple[int, ...]) -> int:
     Raises
     ------
     TypeError, ValueError
-        If module is not a torch module, or input_shape not a shape that it takes.
+        If module is not a torch module that returns a tensor, or input_shape not a shape that it takes.
     ImportError
         If fvcore is not installed.
 
     Notes
     -----
     Counted are convolutions and matrix products: linear layers, attention and recurrent layers, too. fvcore's own total
-    is larger: it also counts normalisations, pooling and resizing. See :func:`macs_by_operator`.
+    is larger: it also counts normalisations, pooling and resizing. See :func:`macs_by_operator`. It follows what the
+    module returns: a layer whose result goes nowhere is not counted.
 
     References
     ----------
@@ -118,7 +119,7 @@ def _count(module: nn.Module, input_shape: tuple[int, ...], *, everything: bool)
     check_readable(module)
     with probing(module, input_shape) as x, _quiet_fvcore() as flop_count_analysis, _by_the_book():
         check_numbers(x)
-        module(x)  # who traces a module does not hear its objections
+        check_result(module, module(x))  # who traces a module does not hear its objections
         analysis = flop_count_analysis(_Tensors(module), x)
         analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
         if not everything:
@@ -135,15 +136,7 @@ class _Tensors(nn.Module):
         self.module = module
 
     def forward(self, x: Tensor) -> tuple[Any, ...]:
-        return tuple(_without_constants(self.module(x)))
-
-
-def _without_constants(result: object) -> Iterator[object]:
-    if isinstance(result, Mapping | list | tuple):
-        for each in result.values() if isinstance(result, Mapping) else result:
-            yield from _without_constants(each)
-    elif result is not None and not isinstance(result, str | int | float):
-        yield result
+        return tuple(without_constants(self.module(x)))
 
 
 def _booked(handle: Callable[..., Any]) -> Callable[..., Any]:
@@ -221,7 +214,7 @@ def summary(module: nn.Module, input_shape: tuple[int, ...], depth: int = 3) -> 
     Raises
     ------
     TypeError, ValueError
-        If module is not a torch module, or input_shape not a shape that it takes.
+        If module is not a torch module that returns a tensor, or input_shape not a shape that it takes.
     ImportError
         If torchinfo is not installed.
 
@@ -239,7 +232,7 @@ def summary(module: nn.Module, input_shape: tuple[int, ...], depth: int = 3) -> 
     columns = ("kernel_size", "input_size", "output_size", "num_params", "mult_adds")
     looks = {"depth": depth, "col_names": columns, "col_width": 18, "verbose": 0}
     with probing(module, input_shape) as x:
-        module(x)  # as above: torchinfo's hooks are in the way
+        check_result(module, module(x))  # as above: torchinfo's hooks are in the way
         return torchinfo.summary(module, input_data=[x], device=x.device, **looks)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
@@ -77,6 +77,30 @@ def check_numbers(x: Tensor) -> None:
         raise ValueError(
             "module must hold numbers, got one on the meta device; module.to_empty(device='cpu') gives it some"
         )
+
+
+def check_result(module: nn.Module, result: object) -> None:
+    """Require a tensor in what a module has returned: without one, nothing that it computed is in any trace."""
+    if next(without_constants(result), None) is None:
+        raise ValueError(
+            f"module must return a tensor, got {type(module).__name__} that returns {result!r}; "
+            "end its forward with return and the tensor"
+        )
+
+
+def without_constants(result: object) -> Iterator[object]:
+    """Yield what a module has returned, one after the other, without numbers, words and None.
+
+    Examples
+    --------
+    >>> list(without_constants({"scores": torch.zeros(2), "about": ("two classes", None)}))
+    [tensor([0., 0.])]
+    """
+    if isinstance(result, Mapping | list | tuple):
+        for each in result.values() if isinstance(result, Mapping) else result:
+            yield from without_constants(each)
+    elif result is not None and not isinstance(result, str | int | float):
+        yield result
 
 
 def check_shape(input_shape: object, module: object = None) -> tuple[int, ...]:

@@ -25,6 +25,7 @@ from ..measure.probe import (
     check_module,
     check_numbers,
     check_readable,
+    check_result,
     check_shape,
     copied,
     probing,
@@ -315,7 +316,8 @@ def to_onnx(module: nn.Module, input_shape: tuple[int, ...], *, features: Sequen
     wrapped = _WithFeatures(module, features) if features else module
     with probing(module, sizes) as x, onnx_files.quiet():
         check_numbers(x)
-        wrapped.eval()(x[:1])  # a shape that does not fit is found here, and not by the exporter
+        result = wrapped.eval()(x[:1])  # a shape that does not fit is found here, and not by the exporter
+        check_result(module, result[0] if features else result)
         try:
             written = torch.onnx.export(
                 wrapped,

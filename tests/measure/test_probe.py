@@ -131,6 +131,31 @@ class Draws(nn.Module):
         return x + torch.rand_like(x)
 
 
+class Returns(nn.Module):
+    """A network that returns what it is told, whatever its layer gives."""
+
+    def __init__(self, result=None):
+        super().__init__()
+        self.conv, self.result = nn.Conv2d(3, 4, 3), result
+
+    def forward(self, x):
+        self.conv(x)
+        return self.result
+
+
+@pytest.mark.parametrize("name", ["cost", "macs", "macs_by_operator", "summary", "to_onnx"])
+@pytest.mark.parametrize("result", [None, "done", [3, None]])
+def test_a_network_that_returns_no_tensor_is_refused_and_not_counted_as_nothing(name, result):
+    with pytest.raises(ValueError, match="module must return a tensor, got Returns that returns .*; end its f") as told:
+        MAKE_THEIR_OWN_INPUT[name](Returns(result), SHAPE)
+    assert repr(result) in str(told.value)
+
+
+def test_a_part_that_is_looked_into_is_no_result():
+    with pytest.raises(ValueError, match="module must return a tensor, got Returns that returns None"):
+        shipping.to_onnx(Returns(), SHAPE, features=["conv"])
+
+
 @pytest.mark.parametrize("name", sorted({*MAKE_THEIR_OWN_INPUT} - {"to_onnx"}))
 def test_torchs_generator_is_left_as_it_was(name):
     state = torch.get_rng_state()
