@@ -16,7 +16,7 @@ import { document, greysIn, render, widthOf } from "./no_page.mjs";
 // The width of a whole figure, in pixels, where the page is 375, 1280, and 1440 or more pixels wide: there the static
 // figure is the live one's twin. At other widths the nearest drawing that fits shows.
 const WIDTHS = [343, 736, 838];
-const SMALL = [254, 280]; // of a drawing: on a page of 320 pixels, and where most drawings are no longer scaled
+const SMALL = 254; // of a drawing on a page of 320 pixels
 
 // ---------------------------------------------------------------------------------------------- from live to static
 
@@ -123,18 +123,18 @@ const modelOf = (state) => {
 
 // ---------------------------------------------------------------------------------------------- several widths in one
 
-// A height as CSS: right at three widths, [[width, height], ...], and straight in between. `100cqw` is the width of the
+// A height as CSS, for the widths from `low` to `high`: straight, with one bend at the most. `100cqw` is the width of the
 // box around the drawing.
-const heightRule = (low, middle, high) => {
-  const slopeOf = ([x1, y1], [x2, y2]) => (y2 - y1) / (x2 - x1);
-  const line = (from, to) => {
-    const slope = slopeOf(from, to);
-    const base = `${Number(((to[1] - slope * to[0]) / 16).toFixed(4))}em`;
-    return slope ? `calc(${base} + ${Number((100 * slope).toFixed(4))}cqw)` : base;
+const heightRule = (low, high, heightAt) => {
+  const slopeAt = (width) => heightAt(width + 1) - heightAt(width);
+  const line = (width) => {
+    const slope = Number((100 * slopeAt(width)).toFixed(4));
+    const base = `${Number(((heightAt(width) - (slope * width) / 100) / 16).toFixed(4))}em`;
+    return slope ? `calc(${base} + ${slope}cqw)` : base;
   };
-  const [left, right] = [line(low, middle), line(middle, high)];
+  const [left, right] = [line(low), line(high - 1)];
   if (left === right) return left;
-  return `${slopeOf(low, middle) > slopeOf(middle, high) ? "min" : "max"}(${left}, ${right})`;
+  return `${slopeAt(low) > slopeAt(high - 1) ? "min" : "max"}(${left}, ${right})`;
 };
 
 // One box for a drawing in several widths, of which CSS shows the one that fits. Where the box is wider, it stays empty on
@@ -143,8 +143,9 @@ const fitted = (forms, queries) => {
   const widths = forms.map(({ width }) => width);
   const border = (i) => (widths[i - 1] + widths[i]) / 2;
   const heights = forms.map(({ width, heightAt }, i) => {
-    const at = i === 0 ? [...SMALL, width] : [border(i), width, i + 1 < forms.length ? border(i + 1) : width + 120];
-    return heightRule(...at.map(Math.round).map((each) => [each, heightAt(each)]));
+    const from = i === 0 ? SMALL : border(i);
+    const to = i + 1 < forms.length ? border(i + 1) : width + 120;
+    return heightRule(Math.round(from), Math.round(to), heightAt);
   });
   const [{ maxWidth }] = forms;
   const name = `f${hashed(JSON.stringify([widths, heights, maxWidth]))}`;

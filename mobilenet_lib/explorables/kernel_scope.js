@@ -176,9 +176,10 @@ const deck = (x, y, side, count, step) => {
 // One output value in space: the sheets read, the filter, the output map. Coordinates are in the units of `drawing`.
 const spacePicture = (view, goTo) => {
   const TOP = 64;
+  const sideOf = (width) => Math.min(168, width * 0.35); // heights have no steps: CSS follows them (static_form.mjs)
   const measures = (width) => {
     const step = width < 380 ? 2 : 3; // between the sheets of a deck
-    const side = Math.min(168, Math.floor(width * 0.35));
+    const side = Math.floor(sideOf(width));
     const filter = Math.min(66, Math.floor(width * 0.13));
     const cell = Math.min(19, Math.floor((width * 0.29) / SIDE));
     const behind = (MOST - 1) * step;
@@ -186,7 +187,7 @@ const spacePicture = (view, goTo) => {
     const filterX = side + behind + gap;
     return { step, side, filter, cell, filterX, outputX: filterX + filter + behind + gap, gap, behind };
   };
-  const chart = view.drawing({ height: (width) => TOP + measures(width).side + 44 });
+  const chart = view.drawing({ height: (width) => TOP + sideOf(width) + 44 });
   const heads = ["input", "filter", "output"].map((name) => svg("text", { class: "mn-bold", y: 14 }, name));
   const subs = heads.map(() => svg("text", { class: "mn-soft", y: 30 }));
   const captions = heads.map(() => [0, 1].map(() => svg("text", { class: "mn-soft" })));
@@ -299,8 +300,9 @@ const spacePicture = (view, goTo) => {
 // All filters of the layer: a row for each output channel, a column for each input channel, ink where there are weights.
 const filtersPicture = (view, goTo) => {
   const TOP = 36;
-  const pitchOf = (width) => Math.min(36, Math.floor((width - 44) / (MOST + 1)));
-  const chart = view.drawing({ height: (width) => TOP + (MOST + 1) * pitchOf(width) + 8 });
+  const LARGEST = 36; // from one sheet to the next
+  const pitchOf = (width) => Math.min(LARGEST, Math.floor((width - 44) / (MOST + 1)));
+  const chart = view.drawing({ height: (width) => TOP + Math.min((MOST + 1) * LARGEST, width - 44) + 8 });
   const title = svg("text", { class: "mn-bold", x: 0, y: 14 }, "All filters: a row each");
   const count = svg("text", { class: "mn-soft", "text-anchor": "end", y: 14 });
   const band = svg("rect", { class: "mn-band", rx: 4 });
@@ -471,7 +473,7 @@ function render({ model, el, signal }) {
     const divisors = commonDivisors({ in_channels: inChannels, out_channels: outChannels });
     const only = divisors.length === 1 && mode !== "depthwise";
     controls.groups.explain(only
-      ? Math.min(inChannels, outChannels) === 1 ? "a single channel cannot be split" : `${inChannels} and ${outChannels} have no common divisor but 1`
+      ? Math.min(inChannels, outChannels) === 1 ? "a single channel cannot be split" : `only 1 divides both ${inChannels} and ${outChannels}`
       : mode === "depthwise" ? "as many as input channels" : mode === "grouped" ? `must divide ${inChannels} and ${outChannels}: ${divisors.join(", ")}` : NONE);
     const steps = mode === "grouped" ? `in steps of ${groups}, one for each group` : NONE;
     controls.in_channels.explain(mode === "depthwise" ? "the outputs and the groups follow" : steps);

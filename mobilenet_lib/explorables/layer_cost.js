@@ -138,7 +138,8 @@ function render({ model, el, signal }) {
   }
   const share = html("span");
   const fraction = html("strong");
-  equation.append(letters("1/N + 1/D_K² = "), terms.n, " + ", terms.k, " = ", share, fraction);
+  const values = html("span", { class: "mn-equation-values" }, terms.n, " + ", terms.k, " = ", share, fraction);
+  equation.append(letters("1/N + 1/D_K² = "), values);
   view.picture.append(equation);
   view.highlight(PAIR);
 
