@@ -87,6 +87,8 @@ def page(built: str, shown: str, base: str) -> str:
         f'<script>require.config({{paths: {{anywidget: "{base}/anywidget"}}}});</script>\n'
         + script("application/vnd.jupyter.widget-state+json", embedded["manager_state"])
         + f'<script src="{base}/embed-amd.js"></script>\n'
+        # Or the page's own clipboard.js would define itself as a module, and be taken for the one that is waited for.
+        + "<script>delete define.amd;</script>\n"
     )
     html = EXPLORABLE.sub(lambda match: view if match["name"] == shown else "", built)
     return OWN_ASSETS.sub("", html).replace("</head>", scripts + "</head>", 1)
