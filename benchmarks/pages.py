@@ -47,8 +47,8 @@ PAGE = 250  # kB, gzipped, figures aside
 ROUNDS = 5
 PRESSES = 48  # a round at each explorable, spread over its sliders
 VISITS = 7
-SLIDERS = "input[type=range]"
-CHOICES = "input[type=radio]:checked"  # for what has no slider
+SLIDERS = "input[type=range]:visible"  # some figures have one only once a network is there
+CHOICES = "input[type=radio]:checked:visible"  # for what has no slider
 SHOWN = re.compile(r'class="mn-explorable" data-explorable="((?!quiz)[\w-]+)"')
 
 
@@ -137,8 +137,7 @@ def press_keys(browser: Browser, url: str, name: str) -> tuple[list[float], list
     def spent() -> dict[str, float]:
         return {each["name"]: 1000 * each["value"] for each in session.send("Performance.getMetrics")["metrics"]}
 
-    found = ([each for each in root.locator(kind).all() if each.is_visible()] for kind in (SLIDERS, CHOICES))
-    sliders = next(filter(None, found))  # some figures have a slider only once a network is there
+    sliders = root.locator(SLIDERS).all() or root.locator(CHOICES).all()
     processor, script = [], []
     for slider in sliders:
         slider.evaluate("slider => slider.focus()")

@@ -23,6 +23,7 @@ from mobilenet_lib.explorables.what_it_sees import FILE, NAMES, STORED, WhatItSe
 
 POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' data:"
 LONG = 120_000  # ms, on a busy machine
+MOST = 50 / 60  # ms: what a task of the page's thread may take beside what a picture may, in benchmarks/what_it_sees.py
 EACH = 5  # pieces of each photograph, of which every third one is looked at
 # Have a worker of one's own answer questions, as the page does. All travels as text: Playwright would give each of many
 # numbers a box of its own.
@@ -368,14 +369,14 @@ def test_each_class_has_its_map_and_each_block_its_channels(loaded):
         assert large.evaluate("c => new Set(c.getContext('2d').getImageData(0, 0, c.width, c.height).data).size") > 8
 
 
-def test_the_pages_thread_is_never_busy_as_long_as_the_worker(browser, visit, address, begun, pictures):
-    """Loading, a photograph, and a picture of twelve megapixels: each long task is the worker's.
+def test_the_pages_thread_is_never_busy_for_long(browser, visit, address, begun, pictures):
+    """Loading, a photograph, and a picture of twelve megapixels: each long task is the worker's, which sees a picture.
 
     Both are processor times. What else runs on the machine adds to either, so the best of three visits counts.
     """
     least = begun.share
     for _ in range(2):
-        if least < 1:
+        if least <= MOST:
             break
         page = visit(address).page
         page.wait_for_load_state("networkidle")
@@ -383,7 +384,7 @@ def test_the_pages_thread_is_never_busy_as_long_as_the_worker(browser, visit, ad
             load(page)
             look_around(page, pictures[1])
         least = min(least, share(tasks))
-    assert 0.01 < least < 1
+    assert 0.01 < least <= MOST
 
 
 def look_around(page: Page, large: Path) -> None:
