@@ -171,6 +171,23 @@ def test_questions_stand_with_their_choices_and_headings_with_their_text(laid_ou
     kept = """() => [...document.querySelectorAll("article :is(h2, h3, summary)")]
       .filter((each) => getComputedStyle(each).breakAfter !== "avoid").length"""
     assert laid_out.evaluate(kept) == 0
+    output = """() => [...document.querySelectorAll(".cell_output > :is(.stream, .text_plain, :has(.mn-quiz-text))")]
+      .map((each) => getComputedStyle(each).breakBefore)"""
+    assert set(laid_out.evaluate(output)) == {"avoid"}
+    stems = """() => [...document.querySelectorAll(".mn-quiz-text > ol > li > p")]
+      .map((each) => getComputedStyle(each).breakInside)"""
+    assert set(laid_out.evaluate(stems)) == {"avoid"}
     units = """() => [...document.querySelectorAll(".pr-ask .pr-row .pr-unit")]
       .filter((each) => each.checkVisibility()).length"""
     assert laid_out.evaluate(units) == 0  # the line to write on says it
+
+
+def test_no_page_holds_the_end_of_a_box_alone(laid_out):
+    """What comes after a box's last line, its padding and its border, may be all that stands on a page."""
+    after = """() => [...document.querySelectorAll(".admonition.solution")].map((box) => {
+      const bottom = (each) => each.getBoundingClientRect().bottom;
+      return bottom(box) - Math.max(...[...box.querySelectorAll("p, pre, li, td, img")].map(bottom));
+    })"""
+    found = laid_out.evaluate(after)
+    assert len(found) > 20
+    assert max(found) <= 1, found
