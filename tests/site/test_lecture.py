@@ -101,7 +101,7 @@ def test_a_vote_is_taken_before_its_result(notebook):
     boxes = [cell.id for cell in notebook.cells if "**Predict first**" in cell.source]
     for opening, result in (
         ("step-2-predict-first", "step-3-whole-layer"),
-        ("step-5-predict-first", "step-7-measured"),
+        ("step-5-predict-first", "step-7-measure-both"),
         ("step-10-predict-first", "step-11-linear-meaning"),
     ):
         assert opening in boxes and ids.index(opening) < ids.index(result)
