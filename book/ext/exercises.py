@@ -152,7 +152,7 @@ def asked() -> dict[str, Exercise]:
             checks.check_peak,
             [
                 Field(
-                    "Bytes for MobileNetV2",
+                    "Bytes at width 0.35 and 96×96",
                     "number",
                     int(chapter_07._peak_cases()[0].right),
                     values(chapter_07.PEAK_MISTAKES, *chapter_07._peak_cases()[0].args),

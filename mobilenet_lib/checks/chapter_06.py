@@ -98,15 +98,16 @@ def _compare_break_even(number: compare.Number) -> None:
     raise CheckFailed(f"With this t the block costs {costs} than the standard convolution.")
 
 
-EXTRA = 32 * 32 * 112**2 / 1e6
+EXTRA = 16 * 16 * 112**2 / 1e6  # at width 0.5: the chapter prints what it is at width 1
 EXTRA_LOOK = "Which of the 17 blocks has a layer fewer than the others in the paper's network?"
 EXTRA_MISTAKES = [
     ("Give millions, as the two totals are.", EXTRA * 1e6),
-    ("This is the difference of the two printed totals. Which layer is it? Its own MACs are exact.", 12.8),
-    ("A 1x1 convolution on that map, but the paper has this one: it is a projection.", 32 * 16 * 112**2 / 1e6),
-    ("This is a depthwise layer, and the block needs it.", 9 * 32 * 112**2 / 1e6),
-    ("The layer is right, and its map is not: how large is the first block's?", 32 * 32 * 56**2 / 1e6),
+    ("This is the difference of the two printed totals. Which layer is it? Its own MACs are exact.", 3.2),
+    ("A 1x1 convolution on that map, but the paper has this one: it is a projection.", 16 * 8 * 112**2 / 1e6),
+    ("This is a depthwise layer, and the block needs it.", 9 * 16 * 112**2 / 1e6),
+    ("The layer is right, and its map is not: how large is the first block's?", 16 * 16 * 56**2 / 1e6),
     ("Twice too much: one MAC is a multiplication with its addition.", 2 * EXTRA),
+    ("This is at width 1. How many channels has the stem at half the width?", 32 * 32 * 112**2 / 1e6),
 ]
 
 
@@ -117,7 +118,7 @@ def check_extra_layer(millions: float) -> None:
     Parameters
     ----------
     millions : float
-        Million MACs of the layer that takes the count from 300.8 to 313.6 million.
+        Million MACs of the layer that takes the count at width 0.5 from 97.1 to 100.3 million.
 
     Raises
     ------
@@ -126,7 +127,7 @@ def check_extra_layer(millions: float) -> None:
 
     Examples
     --------
-    >>> check_extra_layer(12.8)
+    >>> check_extra_layer(3.2)
     Traceback (most recent call last):
         ...
     mobilenet_lib.checks.CheckFailed: This is the difference of the two printed totals. Which layer is it? Its own \

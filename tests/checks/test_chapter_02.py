@@ -55,13 +55,13 @@ def useless_biases():
 
 
 with undrawn():
-    V1 = models.MobileNetV1()
+    V1 = models.MobileNetV1(width_mult=0.5)
 MACS = counted(V1)
 FIVE = {
     MACS: "closed form",
     measure.summary(V1, (1, 3, 224, 224)).total_mult_adds: "torchinfo",
     sum(measure.macs_by_operator(V1, (1, 3, 224, 224)).values()): "fvcore",
-    583_969_768: "ptflops",  # tests/measure runs it
+    by_tool(cost.mobilenet_v1_layers(0.5))["ptflops"]: "ptflops",  # tests/measure runs it
     2 * MACS: "PyTorch",
 }
 
@@ -74,10 +74,15 @@ RIGHT = [
     ("check_useless_bias", useless_biases()),
     ("check_five_tools", (FIVE,)),
     ("check_five_tools", ({number: f" {tool.upper()}" for number, tool in FIVE.items()},)),
+    (
+        "check_five_tools",
+        (FIVE | {MACS: "the closed form", 2 * MACS: "PyTorch’s own counter"},),
+    ),  # as the exercise says
+    ("check_five_tools", (FIVE | {2 * MACS: "torch flop counter"},)),  # as the figure says
     ("check_training_mode", (5,)),
 ]
 HALF_WRITTEN = [
-    ("check_five_tools", (FIVE | {568_740_352: ...},), "put your answer in place"),
+    ("check_five_tools", (FIVE | {149_497_088: ...},), "put your answer in place"),
 ]
 WRONG = {
     "check_fvcore_total": [
@@ -131,14 +136,14 @@ WRONG = {
         ((lambda printed, layers: {total(layers): "closed form"}.get(printed),), "returns nothing for what torchinfo"),
     ],
     "check_five_tools": [
-        ((FIVE | {568_740_352: "fvcore"},), "568,740,352 is the smallest"),
-        ((FIVE | {568_763_240: "fvcore"},), "Who counts parameters?"),
-        ((FIVE | {578_875_904: "ptflops"},), "Who leaves the activations out?"),
-        ((FIVE | {583_969_768: "fvcore"},), "Who counts the activations as well?"),
-        ((FIVE | {1_137_480_704: "fvcore"},), "a multiplication and an addition for two"),
-        ((FIVE | {1_137_480_704: "abacus"},), "none of the five tools"),
-        ((FIVE | {1_137_480_704: 2},), "in quotes"),
-        (({},), "568,740,352 is missing"),
+        ((FIVE | {149_497_088: "fvcore"},), "149,497,088 is the smallest"),
+        ((FIVE | {149_509_032: "fvcore"},), "Who counts parameters?"),
+        ((FIVE | {154_564_864: "ptflops"},), "Who leaves the activations out?"),
+        ((FIVE | {157_112_296: "fvcore"},), "Who counts the activations as well?"),
+        ((FIVE | {298_994_176: "fvcore"},), "a multiplication and an addition for two"),
+        ((FIVE | {298_994_176: "abacus"},), "write a name as the exercise does"),
+        ((FIVE | {298_994_176: 2},), "in quotes"),
+        (({},), "149,497,088 is missing"),
         ((["fvcore"],), "A dict is expected"),
     ],
     "check_training_mode": [
