@@ -188,15 +188,15 @@ TWO_FOR_ONE_MISTAKES = [
     ("there are two of the small layers.", 36),
     ("a kernel has two sides: 3×3 are nine weights.", 120),
     ("a kernel has two sides, and there are two of the small layers.", 60),
-    ("upside down: divide the cheaper by the dearer.", 2500 / 18),
+    ("upside down: divide the cheaper by the more expensive.", 2500 / 18),
     ("this is what is saved. What is needed?", 28),
-    ("this is how many weights more the dearer one has for a pair of channels. What is the share?", 7),
+    ("this is how many weights more the single layer has for a pair of channels. What is the share?", 7),
 ]
 
 
 @exercise
 def check_two_for_one(percent: float) -> None:
-    """Check how many percent of the dearer one's MACs the cheaper one needs: two 3x3 layers or one 5x5 layer.
+    """Check what percentage of the other's MACs the cheaper one needs: two 3x3 layers or one 5x5 layer.
 
     Parameters
     ----------
