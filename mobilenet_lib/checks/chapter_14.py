@@ -390,8 +390,8 @@ def _refuses(function: Callable[[str], Any], string: str, part: str) -> None:
             said = str(error)
         else:
             raise CheckFailed(
-                f"{string!r} is read without a word, and {part!r} is no part of it. timm does the same, and so a slip "
-                "of the pen becomes another network. Raise a ValueError."
+                f"{string!r} is read without a word, and {part!r} is no part of it. timm does the same, and so a typo "
+                "becomes another network. Raise a ValueError."
             )
     if part not in said:
         raise CheckFailed(f"For {string!r} the message is {shown(said)}. It should quote the part that is wrong.")

@@ -280,7 +280,7 @@ function render({ model, el, signal }) {
     table.update(rows.map((each, i) => ({ ...tableRow(each, i), part: i === own ? "r" : null })));
     const { label, stem, squeeze } = networks[state.network];
     write(note, `The first string gets ${exact(stem)} channels of ${outSize(state.size, 2)}×${outSize(state.size, 2)} from ${label}’s stem, a 3×3 convolution with`
-      + ` stride 2. Counted are the blocks, without stem, head and classifier. Channels are rounded to multiples of 8. In the table, input is that of`
+      + ` stride 2. The blocks are counted, without stem, head and classifier. Channels are rounded to multiples of 8. In the table, input is that of`
       + ` the row’s first block, exp counts the middle’s channels, and NL is the activation.`
       + (squeeze === "middle" ? " Squeeze-and-excitation takes its share of the middle’s channels here." : ""));
     view.count(sum(rows.map(({ macs }) => macs)));

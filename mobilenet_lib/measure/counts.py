@@ -47,7 +47,7 @@ def macs(module: nn.Module, input_shape: tuple[int, ...]) -> int:
 
     Notes
     -----
-    Counted are convolutions and matrix products: linear layers, attention and recurrent layers, too. fvcore's own total
+    Convolutions and matrix products are counted: linear layers, attention and recurrent layers, too. fvcore's own total
     is larger: it also counts normalisations, pooling and resizing. See :func:`macs_by_operator`. It follows what the
     module returns: a layer whose result goes nowhere is not counted.
 
