@@ -316,8 +316,11 @@ def asked() -> dict[str, Exercise]:
 def hunt() -> Exercise:
     """Return the treasure hunt: its answers are in the installed timm."""
     found = chapter_08.treasures()
+    either = {"shortcut": ("before", "after"), "v1_skip": ("True", "False")}  # so that nobody has to guess the word
     fields = [
-        Field(
+        choice(key, str(right), either[key])
+        if key in either
+        else Field(
             key, "number" if isinstance(right, int | float) and not isinstance(right, bool) else "text", right, (), -1
         )
         for key, right in found.items()

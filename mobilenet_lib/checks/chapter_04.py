@@ -288,7 +288,7 @@ def check_left_out(layer: str) -> None:
 the difference between paper and page?
     """
     layers = _thin_layers()
-    name = layer.strip().lower() if isinstance(layer, str) else ""
+    name = layer.strip().lower().removeprefix("the ") if isinstance(layer, str) else ""
     if name not in layers:
         raise CheckFailed(f"Give the name of a layer, such as 'blocks.3.depthwise'; {shown(layer)} is none.")
     if name != next(iter(layers)):

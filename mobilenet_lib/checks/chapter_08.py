@@ -446,7 +446,8 @@ def _found(answer: object, right: Any) -> bool:
             held = held[0]  # a name, and the default that goes with it
         with suppress(ValueError):  # an integer of thousands of digits
             text = held.__name__ if isinstance(held, type) else str(held)
-            return re.split(r"\s*=", text.strip(" '\"`()"))[0].casefold() == str(right).casefold()
+            word = re.split(r"[\s=]", text.strip(" '\"`()"))[0].casefold()  # "after", of "after drop_path"
+            return {"yes": "true", "no": "false"}.get(word, word) == str(right).casefold()
         return False
     with suppress(ValueError):
         answer = float(held) if isinstance(held, str) else answer

@@ -421,6 +421,7 @@ HEAD_SHARE_MISTAKES = [
     ("three layers become three layers: the share is that of one.", 3 * HEAD_SHARE),
     ("the kernel has two sides: square it.", 100 * (1 / 256 + 1 / 3)),
     ("an eighth is the guess. What does the formula give?", 12.5),
+    ("this is rounded too far; give three digits.", 12),
     ("how many times as much is the other way round.", 100 / HEAD_SHARE),
 ]
 HEAD_SHARE_DIGITS = 3e-3  # closer than two digits: 11.4 is a mistake

@@ -298,6 +298,7 @@ TWO_HEADS_MISTAKES = [
         ("the new network has the new head only: the old one is gone.", 100 * 1280 * 11 / cost.mobilenet_v2().params),
         ("this is the share of the classes. A head has 1280 numbers for each class, and a bias.", 1.1),
         ("this is what is frozen.", 100 - TWO_HEADS[0]),
+        ("this is rounded too far; give two digits.", 0.6),
         ("the head is the classifier alone. The 1×1 convolution before it is frozen.",
          100 * (1280 * 11 + 320 * 1280) / cost.mobilenet_v2(num_classes=11).params),
     ],

@@ -48,6 +48,7 @@ RIGHT = [
     ("check_shallow", (307e6, 0.75)),
     ("check_left_out", ("stem",)),
     ("check_left_out", (" Stem",)),
+    ("check_left_out", ("the stem",)),
 ]
 HALF_WRITTEN = [
     ("check_v1_blocks", ([],), "the list is still empty"),

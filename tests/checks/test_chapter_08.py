@@ -134,6 +134,7 @@ RIGHT = [
     ("check_stride_walk", (dilate_in_place,)),
     ("check_hunt", (FOUND,)),
     ("check_hunt", (FOUND_BY_OTHERS,)),
+    ("check_hunt", (FOUND | {"shortcut": "after drop_path", "v1_skip": "no"},)),
 ]
 HALF_WRITTEN = [
     ("check_decoder", (lambda string: ...,), "put your answer in place"),
@@ -192,7 +193,7 @@ WRONG = {
     "check_hunt": [
         ((FOUND | {"eps": 1e-3},), "eps: look in _gen_mobilenet_v2, at its norm_layer, and resolve_bn_args"),
         ((FOUND | {"head": 640, "depth": 5},), "below 1; depth: look in _scale_stage_depth"),
-        ((FOUND | {"shortcut": "before"},), "shortcut: look in the last lines of InvertedResidual.forward."),
+        ((FOUND | {"shortcut": "before drop_path"},), "shortcut: look in the last lines of InvertedResidual.forward."),
         ((FOUND | {"squeeze": 24},), "squeeze: look in EfficientNetBuilder._make_block, at what becomes of se"),
         ((FOUND | {"linear": "act_layer"},), "linear: look in InvertedResidual.__init__, where bn3"),
         ((FOUND | {"v1_skip": True},), "v1_skip: look in _decode_block_str"),

@@ -239,6 +239,7 @@ WRONG = {
         ((34.5,), "three layers become three layers"),
         ((33.7,), "two sides"),
         ((12.5,), "an eighth is the guess"),
+        ((12,), "three digits"),
         ((8.69,), "the other way round"),
         ((50,), "dilation changes no MACs"),
     ],

@@ -182,6 +182,7 @@ WRONG = {
         ((0.402, HEADS[1]), "the old one is gone"),
         ((1.1, HEADS[1]), "share of the classes"),
         ((99.4, HEADS[1]), "what is frozen"),
+        ((0.6, HEADS[1]), "two digits"),
         ((18.9, HEADS[1]), "is frozen"),
         ((HEADS[0], 0.365), "Old head: give percent"),
         ((HEADS[0], 57.6), "compares the head with the trunk"),
