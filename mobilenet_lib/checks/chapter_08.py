@@ -446,8 +446,10 @@ def _found(answer: object, right: Any) -> bool:
             held = held[0]  # a name, and the default that goes with it
         with suppress(ValueError):  # an integer of thousands of digits
             text = held.__name__ if isinstance(held, type) else str(held)
-            word = re.split(r"[\s=]", text.strip(" '\"`()"))[0].casefold()  # "after", of "after drop_path"
-            return {"yes": "true", "no": "false"}.get(word, word) == str(right).casefold()
+            word = re.split(r"\s*=", text.strip(" '\"`()"))[0].casefold().removesuffix(" drop_path")
+            if isinstance(held, str) and isinstance(right, bool):
+                word = {"yes": "true", "no": "false"}.get(word, word)
+            return word == str(right).casefold()
         return False
     with suppress(ValueError):
         answer = float(held) if isinstance(held, str) else answer

@@ -147,6 +147,8 @@ def expect_number(
     for hint, wrong in mistakes:
         if wrong != right and near(number, wrong, tolerance):
             raise CheckFailed(hint if hint[0].isupper() and ":" in hint else f"{what}: {hint}")
+    if not tolerance and right >= 1000 and near(number, right, TWO_DIGITS):  # other hints would mislead
+        raise CheckFailed(f"{what}: this is close. Is it rounded? The exact number is asked for.")
     raise CheckFailed(f"{what}: {look}")
 
 

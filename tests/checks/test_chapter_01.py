@@ -63,6 +63,7 @@ WRONG = {
     "check_stem": [
         ((STEM.macs, STEM.params), "swapped"),
         ((STEM.params + 32, STEM.macs), "bias"),
+        ((STEM.params, 10.8e6), "Is it rounded?"),
         ((STEM.params + 64, STEM.macs), "Parameters: BatchNorm's two numbers"),
         ((9 * 32, STEM.macs), "as deep as its input"),
         ((27, STEM.macs), "one filter"),
