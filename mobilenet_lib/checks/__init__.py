@@ -10,6 +10,7 @@ allowed for. A function is given arguments of its own at each call, and may use 
 or recurse, ends in a sentence.
 """
 
+import textwrap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -200,6 +201,14 @@ __all__ = [
 ]
 
 
+WIDTH = 72  # of a printed line: JupyterLab breaks a longer one where its window ends, inside a word, too
+
+
+def in_lines(text: str) -> str:
+    """Return a sentence in lines that a notebook shows whole; what has no space in it stays in one piece."""
+    return textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
 class CheckFailed(AssertionError):
     """An answer that is not right yet; the message says where to look again.
 
@@ -220,7 +229,7 @@ class CheckFailed(AssertionError):
         super().__init__(hint)
 
     def _render_traceback_(self) -> list[str]:
-        return [f"look again: {self}"]
+        return [in_lines(f"look again: {self}")]
 
 
 class CannotCheck(ImportError):
@@ -243,4 +252,4 @@ class CannotCheck(ImportError):
         super().__init__(why)
 
     def _render_traceback_(self) -> list[str]:
-        return [f"cannot check: {self}"]
+        return [in_lines(f"cannot check: {self}")]

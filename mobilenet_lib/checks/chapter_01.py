@@ -55,7 +55,8 @@ def check_stem(params: int, macs: int) -> None:
     Examples
     --------
     >>> check_stem(3 * 3 * 3 * 32, ...)
-    not yet: put your answer in place of the ..., then run its cell and the check again
+    not yet: put your answer in place of the ..., then run its cell and the
+    check again
     >>> check_stem(3 * 3 * 32, 3 * 3 * 32 * 112 * 112)
     Traceback (most recent call last):
         ...

@@ -284,7 +284,8 @@ def check_useless_bias(v1: int, v2: int) -> None:
     Examples
     --------
     >>> check_useless_bias(27, ...)
-    not yet: put your answer in place of the ..., then run its cell and the check again
+    not yet: put your answer in place of the ..., then run its cell and the
+    check again
     >>> check_useless_bias(27, 52)
     Traceback (most recent call last):
         ...

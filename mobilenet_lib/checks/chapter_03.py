@@ -136,7 +136,8 @@ def check_separable(block: type[nn.Module]) -> None:
     Examples
     --------
     >>> check_separable(DepthwiseSeparableConv)
-    right: DepthwiseSeparableConv gives what the library's block gives, in eval and in train mode.
+    right: DepthwiseSeparableConv gives what the library's block gives, in
+    eval and in train mode.
     """
     parts = {"depthwise": "relu6", "pointwise": "relu6"}
     settings = [((8, 16), {}), ((8, 8), {}), ((8, 16), {"stride": 2})]

@@ -232,7 +232,8 @@ def check_inverted_residual(block: type[nn.Module]) -> None:
     Examples
     --------
     >>> check_inverted_residual(ConvDepthwiseConv)
-    right: ConvDepthwiseConv gives what the library's block gives, in eval and in train mode.
+    right: ConvDepthwiseConv gives what the library's block gives, in eval
+    and in train mode.
     """
     parts = {"conv1": "relu6", "depthwise": "relu6", "conv2": None}
     settings = [

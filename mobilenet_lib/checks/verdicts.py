@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from . import CannotCheck, CheckFailed
+from . import CannotCheck, CheckFailed, in_lines
 
 OUTLINED = "write the code in place of NotImplementedError, then run its cell and the check again"
 LONGEST = 200  # letters of an error or of an answer that a hint repeats
@@ -31,7 +31,7 @@ def exercise(check: Callable[..., None]) -> Callable[..., None]:
                     unfinished(answer)
                 check(*answers, **named)
         except NotYet as why:
-            print(f"not yet: {why}")
+            print(in_lines(f"not yet: {why}"))
         except CheckFailed as failed:
             raise failed from None
 
@@ -61,7 +61,7 @@ def unfinished(answer: object) -> None:
 
 
 def praise(why: str) -> None:
-    print(f"right: {why}")
+    print(in_lines(f"right: {why}"))
 
 
 def sentence(error: BaseException) -> str:

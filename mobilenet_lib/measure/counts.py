@@ -195,7 +195,7 @@ def cost(module: nn.Module, input_shape: tuple[int, ...]) -> Cost:
 
 
 def summary(module: nn.Module, input_shape: tuple[int, ...], depth: int = 3) -> ModelStatistics:
-    """Return torchinfo's table: a row for each layer, with shapes, parameters and "mult-adds".
+    """Return torchinfo's table: a row for each layer, with kernel, output, parameters and "mult-adds".
 
     Parameters
     ----------
@@ -209,7 +209,7 @@ def summary(module: nn.Module, input_shape: tuple[int, ...], depth: int = 3) -> 
     Returns
     -------
     torchinfo.ModelStatistics
-        Printing it, or ending a cell with it, shows the table.
+        Printing it, or ending a cell with it, shows the table, with its columns close together.
 
     Raises
     ------
@@ -229,11 +229,30 @@ def summary(module: nn.Module, input_shape: tuple[int, ...], depth: int = 3) -> 
         import torchinfo
     except ImportError as error:
         raise ImportError("the summary needs torchinfo: pip install torchinfo") from error
-    columns = ("kernel_size", "input_size", "output_size", "num_params", "mult_adds")
-    looks = {"depth": depth, "col_names": columns, "col_width": 18, "verbose": 0}
+
+    class Close(torchinfo.ModelStatistics):
+        def __repr__(self) -> str:
+            return _closer(super().__repr__())
+
+    # A layer's input is the output of the one above it. With that column, and with a number behind each name, no slide
+    # and no notebook has room for the others.
+    columns = ("kernel_size", "output_size", "num_params", "mult_adds")
+    looks = {"depth": depth, "col_names": columns, "col_width": 18, "row_settings": (), "verbose": 0}
     with probing(module, input_shape) as x:
         check_result(module, module(x))  # as above: torchinfo's hooks are in the way
-        return torchinfo.summary(module, input_data=[x], device=x.device, **looks)
+        found = torchinfo.summary(module, input_data=[x], device=x.device, **looks)
+    return Close(found.summary_list, found.input_size, found.total_input, found.formatting)
+
+
+def _closer(table: str) -> str:
+    """Move the columns of torchinfo's table together, until two spaces are between them."""
+    lines = table.split("\n")
+    rows = [line for line in lines[: lines.index(next(line for line in lines if line.startswith("Total params")))]]
+    width = max(len(row) for row in rows if not row.startswith("="))
+    empty = [all(row.startswith("=") or not row[at : at + 1].strip() for row in rows) for at in range(width)]
+    kept = [at for at in range(width) if not all(empty[at : at + 3]) or at + 3 > width]
+    closed = ["".join(row[at : at + 1] for at in kept) for row in rows] + lines[len(rows) :]
+    return "\n".join("=" * len(kept) if line.startswith("=") else line for line in closed)
 
 
 @contextmanager

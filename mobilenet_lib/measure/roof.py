@@ -154,8 +154,8 @@ class Roofline:
         return 1000 * batch * layer.macs / ceiling
 
     def __repr__(self) -> str:
-        cache = f"cache={self.cache / 1e9:.3g} GB/s, " if self.cache else ""
+        cache = f", cache={self.cache / 1e9:.3g} GB/s" if self.cache else ""
         return (
-            f"Roofline(peak={self.peak / 1e9:.3g} GMAC/s, bandwidth={self.bandwidth / 1e9:.3g} GB/s, {cache}"
-            f"ridge={self.ridge:.3g} MACs per byte, threads={self.threads})"
+            f"Roofline(peak={self.peak / 1e9:.3g} GMAC/s, bandwidth={self.bandwidth / 1e9:.3g} GB/s{cache},\n"
+            f"         ridge={self.ridge:.3g} MACs per byte, threads={self.threads})"
         )

@@ -62,7 +62,8 @@ class Latency:
     >>> fast.speedup_over(slow)
     1.5
     >>> fast
-    Latency(8 ms, IQR 0.1 ms, 60 runs; batch 1, 1 thread, contiguous, cpu, torch 2.9)
+    Latency(8 ms, IQR 0.1 ms, 60 runs;
+            batch 1, 1 thread, contiguous, cpu, torch 2.9)
     """
 
     median: float
@@ -125,7 +126,8 @@ both alike, or say across="batch" if that difference is the question
     def __repr__(self) -> str:
         threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
         where = f"batch {self.batch}, {threads}, {self.memory_format}, {self.device}, torch {self.torch}"
-        return f"Latency({self.median:.3g} ms, IQR {self.iqr:.2g} ms, {self.runs} runs; {where})"
+        # Two lines, of which the first has room for a name: JupyterLab breaks long ones inside their words.
+        return f"Latency({self.median:.3g} ms, IQR {self.iqr:.2g} ms, {self.runs} runs;\n        {where})"
 
 
 def latency(

@@ -685,7 +685,7 @@ def _bar(total: int, done: int, shown: bool) -> Iterator[Callable[[Tensor], None
     except ImportError as error:
         raise ImportError("the progress bar needs tqdm: pip install tqdm, or say progress=False") from error
     # On the standard output, as text: what a notebook has on the error stream looks like a fault.
-    with tqdm(total=total, initial=done, unit=" batches", file=sys.stdout, ncols=80, mininterval=0.5) as bar:
+    with tqdm(total=total, initial=done, unit=" batches", file=sys.stdout, ncols=72, mininterval=0.5) as bar:
 
         def move(loss: Tensor) -> None:
             if bar.update():  # true when it is drawn: reading the loss more often would make a graphics card wait

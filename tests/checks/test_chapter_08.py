@@ -248,7 +248,7 @@ def test_a_check_says_clearly_what_timm_has_moved(monkeypatch, home, name, check
         getattr(checks, check)(answer)
     where = home.__name__
     assert str(failed.value).startswith(f"timm {timm.__version__} has no {name} in {where}: it has moved")
-    assert failed.value._render_traceback_() == [f"cannot check: {failed.value}"]
+    assert failed.value._render_traceback_() == [checks.in_lines(f"cannot check: {failed.value}")]
 
 
 def test_a_check_says_clearly_what_timm_has_changed(monkeypatch):

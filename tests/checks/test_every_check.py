@@ -59,10 +59,10 @@ def test_no_check_stands_outside_of_the_list():
 
 
 @pytest.mark.parametrize(("name", "answers"), RIGHT, ids=[f"{name}-{i}" for i, (name, _) in enumerate(RIGHT)])
-def test_right_answers_pass_with_one_line(capsys, name, answers):
+def test_right_answers_pass_with_one_sentence(capsys, name, answers):
     assert getattr(checks, name)(*answers) is None
     said = capsys.readouterr().out
-    assert said.startswith("right: ") and said.count("\n") == 1
+    assert said.startswith("right: ") and said == f"{checks.in_lines(said)}\n"
 
 
 def test_every_check_has_a_right_answer_here():
@@ -78,7 +78,7 @@ def test_an_open_answer_is_not_a_failure(capsys, name):
     for nothing in (..., None, NotImplemented):
         check(*[nothing] * len(inspect.signature(check).parameters))
         said = capsys.readouterr().out
-        expected = "not yet: put your answer in place of the ..., then run its cell and the check again\n"
+        expected = "not yet: put your answer in place of the ..., then run its cell and the\ncheck again\n"
         assert said == expected, nothing
 
 
@@ -86,7 +86,7 @@ def test_an_open_answer_is_not_a_failure(capsys, name):
 def test_a_half_written_answer_is_not_a_failure(capsys, name, answers, words):
     getattr(checks, name)(*answers)
     said = capsys.readouterr().out
-    assert said.startswith("not yet: ") and words in said
+    assert said.startswith("not yet: ") and words in " ".join(said.split()) + "\n"
 
 
 # Wrong answers
@@ -116,7 +116,7 @@ def test_a_wrong_answer_gets_its_own_hint(name):
     given = [(words, hint(name, answers)) for answers, words in WRONG[name]]
     assert [(words, str(failed)) for words, failed in given if words not in str(failed)] == []
     for _, failed in given:
-        assert failed._render_traceback_() == [f"look again: {failed}"]
+        assert failed._render_traceback_() == [checks.in_lines(f"look again: {failed}")]
         assert failed.__suppress_context__
         assert "\n" not in str(failed) and str(failed)[-1] in ".?" and "  " not in str(failed)
 
@@ -165,4 +165,4 @@ def test_a_notebook_shows_the_sentence_and_no_traceback():
     )
     done = fresh.python(program)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "look again: 1/N alone would be an eighth, but the kernel's 1/9 comes on top of it.\n"
+    assert done.stdout == "look again: 1/N alone would be an eighth, but the kernel's 1/9 comes on\ntop of it.\n"

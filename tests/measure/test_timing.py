@@ -196,7 +196,9 @@ def test_a_latency_cannot_be_changed_afterwards():
 
 
 def test_it_shows_its_conditions():
-    assert repr(ONE) == "Latency(12 ms, IQR 0.3 ms, 40 runs; batch 1, 1 thread, contiguous, cpu, torch 2.9.0)"
+    assert repr(ONE) == (
+        "Latency(12 ms, IQR 0.3 ms, 40 runs;\n        batch 1, 1 thread, contiguous, cpu, torch 2.9.0)"
+    )
 
 
 # The machine
