@@ -540,7 +540,8 @@ def _load(network: Network, source: Source, names_of: NamesOf, part: str | None)
     names = names_of(network)
     if next(network.parameters()).is_meta:
         raise ValueError("network must hold numbers, got one on the meta device; build it on the CPU")
-    known = {name for each in (names_of, *_TAKERS) for name in (_names(each, network) or {}).values()}
+    others = (_names(each, network) or {} for each in _TAKERS if each is not names_of)
+    known = {*names.values(), *(name for each in others for name in each.values())}
     found = weight_files.find(source, known, part)
     state = found.state_dict() if isinstance(found, nn.Module) else found
     weights = weight_files.plain(state, names.values())

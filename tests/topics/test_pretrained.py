@@ -7,7 +7,7 @@ import fresh
 import pytest
 import timm
 import torch
-from peers import flops, settle, undrawn
+from peers import flops, settle, shake, undrawn
 from torch import nn
 from torchvision.models import MobileNet_V2_Weights
 from torchvision.models import mobilenet_v2 as torchvision_v2
@@ -94,9 +94,11 @@ def test_names_are_those_of_torchvision_in_the_order_of_torchvision(width_mult):
 
 @pytest.mark.parametrize("name", pretrained.TIMM)
 def test_weights_come_back_from_timm_as_they_went(name):
-    ours = settle(build(name))
     with undrawn():
-        there, back = timm.create_model(name), build(name)
+        ours, there, back = build(name), timm.create_model(name), build(name)
+    shake(ours)
+    for i, norm in enumerate(part for part in ours.modules() if isinstance(part, nn.BatchNorm2d)):
+        norm.num_batches_tracked.fill_(i + 1)
     there.load_state_dict(pretrained.to_timm(ours), strict=True)
     pretrained.load_timm(back, there)
     for mine, again in zip(ours.state_dict().values(), back.state_dict().values(), strict=True):
@@ -132,10 +134,22 @@ def test_the_deeper_networks_keep_stem_head_and_the_depth_of_both_ends(name, spe
 # Where the weights may come from
 
 
+@cache
+def settled():
+    """Return a small network with weights of its own; no test may change it."""
+    return settle(MobileNetV2(5, 0.35))
+
+
 @pytest.fixture
 def small():
-    """Return a small network with weights of its own, under timm's names."""
-    return {key: tensor.clone() for key, tensor in pretrained.to_timm(settle(MobileNetV2(5, 0.35))).items()}
+    """Return the weights of that network under timm's names, for a test to change."""
+    return {key: tensor.clone() for key, tensor in pretrained.to_timm(settled()).items()}
+
+
+@cache
+def drawn(*arguments, kind=MobileNetV2, **options):
+    """Return a network that must stay as it is: for weights that are refused, which is what `assert_refused` asks."""
+    return kind(*arguments, **options)
 
 
 def loaded(state):
@@ -194,20 +208,20 @@ def assert_refused(network, source, error, *words, loader=pretrained.load_timm):
 def test_a_missing_tensor_is_named(small):
     for key in ("conv_stem.weight", "blocks.6.0.bn3.running_var", "classifier.bias", "bn1.num_batches_tracked"):
         without = {name: tensor for name, tensor in small.items() if name != key}
-        assert_refused(MobileNetV2(5, 0.35), without, ValueError, key, "missing")
+        assert_refused(drawn(5, 0.35), without, ValueError, key, "missing")
 
 
 def test_a_tensor_too_many_is_named(small):
     more = {**small, "blocks.0.0.se.conv_reduce.weight": torch.zeros(1)}
-    assert_refused(MobileNetV2(5, 0.35), more, ValueError, "blocks.0.0.se.conv_reduce.weight", "no place")
-    assert_refused(MobileNetV2(5, 0.35), {**more, "ema": torch.zeros(1)}, ValueError, "(and 1 more)")
+    assert_refused(drawn(5, 0.35), more, ValueError, "blocks.0.0.se.conv_reduce.weight", "no place")
+    assert_refused(drawn(5, 0.35), {**more, "ema": torch.zeros(1)}, ValueError, "(and 1 more)")
 
 
 def test_a_tensor_of_another_shape_is_named_with_both_shapes(small):
     key = "blocks.5.2.conv_dw.weight"
     wrong = {**small, key: small[key].squeeze(1)}
     assert_refused(
-        MobileNetV2(5, 0.35), wrong, ValueError, key, "blocks.15.depthwise.0.weight", "(336, 1, 3, 3)", "(336, 3, 3)"
+        drawn(5, 0.35), wrong, ValueError, key, "blocks.15.depthwise.0.weight", "(336, 1, 3, 3)", "(336, 3, 3)"
     )
 
 
@@ -253,25 +267,25 @@ def test_torchvisions_misfits_are_named_too():
     theirs = torchvision_v2(width_mult=0.5)
     load = pretrained.load_torchvision
     fits = "MobileNetV2(1000, width_mult=0.5)"
-    assert_refused(MobileNetV2(width_mult=0.75), theirs, ValueError, "features.0.0.weight", fits, loader=load)
-    assert_refused(MobileNetV2(5, width_mult=0.5), theirs, ValueError, "classifier.1.weight", fits, loader=load)
-    assert_refused(MobileNetV2(width_mult=0.5), {}, ValueError, "features.0.0.weight", "missing", loader=load)
-    assert_refused(MobileNetV1(), theirs, TypeError, "network", "MobileNetV1", loader=load)
+    assert_refused(drawn(width_mult=0.75), theirs, ValueError, "features.0.0.weight", fits, loader=load)
+    assert_refused(drawn(5, width_mult=0.5), theirs, ValueError, "classifier.1.weight", fits, loader=load)
+    assert_refused(drawn(width_mult=0.5), {}, ValueError, "features.0.0.weight", "missing", loader=load)
+    assert_refused(drawn(kind=MobileNetV1), theirs, TypeError, "network", "MobileNetV1", loader=load)
 
 
 def test_weights_of_the_other_library_are_refused(small):
-    assert_refused(MobileNetV2(width_mult=0.5), torchvision_v2(width_mult=0.5), ValueError, "conv_stem.weight")
-    assert_refused(MobileNetV2(5, 0.35), small, ValueError, "features.0.0.weight", loader=pretrained.load_torchvision)
+    assert_refused(drawn(width_mult=0.5), torchvision_v2(width_mult=0.5), ValueError, "conv_stem.weight")
+    assert_refused(drawn(5, 0.35), small, ValueError, "features.0.0.weight", loader=pretrained.load_torchvision)
 
 
 def test_a_batchnorm_with_another_eps_is_refused_although_all_weights_fit():
     theirs = timm.create_model("mobilenetv2_035", bn_eps=1e-3)
-    assert_refused(MobileNetV2(width_mult=0.35), theirs, ValueError, "bn1.running_var", "eps=0.001", "eps=1e-05")
+    assert_refused(drawn(width_mult=0.35), theirs, ValueError, "bn1.running_var", "eps=0.001", "eps=1e-05")
 
 
 def test_a_model_without_its_classifier_is_refused():
     headless = timm.create_model("mobilenetv2_035", num_classes=0)
-    assert_refused(MobileNetV2(5, 0.35), headless, ValueError, "classifier.weight", "missing")
+    assert_refused(drawn(5, 0.35), headless, ValueError, "classifier.weight", "missing")
 
 
 @pytest.mark.parametrize(
@@ -286,7 +300,7 @@ def test_a_model_without_its_classifier_is_refused():
     ],
 )
 def test_what_is_no_state_dict_is_refused(small, change, error, words):
-    assert_refused(MobileNetV2(5, 0.35), change(small), error, "source", words)
+    assert_refused(drawn(5, 0.35), change(small), error, "source", words)
 
 
 def test_a_network_without_numbers_is_refused(small):
@@ -297,7 +311,7 @@ def test_a_network_without_numbers_is_refused(small):
 
 
 def test_what_is_no_file_of_tensors_is_refused(small, tmp_path):
-    network = MobileNetV2(5, 0.35)
+    network = drawn(5, 0.35)
     assert_refused(network, tmp_path / "none.pth", FileNotFoundError, "none.pth", "from_timm")
     assert_refused(network, "mobilenetv2_035", FileNotFoundError, "mobilenetv2_035", "from_timm")
     (tmp_path / "text.pth").write_text("no weights here")
@@ -311,7 +325,7 @@ def test_what_is_no_file_of_tensors_is_refused(small, tmp_path):
 
 def test_a_file_that_would_run_code_is_refused(tmp_path):
     torch.save(timm.create_model("mobilenetv2_035"), tmp_path / "whole.pth")  # a pickled model, not its state dict
-    assert_refused(MobileNetV2(width_mult=0.35), tmp_path / "whole.pth", ValueError, "whole.pth", "state_dict()")
+    assert_refused(drawn(width_mult=0.35), tmp_path / "whole.pth", ValueError, "whole.pth", "state_dict()")
 
 
 @pytest.mark.parametrize("network", [nn.Identity(), None, MobileNetV2, torchvision_v2(width_mult=0.1)])
@@ -532,8 +546,8 @@ def test_torchvisions_network_is_had_by_one_call_and_by_torchvisions_own_name_fo
 def test_the_trained_weights_fit_nothing_else(released):
     file = released("mobilenet_v2")
     for network, loader, words in (
-        (MobileNetV2(), pretrained.load_timm, "its names are torchvision's: use load_torchvision(network, source)"),
-        (MobileNetV2(10), pretrained.load_torchvision, "these weights fit MobileNetV2(1000, width_mult=1.0)"),
+        (drawn(), pretrained.load_timm, "its names are torchvision's: use load_torchvision(network, source)"),
+        (drawn(10), pretrained.load_torchvision, "these weights fit MobileNetV2(1000, width_mult=1.0)"),
     ):
         assert_refused(network, file, ValueError, words, loader=loader)
 

@@ -63,11 +63,24 @@ def same(network, peer):
     return torch.equal(scores(network), scores(peer))
 
 
-def takes(source, peer=theirs, load=pretrained.load_torchvision, **options):
-    """Say whether a fresh network gives the peer's scores after loading."""
+@cache
+def receiver(timms):
+    """Return the network that weights are loaded into, which is built once: that takes longer than a load."""
     with undrawn():
-        network = MobileNetV2(5, 0.35) if peer is timms else small()
-    return torch.equal(scores(load(network, source, **options)), scores_of_a_peer(peer))
+        return MobileNetV2(5, 0.35) if timms else small()
+
+
+def emptied(timms):
+    """Return that network with nan for each number: one that is not loaded would show in every score."""
+    network = receiver(timms).train()
+    for tensor in network.state_dict().values():
+        tensor.fill_(torch.nan if tensor.is_floating_point() else -1)
+    return network
+
+
+def takes(source, peer=theirs, load=pretrained.load_torchvision, **options):
+    """Say whether a network without any number gives the peer's scores after loading."""
+    return torch.equal(scores(load(emptied(peer is timms), source, **options)), scores_of_a_peer(peer))
 
 
 class Other(nn.Module):
