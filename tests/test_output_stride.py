@@ -1,5 +1,8 @@
 """Output stride and the pyramid, held against timm's with the same weights, and against the strided network itself."""
 
+import copy
+from functools import cache
+
 import pytest
 import timm
 import torch
@@ -17,6 +20,13 @@ CLOSED = {
 BELOW = (16, 8)
 
 
+@cache
+def settled(name, output_stride):
+    """Return our network with numbers of its own, in eval mode; no test may change it."""
+    build, _ = NETWORKS[name]
+    return settle(build(output_stride=output_stride))
+
+
 def filters(network):
     """Return (stride, dilation, padding) of every convolution that looks further than its pixel, in order."""
     convolutions = [part for part in network.modules() if isinstance(part, nn.Conv2d) and part.kernel_size[0] > 1]
@@ -26,8 +36,7 @@ def filters(network):
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("output_stride", specs.OUTPUT_STRIDES)
 def test_output_does_not_differ_from_timms_at_any_output_stride(name, output_stride):
-    build, peer_name = NETWORKS[name]
-    ours = settle(build(output_stride=output_stride))
+    ours, (_, peer_name) = copy.deepcopy(settled(name, output_stride)), NETWORKS[name]
     with undrawn():
         peer = timm.create_model(peer_name, output_stride=output_stride)
     peer.load_state_dict(pretrained.to_timm(ours))
@@ -43,8 +52,7 @@ def test_output_does_not_differ_from_timms_at_any_output_stride(name, output_str
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("output_stride", specs.OUTPUT_STRIDES)
 def test_pyramid_gives_the_maps_of_timms_features_with_channels_and_reductions(name, output_stride):
-    build, peer_name = NETWORKS[name]
-    ours = settle(build(output_stride=output_stride)).eval()
+    ours, (_, peer_name) = settled(name, output_stride), NETWORKS[name]
     pyramid = models.Pyramid(ours)
     with undrawn():
         peer = timm.create_model(peer_name, features_only=True, output_stride=output_stride).eval()
@@ -67,7 +75,8 @@ def test_pyramid_gives_the_maps_of_timms_features_with_channels_and_reductions(n
 def test_the_pixels_of_the_strided_network_come_out_the_same_and_new_ones_lie_between(name, output_stride):
     build, _ = NETWORKS[name]
     strided = settle(build(10, 0.25)).eval()
-    dense = build(10, 0.25, output_stride=output_stride).eval()
+    with undrawn():
+        dense = build(10, 0.25, output_stride=output_stride).eval()
     dense.load_state_dict(strided.state_dict())
     step = 32 // output_stride
     for size in ((64, 96), (97, 65)):
