@@ -138,8 +138,9 @@ const heightRule = (low, high, heightAt) => {
 };
 
 // One box for a drawing in several widths, of which CSS shows the one that fits. Where the box is wider, it stays empty on
-// the right: the height is the live drawing's at every width, so that nothing moves when that comes.
-const fitted = (forms, queries) => {
+// the right: the height is the live drawing's at every width, so that nothing moves when that comes. Its number is that of
+// the live drawing, which takes its size from it (static_widgets.js).
+const fitted = (forms, queries, number) => {
   const widths = forms.map(({ width }) => width);
   const border = (i) => (widths[i - 1] + widths[i]) / 2;
   const heights = forms.map(({ width, heightAt }, i) => {
@@ -153,7 +154,7 @@ const fitted = (forms, queries) => {
   queries[name] = (maxWidth ? `.mn .${name} { max-width: ${maxWidth}; }\n` : "") + heights.map((height, i) => `${nth(i)} { height: ${height}; }`
     + (i > 0 ? `\n@container fit (min-width: ${border(i) / 16}em) { ${nth(i - 1)} { display: none; } ${nth(i)} { display: block; } }` : ""),
   ).join("\n");
-  return `<div class="mn-fit ${name}">${forms.map(({ html }) => html).join("")}</div>`;
+  return `<div class="mn-fit ${name}" data-drawing="${number}">${forms.map(({ html }) => html).join("")}</div>`;
 };
 
 // The figure at one width: the HTML around its drawings, in which a comment with a number stands for each, and these.
@@ -193,7 +194,7 @@ const staticForm = async (figure) => {
   const whole = html.replace(/<!--(\d+)-->/g, (_, i) => {
     // Some places are as wide on a larger page: there one drawing does for both.
     const pictures = new Map(forms.map(({ pictures: own }) => [own[i].width, own[i]]));
-    return fitted([...pictures.values()].sort((a, b) => a.width - b.width), made.queries);
+    return fitted([...pictures.values()].sort((a, b) => a.width - b.width), made.queries, i);
   });
   return { html: whole, classes, settings, ...made };
 };

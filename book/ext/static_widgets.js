@@ -114,10 +114,18 @@
   async function mount(root, render) {
     // Its place stays as high until the live figure has been drawn: WebKit would scroll up, near the end of a page that
     // is shorter for a moment. Where it waits below the screen (book.css) nobody asks how high it is.
-    if (isLaidOut(root)) root.style.minHeight = `${root.offsetHeight}px`;
-    root.classList.add("mn-live");
     const el = document.createElement("div");
     const still = root.querySelector(".mn-static");
+    el.stillBoxes = null; // kit.js says what for
+    if (isLaidOut(root)) {
+      root.style.minHeight = `${root.offsetHeight}px`;
+      el.stillBoxes = {};
+      for (const box of still.querySelectorAll(".mn-fit")) {
+        const { width, fontSize } = getComputedStyle(box);
+        el.stillBoxes[box.dataset.drawing] = { width, fontSize };
+      }
+    }
+    root.classList.add("mn-live");
     try {
       const model = new Model(JSON.parse(root.querySelector('script[type="application/json"]').textContent));
       still.replaceWith(el); // first: a drawing begins at the width that it has in the page, and alone

@@ -200,8 +200,9 @@ const radios = ({ legend, options, onChange, signal }) => {
 // An SVG that is laid out anew for every width, so that its text never shrinks. One unit of its coordinates is a
 // sixteenth of the text size: with larger text the drawing gets larger too. `onResize` runs when the width changed.
 // Returns { svg, width, height }, `describe(text)`, which sets what a screen reader says of the picture, and `fit()`,
-// which takes the width that the drawing has in the page and returns whether the page is laid out there. `height` may be
-// a function of the width; beyond `maxWidth` the drawing does not grow.
+// which takes the width that the drawing has in the page and returns whether the page is laid out there. To ask lays out
+// the page, so one that showed the still form says what stood there: `fit({ width, fontSize })`, as a style has them, or
+// `fit(null)` where it is not laid out. `height` may be a function of the width; beyond `maxWidth` the drawing does not grow.
 const drawing = ({ height, minWidth = 280, maxWidth, onResize, signal }) => {
   const element = svg("svg", { class: "mn-drawing", role: "img" });
   if (maxWidth) element.style.maxWidth = `${maxWidth / 16}em`;
@@ -212,8 +213,8 @@ const drawing = ({ height, minWidth = 280, maxWidth, onResize, signal }) => {
     element.style.aspectRatio = `${width} / ${chart.height}`;
   };
   // Returns whether it has another width now. One that is hidden, or not in the page, has none.
-  const fitTo = (pixels) => {
-    const unit = parseFloat(getComputedStyle(element).fontSize) / 16;
+  const fitTo = (pixels, { fontSize } = getComputedStyle(element)) => {
+    const unit = parseFloat(fontSize) / 16;
     const width = Math.max(minWidth, Math.round(pixels / unit));
     if (!(pixels > 0) || width === chart.width) return false;
     layOut(width);
@@ -222,12 +223,13 @@ const drawing = ({ height, minWidth = 280, maxWidth, onResize, signal }) => {
   const chart = {
     svg: element,
     describe: (text) => set(element, { "aria-label": text }),
-    fit: () => {
+    fit: (box) => {
       // What waits below the screen is not laid out for this: the observer comes when it is. A hidden view does not wait.
-      waits = element.checkVisibility?.() === true && !element.checkVisibility({ contentVisibilityAuto: true });
+      waits = box === null
+        || (!box && element.checkVisibility?.() === true && !element.checkVisibility({ contentVisibilityAuto: true }));
       if (waits) return false;
-      const { width } = getComputedStyle(element); // "100%" where it is hidden
-      fitTo(width.endsWith("px") ? parseFloat(width) : 0);
+      const style = box ?? getComputedStyle(element);
+      fitTo(style.width.endsWith("px") ? parseFloat(style.width) : 0, style); // "100%" where it is hidden
       return true;
     },
   };
@@ -832,7 +834,9 @@ const explorable = ({ model, el, signal, title, settle = (state) => state }) => 
     for (const show of controlsInUse) show(shown);
     tableButton.hidden = tables.length === 0;
     // Where the figure is in the page, it begins at its true width; else it gets that, and its height, when it is.
-    const fits = drawings.map((each) => each.fit());
+    const { stillBoxes: boxes } = el;
+    const hidden = { width: "auto", fontSize: "16px" };
+    const fits = drawings.map((each, i) => each.fit(boxes ? boxes[i] ?? hidden : boxes));
     redraw();
     if (fits.every(Boolean)) freshHeight();
     for (const name of names) model.on(`change:${name}`, onModelChange);

@@ -15,6 +15,21 @@ SCRIPTS = "*/_static/explorables/*.js*"
 SHIFTS = """globalThis.moved = 0;
 new PerformanceObserver((list) => { for (const entry of list.getEntries()) globalThis.moved += entry.value; })
   .observe({ type: "layout-shift", buffered: true });"""
+# What a starting figure asks of its page, which is then laid out once more before the figure is drawn.
+ASKED = """() => {
+  globalThis.asked = [];
+  const watch = (object, name) => {
+    const answer = object[name];
+    object[name] = function ask(...words) {
+      const element = object === globalThis ? words[0] : this;
+      const { stack } = new Error();
+      if (element.closest(".mn-live") && /\\bmount\\b/.test(stack)) asked.push(stack);
+      return answer.apply(object === globalThis ? object : this, words);
+    };
+  };
+  watch(globalThis, "getComputedStyle");
+  for (const name of ["checkVisibility", "getBoundingClientRect"]) watch(Element.prototype, name);
+}"""
 # What a figure looks like: how high it and its parts are, what its drawings are laid out for, what it says.
 LOOK = """root => {
   const high = (element) => Math.round(10 * element.getBoundingClientRect().height) / 10;
@@ -117,6 +132,7 @@ def check_living(
     before, before_at = page.evaluate(LOOKS, [schemes, NO_QUIZ]), at_each_width(page, widths)
     resize(page, width)
     page.evaluate(ALONE, False)
+    page.evaluate(ASKED)
     for shared in ("host", "kit"):
         page.add_script_tag(url=f"{served}_static/explorables/{shared}.js")
     for name, root in zip(names, page.query_selector_all(NO_QUIZ), strict=True):
@@ -126,6 +142,7 @@ def check_living(
         moved, static = root.evaluate(SHOWN)
         assert round(moved, 2) == 0, (home, name)
         assert static == 0
+    assert page.evaluate("asked") == [], home
     page.evaluate(ALONE, True)
     after, after_at = page.evaluate(LOOKS, [schemes, NO_QUIZ]), at_each_width(page, widths)
     for each in schemes:
