@@ -198,50 +198,42 @@ const radios = ({ legend, options, onChange, signal }) => {
 // ---------------------------------------------------------------------------------------------- charts
 
 // An SVG that is laid out anew for every width, so that its text never shrinks. One unit of its coordinates is a
-// sixteenth of the text size: with larger text the drawing gets larger too. `onResize` runs when the width changed.
-// Returns { svg, width, height }, `describe(text)`, which sets what a screen reader says of the picture, and `fit()`,
-// which takes the width that the drawing has in the page and returns whether the page is laid out there. To ask lays out
-// the page, so one that showed the still form says what stood there: `fit({ width, fontSize })`, as a style has them, or
-// `fit(null)` where it is not laid out. `height` may be a function of the width; beyond `maxWidth` the drawing does not grow.
-const drawing = ({ height, minWidth = 280, maxWidth, onResize, signal }) => {
+// sixteenth of the text size: with larger text the drawing gets larger too. `height` may be a function of the width;
+// beyond `maxWidth` the drawing does not grow. Returns { svg, width, height } and
+// `describe(text)`, which sets what a screen reader says of the picture;
+// `fit(style)`, which takes the width that a place with this `width` and `fontSize` has, and returns whether that is new;
+// `begin(style)`, which does so at the start and returns whether the page is laid out there. To ask lays out the page, so
+// one that showed the still form says what stood there, or null where it is not laid out.
+const drawing = ({ height, minWidth = 280, maxWidth }) => {
   const element = svg("svg", { class: "mn-drawing", role: "img" });
   if (maxWidth) element.style.maxWidth = `${maxWidth / 16}em`;
+  let waits = false;
   const layOut = (width) => {
     chart.width = width;
     chart.height = typeof height === "function" ? height(width) : height;
     set(element, { viewBox: `0 0 ${width} ${chart.height}` });
     element.style.aspectRatio = `${width} / ${chart.height}`;
   };
-  // Returns whether it has another width now. One that is hidden, or not in the page, has none.
-  const fitTo = (pixels, { fontSize } = getComputedStyle(element)) => {
-    const unit = parseFloat(fontSize) / 16;
-    const width = Math.max(minWidth, Math.round(pixels / unit));
-    if (!(pixels > 0) || width === chart.width) return false;
-    layOut(width);
-    return true;
-  };
   const chart = {
     svg: element,
     describe: (text) => set(element, { "aria-label": text }),
-    fit: (box) => {
-      // What waits below the screen is not laid out for this: the observer comes when it is. A hidden view does not wait.
-      waits = box === null
-        || (!box && element.checkVisibility?.() === true && !element.checkVisibility({ contentVisibilityAuto: true }));
-      if (waits) return false;
-      const style = box ?? getComputedStyle(element);
-      fitTo(style.width.endsWith("px") ? parseFloat(style.width) : 0, style); // "100%" where it is hidden
+    fit: ({ width: css, fontSize }) => {
+      const pixels = css.endsWith("px") ? parseFloat(css) : 0; // what is hidden has "100%" or "auto"
+      const width = Math.max(minWidth, Math.round((16 * pixels) / parseFloat(fontSize)));
+      if (!(pixels > 0) || (width === chart.width && !waits)) return false;
+      waits = false;
+      layOut(width);
       return true;
     },
+    begin: (style) => {
+      // What waits below the screen is not laid out for this: the observer comes when it is. A hidden view does not wait.
+      waits = style === null
+        || (!style && element.checkVisibility?.() === true && !element.checkVisibility({ contentVisibilityAuto: true }));
+      if (!waits) chart.fit(style ?? getComputedStyle(element));
+      return !waits;
+    },
   };
-  let waits = false;
   layOut(480); // until it is in the page
-  const observer = new ResizeObserver(([{ contentRect: { width } }]) => {
-    if (!fitTo(width) && !(waits && width > 0)) return;
-    waits = false;
-    onResize();
-  });
-  observer.observe(element);
-  signal.addEventListener("abort", () => observer.disconnect());
   return chart;
 };
 
@@ -828,6 +820,16 @@ const explorable = ({ model, el, signal, title, settle = (state) => state }) => 
   };
 
   // --- start and stop
+  // However many drawings have another width, all are measured before one changes, and the figure is drawn once.
+  const sizes = new ResizeObserver((entries) => {
+    const places = entries.map(({ target, contentRect: { width } }) =>
+      [target, { width: `${width}px`, fontSize: getComputedStyle(target).fontSize }]);
+    const resized = places.map(([target, style]) => drawings.find((each) => each.svg === target).fit(style));
+    if (!shown || !resized.some(Boolean)) return;
+    redraw();
+    freshHeight();
+  });
+  stop.signal.addEventListener("abort", () => sizes.disconnect());
   const start = (drawState) => {
     draw = drawState;
     shown = read();
@@ -836,9 +838,9 @@ const explorable = ({ model, el, signal, title, settle = (state) => state }) => 
     // Where the figure is in the page, it begins at its true width; else it gets that, and its height, when it is.
     const { stillBoxes: boxes } = el;
     const hidden = { width: "auto", fontSize: "16px" };
-    const fits = drawings.map((each, i) => each.fit(boxes ? boxes[i] ?? hidden : boxes));
+    const laidOut = drawings.map((each, i) => each.begin(boxes ? boxes[i] ?? hidden : boxes));
     redraw();
-    if (fits.every(Boolean)) freshHeight();
+    if (laidOut.every(Boolean)) freshHeight();
     for (const name of names) model.on(`change:${name}`, onModelChange);
     model.on("change:measured", showMeasured);
     stop.signal.addEventListener("abort", () => {
@@ -858,7 +860,8 @@ const explorable = ({ model, el, signal, title, settle = (state) => state }) => 
     change: (values) => { gesture.begin(); change(values); }, // for a control of one's own
     redraw: () => redraw(), // when something else than a setting has changed
     drawing: (options) => {
-      drawings.push(drawing({ onResize: () => { if (shown) { redraw(); freshHeight(); } }, signal: stop.signal, ...options }));
+      drawings.push(drawing(options));
+      sizes.observe(drawings.at(-1).svg);
       return drawings.at(-1);
     },
     bars: (options) => {
