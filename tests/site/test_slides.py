@@ -51,20 +51,31 @@ FAULTS = """() => {
     const said = words.currentNode.data.trim();
     if (!said || box.closest("aside, .katex, script, svg, .mn") || !box.getClientRects().length) continue;
     const size = parseFloat(getComputedStyle(box).fontSize);
-    if (size < (box.closest("pre.table") ? 19 : 24)) faults.push(`${size} px: ${said}`);
+    if (size < 24) faults.push(`${size} px: ${said}`);
   }
+  const isShown = (child) => child.checkVisibility({ visibilityProperty: true }) && child.offsetHeight;
+  const shown = [...slide.children].filter((child) => !child.matches("aside, h1, h2") && isShown(child));
+  const waits = slide.querySelector(".fragment:not(.visible)");
+  if (/-[0-9]+$/.test(slide.dataset.cell) && waits && !shown.length) faults.push("an empty slide");
   const frame = slide.querySelector(".mn-frame:has(> .mn-picture)");
   for (const part of frame?.querySelectorAll(":scope > :is(.mn-picture, .mn-controls, .mn-totals), .mn-result") ?? []) {
     const { top, bottom, height } = part.getBoundingClientRect();
-    const below = top > 680 || (bottom > 720 && !part.matches(".mn-result")); // a long verdict may go on
-    if (height && (top < 0 || below)) faults.push(`${part.className} out of sight`);
+    if (height && (top < 0 || bottom > 720)) faults.push(`${part.className} out of sight`);
+    const own = parseFloat(getComputedStyle(part).fontSize) * part.currentCSSZoom;
+    if (height && part.matches(".mn-result") && own < 24) faults.push(`a verdict of ${own} px`);
   }
+  const below = frame?.querySelector(".mn-below");
+  const verdict = frame?.querySelector(".mn-below > .mn-result");
+  if (verdict && verdict.offsetHeight > below.clientHeight + 1) faults.push("the verdict is cut off");
   const controls = frame?.querySelector(":scope > .mn-controls");
   if (controls?.scrollWidth > controls?.clientWidth + 1) faults.push("a control is cut off");
+  if (controls?.scrollHeight > controls?.clientHeight + 1) faults.push("controls scroll");
   for (const table of frame?.querySelectorAll(".mn-table-box") ?? []) {
     if (table.scrollWidth > table.clientWidth + 1) faults.push(`a table of ${table.scrollWidth} px`);
   }
   const picture = frame?.querySelector(":scope > .mn-picture");
+  if (picture?.scrollHeight > picture?.clientHeight + 1) faults.push("the picture scrolls");
+  if (picture?.currentCSSZoom < 0.5 || controls?.currentCSSZoom < 1) faults.push("a figure is too small");
   for (const drawing of picture?.querySelectorAll("svg.mn-drawing") ?? []) {
     const { bottom, height } = drawing.getBoundingClientRect();
     if (height > 100 && bottom > picture.getBoundingClientRect().bottom + 2) faults.push("a drawing is cut off");
@@ -79,6 +90,33 @@ LOOK = f"""async () => {{
   while ((faults = ({FAULTS})()).length && performance.now() < end) await new Promise(requestAnimationFrame);
   return [({SHOWN})(), deck.isLastSlide(), faults];
 }}"""
+# Bring each control of the figure that is shown to its ends, one after the other, and tell what is wrong there.
+ENDS = f"""async () => {{
+  const figure = deck.getCurrentSlide(), found = [];
+  const kinds = "input[type=range], input[type=radio]";
+  for (let i = 0; i < figure.querySelectorAll(kinds).length; i += 1) {{
+    const control = figure.querySelectorAll(kinds)[i];
+    for (const end of control.type === "radio" ? [""] : [control.min, control.max]) {{
+      if (!control.checkVisibility() || control.disabled) continue;
+      if (control.type === "radio") control.click();
+      else {{
+        control.value = end;
+        for (const name of ["input", "change"]) control.dispatchEvent(new Event(name, {{ bubbles: true }}));
+      }}
+      for (let frame = 0; frame < 2; frame += 1) await new Promise(requestAnimationFrame);
+      const [, , faults] = await ({LOOK})();
+      const name = control.getAttribute("aria-label") ?? control.labels[0]?.textContent;
+      if (faults.length) found.push([name, end, faults]);
+    }}
+  }}
+  return found;
+}}"""
+FIGURES = """() => [...document.querySelectorAll("section[data-cell]:has(.mn-picture)")]
+  .map((section) => section.dataset.cell)"""
+GO = """cell => {
+  const { h, v } = deck.getIndices(document.querySelector(`section[data-cell="${cell}"]`));
+  deck.slide(h, v);
+}"""
 CELLS = "() => [...document.querySelectorAll('section[data-cell]')].map(section => section.dataset.cell)"
 
 
@@ -145,6 +183,18 @@ def test_deck_runs_from_a_folder_to_its_last_slide(tabs, site, name):
     assert page.locator("section[data-cell] section").count() == 0  # the deck takes each <section> for a slide
     assert visited.foreign == []
     assert visited.errors == []
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_picture_controls_and_verdict_stay_in_sight_at_every_end_of_every_control(tabs, site, name):
+    address = (site / "slides" / f"{name}.html").as_uri()
+    viewport = {"width": 1280, "height": 720}
+    page = tabs(address, viewport=viewport).page
+    ready(page)
+    for cell in page.evaluate(FIGURES):
+        page.evaluate(GO, cell)
+        assert page.evaluate(SHOWN) == cell
+        assert page.evaluate(ENDS) == [], cell
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

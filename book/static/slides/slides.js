@@ -64,16 +64,6 @@
     while (pre.childNodes.length > 1 && (tooTall(section) || !endsLine(pre.lastChild))) copy.prepend(pre.lastChild);
     if (/[^=\s]/.test(copy.textContent)) rest.prepend(copy); // a last line that only rules off is no slide
   };
-  // torchinfo sets its columns far apart, past the end of a slide: they stand closer together, in type that fits.
-  const narrow = (pre) => {
-    const lines = pre.textContent.split("\n");
-    const rows = lines.slice(0, lines.findIndex((line) => line.startsWith("Total ")));
-    const isBlank = (at) => rows.every((row) => row.startsWith("=") || (row[at] ?? " ") === " ");
-    const kept = [...rows[0]].map((_, at) => at).filter((at) => ![at, at + 1, at + 2].every(isBlank));
-    rows.forEach((row, i) => { lines[i] = kept.map((at) => row[at] ?? " ").join(""); });
-    pre.textContent = lines.map((line) => (line.startsWith("=") ? line.slice(0, kept.length) : line)).join("\n");
-    pre.style.fontSize = `${Math.min(1, (0.98 * pre.clientWidth) / pre.scrollWidth)}em`;
-  };
   const isFigureSlide = (section) => section.querySelector(".mn-explorable");
   const nextOf = (section, count) => {
     const next = document.createElement("section");
@@ -102,6 +92,26 @@
       section = next;
     }
   };
+  // What went on on a slide of its own would leave that one empty until the next key.
+  const begun = (section) => {
+    const shown = [...section.children].filter((child) => !child.matches("h1, h2, aside"));
+    if (shown.length && shown.every((child) => child.matches(".fragment"))) shown[0].classList.remove("fragment");
+  };
+  // A drawn figure takes the room that is left below it, for its letters.
+  const fill = (section) => {
+    const drawings = section.querySelectorAll(".mn-figure svg");
+    const shown = [...section.children].filter((child) => !child.matches("aside"));
+    if (!drawings.length || tooTall(section)) return;
+    const { bottom } = section.getBoundingClientRect();
+    const marginOf = (child) => parseFloat(getComputedStyle(child).getPropertyValue("margin-bottom"));
+    const end = Math.max(...shown.map((child) => child.getBoundingClientRect().bottom + marginOf(child)));
+    const unit = parseFloat(STAGE.fontSize);
+    // Margins of what is inside may stick out below, by half a line.
+    const room = (bottom - parseFloat(getComputedStyle(section).paddingBottom) - end - 0.7 * unit) / drawings.length;
+    for (const drawing of drawings) {
+      if (room > 0) drawing.style.maxHeight = `${(drawing.getBoundingClientRect().height + room) / unit}rem`;
+    }
+  };
   const divideAll = () => {
     const [root, stage] = [document.documentElement, document.querySelector(".reveal .slides")];
     const sections = [...document.querySelectorAll("section[data-cell]")];
@@ -109,36 +119,68 @@
     root.style.fontSize = STAGE.fontSize;
     Object.assign(stage.style, { width: STAGE.width, height: STAGE.height });
     for (const stack of stage.querySelectorAll(":scope > :has(> section)")) stack.classList.add("stack"); // as they will be
-    for (const pre of document.querySelectorAll("pre.table")) narrow(pre);
     for (const section of sections) divide(section);
+    for (const section of document.querySelectorAll("section[data-cell]")) {
+      if (!sections.includes(section)) begun(section);
+      fill(section);
+    }
     root.classList.remove("measuring");
     root.style.fontSize = stage.style.width = stage.style.height = "";
     for (const section of document.querySelectorAll("section[data-cell]")) section.style.display = "";
   };
 
-  // A figure has the height that its slide has left, and its picture is made as small as it takes to be seen whole. A
-  // picture lays itself out anew for another width, in its own time: so the next look is two frames later.
+  // A figure has the height that its slide has left. Its controls and its picture are as large as it takes to be seen
+  // whole, and the verdict with them. A picture lays itself out anew for another width, in its own time: so the next look
+  // is two frames later. What a control changes may need more room: then the figure is fitted again, from where it is,
+  // and it only gets smaller, or it would jump below the finger.
   const frames = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
-  const LEAST = 0.55; // about the type of a page: what is smaller cannot be read
+  const SIZES = { picture: { most: 1.2, least: 0.5 }, controls: { most: 1.2, least: 1 } }; // 1.2 is the slide's own type
+  const partsOf = (figure) => {
+    const [picture, controls, below, result] =
+      ["picture", "controls", "below", "result"].map((name) => figure.querySelector(`.mn-frame > .mn-${name}, .mn-below > .mn-${name}`));
+    return { picture, controls, below, result };
+  };
+  const isCut = (box) => box.scrollHeight > box.clientHeight + 1;
+  const enlarge = (box, zoom) => {
+    box.style.zoom = zoom;
+    box.style.setProperty("--zoom", zoom);
+  };
+  const zoomOf = (box) => Number(box.style.zoom) || 1;
   let fitting = 0;
-  const fitFigure = async () => {
+  const fit = async (figure) => {
+    const { picture, controls, below, result } = partsOf(figure);
+    const turn = (fitting += 1);
+    for (let tries = 0; tries < 16; tries += 1) {
+      await frames();
+      if (turn !== fitting) return;
+      const side = zoomOf(controls);
+      const tight = side > SIZES.controls.least && (isCut(controls) || (result && result.offsetHeight > below.clientHeight + 1));
+      if (tight) enlarge(controls, Math.max(SIZES.controls.least, side - 0.05));
+      const zoom = zoomOf(picture);
+      const cut = zoom > SIZES.picture.least && isCut(picture);
+      if (cut) enlarge(picture, Math.max(SIZES.picture.least, zoom * Math.max(0.8, Math.min(0.97, picture.clientHeight / picture.scrollHeight))));
+      if (!tight && !cut) return;
+    }
+  };
+  const grown = new ResizeObserver(() => {
+    const figure = isFigureSlide(deck.getCurrentSlide());
+    if (figure) fit(figure);
+  });
+  const fitFigure = () => {
     const section = deck.getCurrentSlide();
     const figure = section && isFigureSlide(section);
-    const turn = (fitting += 1);
+    grown.disconnect();
+    fitting += 1;
     if (!figure) return;
     figure.style.setProperty("--room", "200vh"); // so tall that the slide has no room left, to see what else is on it
     const others = section.scrollHeight - figure.offsetHeight;
     figure.style.setProperty("--room", `${Math.max(section.clientHeight - others - 1, 200)}px`);
-    const picture = figure.querySelector(".mn-picture");
+    const { picture, controls, below } = partsOf(figure);
     if (!picture) return;
-    let zoom = 1;
-    picture.style.zoom = 1;
-    for (let tries = 0; tries < 8; tries += 1) {
-      await frames();
-      if (turn !== fitting || picture.scrollHeight <= picture.clientHeight + 1 || zoom <= LEAST) return;
-      zoom = Math.max(LEAST, zoom * Math.max(0.8, Math.min(0.95, picture.clientHeight / picture.scrollHeight)));
-      picture.style.zoom = zoom;
-    }
+    enlarge(picture, SIZES.picture.most);
+    const twoByTwo = getComputedStyle(controls).gridTemplateColumns.includes(" "); // each is narrow as it is
+    enlarge(controls, twoByTwo ? SIZES.controls.least : SIZES.controls.most);
+    for (const part of [picture, ...picture.children, controls, ...controls.children, below, ...below.children]) grown.observe(part); // calls at once
   };
 
   const deck = new Reveal({
