@@ -10,8 +10,9 @@ allowed for. A function is given arguments of its own at each call, and may use 
 or recurse, ends in a sentence.
 """
 
-import textwrap
 from typing import TYPE_CHECKING
+
+from .lines import in_lines
 
 if TYPE_CHECKING:
     from .chapter_01 import check_macs_function, check_padding_zeros, check_stem, check_two_for_one
@@ -199,14 +200,6 @@ __all__ = [
     "check_same_as_timm",
     "check_same_time",
 ]
-
-
-WIDTH = 72  # of a printed line: JupyterLab breaks a longer one where its window ends, inside a word, too
-
-
-def in_lines(text: str) -> str:
-    """Return a sentence in lines that a notebook shows whole; what has no space in it stays in one piece."""
-    return textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 class CheckFailed(AssertionError):

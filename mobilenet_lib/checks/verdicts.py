@@ -6,7 +6,8 @@ import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from . import CannotCheck, CheckFailed, in_lines
+from . import CannotCheck, CheckFailed
+from .lines import in_lines
 
 OUTLINED = "write the code in place of NotImplementedError, then run its cell and the check again"
 LONGEST = 200  # letters of an error or of an answer that a hint repeats
