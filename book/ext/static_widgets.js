@@ -116,9 +116,12 @@
     // is shorter for a moment. Where it waits below the screen (book.css) nobody asks how high it is.
     const el = document.createElement("div");
     const still = root.querySelector(".mn-static");
-    el.stillBoxes = null; // kit.js says what for
-    if (isLaidOut(root)) {
-      root.style.minHeight = `${root.offsetHeight}px`;
+    // kit.js says what for. Who comes by an address waits for heights anyway: there the figure measures its page itself,
+    // with which Firefox never landed off the mark.
+    if (!location.hash) el.stillBoxes = null;
+    const laidOut = isLaidOut(root);
+    if (laidOut) root.style.minHeight = `${root.offsetHeight}px`;
+    if (laidOut && !location.hash) {
       el.stillBoxes = {};
       for (const box of still.querySelectorAll(".mn-fit")) {
         const { width, fontSize } = getComputedStyle(box);
