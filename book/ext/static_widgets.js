@@ -116,8 +116,8 @@
     // is shorter for a moment. Where it waits below the screen (book.css) nobody asks how high it is.
     const el = document.createElement("div");
     const still = root.querySelector(".mn-static");
-    // kit.js says what for. Who comes by an address waits for heights anyway: there the figure measures its page itself,
-    // with which Firefox never landed off the mark.
+    // kit.js says what for. Where somebody comes by an address the figure measures its page itself: Firefox lands on the
+    // mark then, and did not always without.
     if (!location.hash) el.stillBoxes = null;
     const laidOut = isLaidOut(root);
     if (laidOut) root.style.minHeight = `${root.offsetHeight}px`;
