@@ -111,23 +111,21 @@
 
   const isLaidOut = (root) => root.checkVisibility?.({ contentVisibilityAuto: true }) !== false;
 
+  const boxesIn = (still) => Object.fromEntries([...still.querySelectorAll(".mn-fit")].map((box) => {
+    const { width, fontSize } = getComputedStyle(box);
+    return [box.dataset.drawing, { width, fontSize }];
+  }));
+
   async function mount(root, render) {
-    // Its place stays as high until the live figure has been drawn: WebKit would scroll up, near the end of a page that
-    // is shorter for a moment. Where it waits below the screen (book.css) nobody asks how high it is.
     const el = document.createElement("div");
     const still = root.querySelector(".mn-static");
-    // kit.js says what for. Where somebody comes by an address the figure measures its page itself: Firefox lands on the
-    // mark then, and did not always without.
-    if (!location.hash) el.stillBoxes = null;
     const laidOut = isLaidOut(root);
+    // Its place stays as high until the live figure has been drawn: WebKit would scroll up, near the end of a page that
+    // is shorter for a moment. Where it waits below the screen (book.css) nobody asks how high it is.
     if (laidOut) root.style.minHeight = `${root.offsetHeight}px`;
-    if (laidOut && !location.hash) {
-      el.stillBoxes = {};
-      for (const box of still.querySelectorAll(".mn-fit")) {
-        const { width, fontSize } = getComputedStyle(box);
-        el.stillBoxes[box.dataset.drawing] = { width, fontSize };
-      }
-    }
+    // Where somebody comes by an address the figure measures its page itself: Firefox lands on the mark then, and did not
+    // always without.
+    if (!location.hash) el.stillBoxes = laidOut ? boxesIn(still) : null; // kit.js says what for
     root.classList.add("mn-live");
     try {
       const model = new Model(JSON.parse(root.querySelector('script[type="application/json"]').textContent));

@@ -247,7 +247,7 @@ def summary(module: nn.Module, input_shape: tuple[int, ...], depth: int = 3) -> 
 def _closer(table: str) -> str:
     """Move the columns of torchinfo's table together, until two spaces are between them."""
     lines = table.split("\n")
-    rows = [line for line in lines[: lines.index(next(line for line in lines if line.startswith("Total params")))]]
+    rows = lines[: next(i for i, line in enumerate(lines) if line.startswith("Total params"))]
     width = max(len(row) for row in rows if not row.startswith("="))
     empty = [all(row.startswith("=") or not row[at : at + 1].strip() for row in rows) for at in range(width)]
     kept = [at for at in range(width) if not all(empty[at : at + 3]) or at + 3 > width]

@@ -23,7 +23,7 @@ from mobilenet_lib.explorables.what_it_sees import FILE, NAMES, STORED, WhatItSe
 
 POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' data:"
 LONG = 120_000  # ms, on a busy machine
-MOST = 50 / 60  # ms: what a task of the page's thread may take beside what a picture may, in benchmarks/what_it_sees.py
+MOST = 50 / 60  # what a task of the page's thread may take beside what a picture may, in benchmarks/what_it_sees.py
 EACH = 5  # pieces of each photograph, of which every third one is looked at
 # Have a worker of one's own answer questions, as the page does. All travels as text: Playwright would give each of many
 # numbers a box of its own.

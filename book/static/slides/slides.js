@@ -27,7 +27,7 @@
   // screen is: so every window of a talk has the same slides, and their type grows and shrinks with it.
   const STAGE = { width: "1280px", height: "720px", fontSize: "25px" };
   const stays = (node) => node.matches?.("h1, h2, h3, .headerlink, aside, thead, caption, colgroup");
-  const tooTall = (section) => section.scrollHeight > section.clientHeight + 1;
+  const tooTall = (box) => box.scrollHeight > box.clientHeight + 1;
   const movable = (box) => [...box.children].filter((child) => !stays(child));
 
   // Move the end of `box` to the empty `rest`, until the section is no longer too tall. Boxes are taken apart.
@@ -140,7 +140,6 @@
       ["picture", "controls", "below", "result"].map((name) => figure.querySelector(`.mn-frame > .mn-${name}, .mn-below > .mn-${name}`));
     return { picture, controls, below, result };
   };
-  const isCut = (box) => box.scrollHeight > box.clientHeight + 1;
   const enlarge = (box, zoom) => {
     box.style.zoom = zoom;
     box.style.setProperty("--zoom", zoom);
@@ -154,10 +153,10 @@
       await frames();
       if (turn !== fitting) return;
       const side = zoomOf(controls);
-      const tight = side > SIZES.controls.least && (isCut(controls) || (result && result.offsetHeight > below.clientHeight + 1));
+      const tight = side > SIZES.controls.least && (tooTall(controls) || (result && result.offsetHeight > below.clientHeight + 1));
       if (tight) enlarge(controls, Math.max(SIZES.controls.least, side - 0.05));
       const zoom = zoomOf(picture);
-      const cut = zoom > SIZES.picture.least && isCut(picture);
+      const cut = zoom > SIZES.picture.least && tooTall(picture);
       if (cut) enlarge(picture, Math.max(SIZES.picture.least, zoom * Math.max(0.8, Math.min(0.97, picture.clientHeight / picture.scrollHeight))));
       if (!tight && !cut) return;
     }
