@@ -18,7 +18,6 @@ from .palette import COLOURS
 FOREGROUND = "#212325"
 WIDTH = 5.2  # inches: at 375 pixels the text is still about 10 pixels high
 NAME_HEIGHT = 13  # points between two lines of text
-LEGEND = 32  # letters in all that one row of a legend has room for
 
 STYLE: dict[Any, Any] = {  # matplotlib types its names one by one
     "axes.edgecolor": FOREGROUND,
@@ -52,11 +51,17 @@ def new_axes(height: float, **margins: float) -> Axes:
 
 
 def legend_above(ax: Axes) -> Legend:
-    """Put the legend above the axes: in one row, or in two where its words would not fit the figure."""
-    names = ax.get_legend_handles_labels()[1]
-    rows = 1 if sum(map(len, names)) <= LEGEND else 2
-    columns = -(-len(names) // rows)
-    return ax.legend(ncols=columns, loc="lower left", bbox_to_anchor=(0, 1), handlelength=1, columnspacing=1)
+    """Put the legend above the axes, in as many rows as its words need to fit the figure. The ticks stand already."""
+    count, rows = len(ax.get_legend_handles_labels()[1]), 1
+    while True:
+        columns = -(-count // rows)
+        legend = ax.legend(ncols=columns, loc="lower left", bbox_to_anchor=(0, 1), handlelength=1, columnspacing=1)
+        legend.set_in_layout(False)  # or one that is too wide would leave no room for the axes
+        ax.figure.canvas.figure.draw_without_rendering()  # only now the axes have their place
+        if columns <= 1 or legend.get_window_extent().x1 <= ax.figure.bbox.x1:
+            legend.set_in_layout(True)
+            return legend
+        rows += 1
 
 
 def covered(ax: Axes, names: Sequence[Annotation]) -> bool:

@@ -655,7 +655,8 @@ def effects(rows: Mapping[str, Mapping[str, tuple[float, float, float]]], xlabel
     mapping("rows", rows, "{'V2': {'mean': (0.0, -1.0, 1.0)}}")
     series = _series(rows)
     with mpl.rc_context(STYLE):
-        ax = ax or new_axes(height=0.9 + 0.22 * len(rows) * (len(series) + 0.6))
+        lines = len(series) + 0.6  # a row's own, and what parts it from the next
+        ax = ax or new_axes(height=0.9 + 0.15 * len(rows) * lines)
         ax.axvline(0, color=FOREGROUND, linewidth=1, linestyle="--")
         # Shapes tell the series apart: colours belong to concepts.
         for i, (name, marker) in enumerate(zip(series, "oDs^", strict=False)):
@@ -663,7 +664,7 @@ def effects(rows: Mapping[str, Mapping[str, tuple[float, float, float]]], xlabel
             for at, row in enumerate(rows.values()):
                 if name in row:
                     mean, low, high = row[name]
-                    y = at + 0.28 * (i - (len(series) - 1) / 2)
+                    y = at + (i - (len(series) - 1) / 2) / lines
                     ax.plot([low, high], [y, y], color=FOREGROUND, linewidth=1.6, solid_capstyle="butt")
                     resolved = low > 0 or high < 0
                     ax.plot(

@@ -207,10 +207,37 @@ def test_a_role_stands_in_the_legend_once():
 @pytest.mark.parametrize("count", [2, 3, 4, 6])
 def test_the_legend_is_not_wider_than_its_figure(count):
     roles = ("standard", "pointwise", "projection", "expansion", "depthwise", "classifier")[-count:]
-    ax = figures.cost_bars({"the whole network": dict.fromkeys(roles, 1e6)})
+    fits(figures.cost_bars({"the whole network": dict.fromkeys(roles, 1e6)}))
+
+
+def test_the_legend_has_no_more_room_than_the_names_of_the_rows_leave():
+    series = {f"task {i}": (0.0, -1.0, 1.0) for i in range(4)}
+    fits(figures.effects({"standard, no shortcut": series}, "points"))
+
+
+def fits(ax):
     ax.figure.draw_without_rendering()
     box, room = ax.get_legend().get_window_extent(), ax.figure.bbox
     assert room.x0 <= box.x0 and box.x1 <= room.x1 and box.y1 <= room.y1
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_lines_of_one_row_of_effects_are_nearer_to_each_other_than_to_the_next_rows(count):
+    series = {str(i): (0.0, -1.0, 1.0) for i in range(count)}
+    ax = figures.effects(dict.fromkeys("abc", series), "points")
+    ax.figure.draw_without_rendering()
+    at = sorted(ax.transData.transform((0, line.get_ydata()[0]))[1] * 72 / ax.figure.dpi for line in ax.lines[1::2])
+    gaps = np.diff(at)
+    within, between = np.delete(gaps, slice(count - 1, None, count)), gaps[count - 1 :: count]
+    assert within.min() > 7 and between.min() > 1.5 * within.max()  # 7 points is a mark
+
+
+def test_a_row_of_effects_is_little_taller_than_its_letters():
+    ax = figures.effects({f"block {i}": {"change": (-1.0, -2.0, 0.0)} for i in range(17)}, "points")
+    ax.figure.draw_without_rendering()
+    names = [label.get_window_extent() for label in ax.get_yticklabels()]
+    for above, below in pairwise(names):
+        assert 0 < above.y0 - below.y1 < above.height
 
 
 def test_a_bar_that_costs_nothing_is_drawn():
