@@ -43,7 +43,7 @@ NOTICED = "**What you should have noticed"
 NEW_SUBJECT = re.compile(r"^(?:#{1,6} |:::|```\{)", re.MULTILINE)  # a heading, or a box
 MINUTES = re.compile(r"\*(\d+) min\.\*\s*")
 
-BY_HAND = "> Vote by hand, letter by letter, and leave the numbers on the board until the result is there."
+BY_HAND = "Vote by hand, letter by letter", "ask for the lowest and the highest number"  # choices, and else
 
 ABOUT = {
     "colab": "This notebook brings the book's library along. Run the next cell, then go on from top to bottom.",
@@ -220,21 +220,30 @@ class Edition:
             self.solution.append(self.plain.convert(source(cell)))
             return
         before, after = self.given_away(source(cell))
-        words = self.plain.convert(after)
+        end = max((box.end() for box in predict.WHOLE.finditer(after)), default=len(after))
+        words = self.plain.convert(after[:end])
         if before := self.plain.convert(before):
             words = f"{details(UNFOLD, before)}\n\n{words}".rstrip()
         if solves and words:
             words = f"**{self.plain.solution_title(exercise)}**\n\n{words}"
         asked = [self.asked[predict.slug(title)] for title in predict.BOX.findall(source(cell))]
         if self.kind == "live" and asked:
-            words = words.replace(f"\n>\n> {predict.BELOW}", "") + f"\n\n{BY_HAND}"
+            words = words.replace(f"\n>\n> {predict.BELOW}", "") + self.by_hand(asked)
         if words:
             yield markdown_cell(cell["id"], words, **kept(cell))
         if self.kind != "live":
             for i, asks in enumerate(asked):
                 yield code_cell(f"{cell['id']}-predict-{i}", predict.program(asks), tags=["prediction"], **FORM)
+        if then := self.plain.convert(after[end:]):  # what follows a box leads to the code behind the prediction
+            yield markdown_cell(f"{cell['id']}-then", then)
         if self.kind in WITH_BLANKS and LABEL.search(source(cell)) and exercise not in self.tried:
             yield from self.blank(f"{cell['id']}-try", "...  # your turn", exercise, ["exercise"])
+
+    def by_hand(self, asked: list[list[dict[str, Any]]]) -> str:
+        """Return how a class answers: it has letters for choices alone."""
+        kinds = {each["kind"] == "choices" for asks in asked for each in asks}
+        ways = ", ".join(way for way, choices in zip(BY_HAND, (True, False), strict=True) if choices in kinds)
+        return f"\n\n> {ways[0].upper()}{ways[1:]}, and leave the numbers on the board until the result is there."
 
     def given_away(self, words: str) -> tuple[str, str]:
         """Take off the beginning of a text what a class should find out first.

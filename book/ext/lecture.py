@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl
 
 import nbformat
 from docutils import nodes
-from editions import BY_HAND, FOLDED_TITLE, Edition, code_cell, glued, markdown_cell, notebook_of, read, setup_of, tags
+from editions import FOLDED_TITLE, Edition, code_cell, glued, markdown_cell, notebook_of, read, setup_of, tags
 from packing import FOR_THE_BOOK, FORM, WHEELS, read_library
 from plain_markdown import PlainMarkdown, details
 from repository import site_address
@@ -273,10 +273,8 @@ class Part(Edition):
         words = self.plain.convert(re.sub(r"^\*\d+ min\.\*\s*", "", source(cell)))
         return markdown_cell(cell["id"], details("Speaker", words), tags=["speaker"])
 
-    def text(self, cell: Mapping, exercise: str, solves: bool) -> Iterator[nbformat.NotebookNode]:
-        for made in super().text(cell, exercise, solves):
-            made.source = made.source.removesuffix(f"\n\n{BY_HAND}")
-            yield made
+    def by_hand(self, asked: list[list[dict[str, Any]]]) -> str:
+        return ""  # what to ask stands folded at the step's beginning
 
     def code(self, cell: Mapping, exercise: str, solves: bool) -> Iterator[nbformat.NotebookNode]:
         yield from super().code(cell, exercise, solves)

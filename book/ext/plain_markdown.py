@@ -98,6 +98,8 @@ class PlainMarkdown:
                 end -= 1
             parts.append(self.inline("\n".join(lines[done:start])))
             parts.append(self.block(token, lines[start:end]))
+            if lines[start].startswith(":::"):  # it becomes a quote, into which the next line would run
+                parts.append("\n")
             done = end
         parts.append(self.inline("\n".join(lines[done:])))
         return re.sub(r"\n{3,}", "\n\n", "\n".join(part for part in parts if part)).strip("\n")

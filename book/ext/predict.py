@@ -44,7 +44,8 @@ OPTIONS = ("ask", *KINDS, "answer", "shown", "unit")
 BELOW = "*Run the next cell, and answer there.*"  # in a notebook
 ENDS = ("", "-2", "-3")  # of the options of a box's first, second and third question
 STEPS = 200  # of a slider, from end to end
-BOX = re.compile(r"^:::\{predict\} *(.+)$", re.MULTILINE)
+BOX = re.compile(r"^:::\{predict\} *([^\n]+)$", re.MULTILINE)
+WHOLE = re.compile(rf"{BOX.pattern}.*?^:::$", re.MULTILINE | re.DOTALL)
 ANSWER = re.compile(r"([\w.-]+?)(?:\s*([*/])\s*([\d.]+(?:e\d+)?))?")
 
 
@@ -261,23 +262,35 @@ def letter(i: int) -> str:
     return "abcdefgh"[i]
 
 
+def ended(words: str, mark: str) -> str:
+    """Return a question with a mark at its end, if it has none.
+
+    >>> ended("More MACs", ":"), ended("Which one?", ":"), ended("", ":")
+    ('More MACs:', 'Which one?', '')
+    """
+    return words + mark if words and words[-1] not in ".:?!" else words
+
+
 def vote(asks: list[Ask]) -> str:
     """Return what the person in front of a class does with a box."""
     parts = []
     for ask in asks:
+        way = "Ask for the lowest and the highest number."
         if ask.kind == "choices":
-            by_hand = ", ".join(f"{letter(i)} {choice}" for i, choice in enumerate(ask.choices))
-            parts.append(f"{ask.words} Vote by hand: {by_hand}. It is {ask.says}.".strip())
-        else:
-            parts.append(f"{ask.words} Ask for the lowest and the highest number. It is {ask.says}.".strip())
+            way = f"Vote by hand: {', '.join(f'{letter(i)} {choice}' for i, choice in enumerate(ask.choices))}."
+        parts.append(f"{ended(ask.words, '.')} {way} It is {ask.says}.".strip())
     return f"{' '.join(parts)} The numbers stay on the board."
 
 
 def to_write(options: dict[str, str]) -> str:
     """Return, for a notebook, how a box is answered: the choices, and where.
 
-    >>> print(to_write({"choices": "2 / 9"}))
+    >>> print(to_write({"choices": "2 / 9", "ask-2": "More MACs", "choices-2": "yes / no", "number-3": "of 63"}))
     a) 2, b) 9
+    <BLANKLINE>
+    More MACs: a) yes, b) no
+    <BLANKLINE>
+    (of 63)
     <BLANKLINE>
     *Run the next cell, and answer there.*
     """
@@ -287,9 +300,11 @@ def to_write(options: dict[str, str]) -> str:
         if not given:
             continue
         unit = given.get("number") or given.get("axis", "").partition(";")[2].strip()
-        choices = ", ".join(f"{letter(i)}) {choice}" for i, choice in enumerate(given.get("choices", "").split(" / ")))
-        words = [given.get("ask", ""), choices if "choices" in given else f"(in {unit})" if unit else ""]
-        lines.append(" ".join(filter(None, words)))
+        words, ways = given.get("ask", ""), f"({'' if unit.startswith('of ') else 'in '}{unit})" if unit else ""
+        if "choices" in given:
+            words = ended(words, ":")
+            ways = ", ".join(f"{letter(i)}) {choice}" for i, choice in enumerate(given["choices"].split(" / ")))
+        lines.append(f"{words} {ways}".strip())
     return "\n\n".join([*filter(None, lines), BELOW])
 
 

@@ -97,6 +97,8 @@ def test_ordinary_markdown_stays_as_it_is(convert, text):
             "> *Run the next cell, and answer there.*",
         ),
         (":::{admonition} Predict $n$\n:class: important\nA\n\nB\n:::", "> **Predict $n$**\n>\n> A\n>\n> B"),
+        (":::{note}\na\n:::\n:::{note}\nb\n:::\nc", "> **Note**\n>\n> a\n\n> **Note**\n>\n> b\n\nc"),
+        (":::{note}\na\n:::\n\n:::{note}\nb\n:::", "> **Note**\n>\n> a\n\n> **Note**\n>\n> b"),
         ("a\n\n```{note}\nb\n```\n\nc", "a\n\n> **Note**\n>\n> b\n\nc"),
         ("::::{note}\n:::{admonition} T\na\n:::\n::::", "> **Note**\n>\n> > **T**\n> >\n> > a"),
         ("- one\n\n  :::{note}\n  a\n  :::\n- two", "- one\n\n  > **Note**\n  >\n  > a\n- two"),

@@ -118,7 +118,7 @@ def test_ids_are_those_of_the_chapter(kind, page):
     known = {cell.id for cell in source_of(page).cells}
     added = {"edition", "vocabulary", "references", "setup"}
     for cell in read(kind, page).cells:
-        name = re.sub(r"(-try)?(-hint|-check|-predict-\d)?$", "", cell.id)
+        name = re.sub(r"(-try)?(-hint|-check|-predict-\d|-then)?$", "", cell.id)
         assert cell.id in known | added or name in known or re.sub(r"-(hint|check)$", "", cell.id) in known
 
 
@@ -290,13 +290,25 @@ def test_a_prediction_is_asked_for_below_its_box_and_judged_as_in_the_page(page)
         boxes: list = []
         for before, cell in pairwise(read(kind, page).cells):
             if "prediction" in tags(cell):
-                assert "**Predict first**" in before.source or "prediction" in tags(before)
+                # The box sends its reader to the next cell, so nothing may stand between.
+                assert before.source.endswith(editions.predict.BELOW) or "prediction" in tags(before)
                 space: dict = {}
                 exec(cell.source.replace("predictions.ask(", "shown = predictions.ask("), space)
                 boxes += space["shown"].children
         assert len(boxes) == len(data)
         judged = [box.judge(str(box.result[0])) for box in boxes]
         assert sorted(judged) == said
+
+
+@built
+@every_chapter
+def test_a_class_votes_by_letters_where_a_box_has_some(page):
+    for cell in read("live", page).cells:
+        if "> **Predict first**" in cell.source:
+            *_, box, vote = cell.source.split("\n\n")
+            assert "board" in vote and "**Predict first**" not in vote
+            lettered = [" a) " in f" {line}" for line in box.split("> **Predict first**")[-1].split("\n>\n> ")]
+            assert ("letter by letter" in vote) == any(lettered), cell.id
 
 
 @built
