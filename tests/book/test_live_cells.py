@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from mobilenet_lib.course.answers import finished
+from mobilenet_lib.course.answers import blanked, finished
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
@@ -48,6 +48,8 @@ def test_live_code_is_short_and_narrow(path):
         lines = [line for line in code.splitlines() if line.strip()]
         assert len(lines) <= LINES, name
         assert [line for line in lines if len(line) > COLUMNS] == [], name
+    for cell in live_cells(path):  # and what is asked for stands there in full
+        assert [line for line in blanked(cell.source).splitlines() if len(line) > COLUMNS] == [], cell.id
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=[path.stem for path in CHAPTERS])
