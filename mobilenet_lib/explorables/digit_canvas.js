@@ -436,7 +436,7 @@ function render({ model, el, signal }) {
     strip.update(chosen, maps[network], chosen.channels);
     view.count(chosen.macs);
     view.say(shares[readers[0].name]
-      ? answersSentence(readers, shares) + (ready || example === undefined ? "" : " (PyTorch, when this page was built.)")
+      ? answersSentence(readers, shares) + (ready || example === undefined ? "" : " (PyTorch, when this book was built.)")
       : image ? "Load the networks, and they will read your drawing." : "The paper is empty.");
   });
   pick(FIRST);

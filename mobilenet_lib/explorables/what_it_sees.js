@@ -178,6 +178,7 @@ function render({ model, el, signal }) {
   const about = model.get("about");
   const runtime = runtimeOf({ model, signal });
   const inKernel = runtime.place.kind === "kernel";
+  const start = inKernel ? "Start" : "Load"; // what the button says
   const folder = globalThis.explorables?.folder;
   const fileOf = (photo, kind = "") => (folder ? new URL(`gallery/${photo}${kind}.webp`, folder).href : "");
   const byName = Object.fromEntries(photographs.map((each) => [each.name, each]));
@@ -284,7 +285,8 @@ function render({ model, el, signal }) {
   blockGroup.element.classList.add("mn-see-blocks");
   // A stored picture holds the tiles of all blocks, one below the other.
   const tileOf = (i) => {
-    const image = html("img", { alt: "Block", width: 56, height: 56 * TILES, class: "dark-light" });
+    // A notebook has no such file: an image without one would show as broken.
+    const image = html("img", { alt: "Block", width: 56, height: 56 * TILES, class: "dark-light", hidden: inKernel });
     const canvas = html("canvas", { hidden: true, role: "img", "aria-label": "Block" });
     const element = html("span", { class: "mn-see-tile" }, image, canvas);
     const place = (block) => { image.style.transform = `translateY(${(-100 * block) / TILES}%)`; };
@@ -308,10 +310,12 @@ function render({ model, el, signal }) {
   });
   slider.element.hidden = true;
   view.details.append(html("p", { class: "mn-small" },
-    `Grey is zero; white and black lie equally far above and below it. How good is the small file? Its first class`
-    + ` is that of the network in float32 for ${agreementText(about.agreement[WHOLE])} of ${about.pieces} pieces of photographs, and for`
-    + ` ${agreementText(about.agreement[CAMERA])} on the camera’s smaller images of ${CAMERA}×${CAMERA} pixels. That is agreement and not`
-    + " accuracy. Weights: torchvision, BSD 3-Clause, trained on ImageNet."));
+    "Grey is zero; white and black lie equally far above and below it."
+    + (inKernel ? "" : " How good is the small file? Its first class is that of the network in float32 for"
+      + ` ${agreementText(about.agreement[WHOLE])} of ${about.pieces} pieces of photographs, and for`
+      + ` ${agreementText(about.agreement[CAMERA])} on the camera’s smaller images of ${CAMERA}×${CAMERA} pixels. That is`
+      + " agreement and not accuracy.")
+    + " Weights: torchvision, BSD 3-Clause, trained on ImageNet."));
 
   view.table({
     caption: "The five first classes",
@@ -335,7 +339,7 @@ function render({ model, el, signal }) {
   let again = false;
   const look = () => {
     if (!ready) {
-      if (own) write(wish, runtime.place.why ?? "Your picture is here. Load the network, and it will look at it.");
+      if (own) write(wish, runtime.place.why ?? `Your picture is here. ${start} the network, and it will look at it.`);
       return Promise.resolve();
     }
     again = true;
@@ -380,7 +384,7 @@ function render({ model, el, signal }) {
     },
     onFilm: async (frame) => {
       if (!ready) {
-        write(wish, "Load the network first; then the camera can show it something.");
+        write(wish, `${start} the network first; then the camera can show it something.`);
         frame.close();
         mine.stop();
         return;
@@ -472,14 +476,14 @@ function render({ model, el, signal }) {
       drawnFor = blocks;
       tiles.forEach(({ image, canvas }, i) => {
         canvas.hidden = !blocks;
-        image.hidden = Boolean(blocks);
+        image.hidden = inKernel || Boolean(blocks);
         if (blocks) paintChannel(canvas, blocks[i], blocks[i].liveliest);
         else if (folder && image.getAttribute("src") !== strip) set(image, { src: strip });
       });
     }
     if (!soon) {
       large.canvas.hidden = !blocks;
-      large.image.hidden = Boolean(blocks);
+      large.image.hidden = inKernel || Boolean(blocks);
       slider.element.hidden = !blocks;
       all.hidden = !blocks;
     }
@@ -496,7 +500,9 @@ function render({ model, el, signal }) {
     const side = blocks?.[state.block].width ?? size;
     write(row, `Block ${state.block} belongs to the row t = ${t}, c = ${c}, n = ${n}, s = ${s} of table 2. `
       + `It passes on ${c} channels of ${side}×${side} numbers${residual ? ", and has a residual" : ""}.`);
-    write(words, `Channel ${channel}${blocks ? "; below, all of them with one scale" : ", in which most happens; load the network to see the others"}.`);
+    write(words, blocks ? `Channel ${channel}; below, all of them with one scale.`
+      : inKernel ? "Start the network to see its channels."
+        : `Channel ${channel}, in which most happens; load the network to see the others.`);
     set(large.canvas, { "aria-label": `Channel ${channel} of the output of block ${state.block}` });
     set(large.image, { alt: `Channel ${channel} of the output of block ${state.block}` });
 
@@ -504,7 +510,7 @@ function render({ model, el, signal }) {
     else {
       const [{ name, percent: most }] = answer.first;
       const map = chosen ? ` What speaks for ${chosen.name} is strongest ${whereOf(chosen.map, answer.width, answer.height)}.` : "";
-      view.say(`The network says: ${name}, with ${percentText(most)}.${map}${own || live[state.photo] ? "" : " (PyTorch, in float32, when this page was made.)"}`);
+      view.say(`The network says: ${name}, with ${percentText(most)}.${map}${own || live[state.photo] ? "" : " (PyTorch, in float32, when this book was made.)"}`);
     }
   });
 }

@@ -223,6 +223,8 @@ def test_the_kernel_names_what_it_sees_in_a_photograph_and_in_the_readers_own(fi
     figure = figures.nth(NAMES.index("WhatItSees"))
     figure.scroll_into_view_if_needed()
     figure.locator(".mn-see-stage > img[src^='data:image/jpeg']:not([hidden])").wait_for(**THERE)  # the kernel has it
+    broken = "root => [...root.querySelectorAll('img')].filter((each) => each.checkVisibility() && !each.naturalWidth)"
+    assert figure.evaluate(f"root => ({broken})(root).length") == 0  # a page has files for them, a notebook has none
     figure.scroll_into_view_if_needed()
     if figure.get_by_role("button", name="Start the network").is_visible():
         figure.get_by_role("button", name="Start the network").click()

@@ -200,7 +200,7 @@ def test_photographs_of_the_gallery_get_the_classes_that_pytorch_gives(loaded):
     root, network = figure(loaded.page), pretrained.from_torchvision()
     for name, label in NAMES.items():
         root.get_by_role("radio", name=f"Photograph: {label}", exact=True).check(force=True)
-        root.locator(".mn-result").get_by_text("when this page was made").wait_for(state="hidden", timeout=LONG)
+        root.locator(".mn-result").get_by_text("when this book was made").wait_for(state="hidden", timeout=LONG)
         with torch.inference_mode():
             said = network(preparing.prepared(photographs.picture(name)))
         first = STORED["photographs"][name]["first"][0]
@@ -390,7 +390,7 @@ def test_the_pages_thread_is_never_busy_for_long(browser, visit, address, begun,
 def look_around(page: Page, large: Path) -> None:
     """Show a photograph of the gallery, and a large picture."""
     figure(page).get_by_role("radio", name="Photograph: rocket", exact=True).check(force=True)
-    figure(page).locator(".mn-result").get_by_text("when this page was made").wait_for(state="hidden", timeout=LONG)
+    figure(page).locator(".mn-result").get_by_text("when this book was made").wait_for(state="hidden", timeout=LONG)
     show(page, large)
 
 
