@@ -57,6 +57,47 @@ def test_a_copy_button_can_be_seen_where_nothing_hovers(tabs, served):
     assert float(button.evaluate("(button) => getComputedStyle(button).opacity")) == 1
 
 
+def test_no_line_stays_under_its_copy_button_where_nothing_hovers(tabs, served):
+    page = tabs(served + PAGE, **PHONE).page
+    page.locator(".bd-article .copybtn").first.wait_for(state="attached")
+    covered = """() => [...document.querySelectorAll(".bd-article .copybtn")].filter((button) => {
+      const pre = button.parentElement.querySelector("pre"), range = document.createRange();
+      if (!pre.checkVisibility()) return false;
+      pre.scrollLeft = pre.scrollWidth;
+      range.selectNodeContents(pre);
+      const over = button.getBoundingClientRect();
+      return [...range.getClientRects()].some((text) =>
+        text.right > over.left + 1 && text.top < over.bottom && text.bottom > over.top);
+    }).length"""
+    assert page.evaluate(covered) == 0
+
+
+def test_a_table_that_goes_on_has_a_shadow_where_it_is_cut(tabs, served):
+    page = tabs(served + PAGE, **PHONE).page
+    boxes = """() => [...document.querySelectorAll(".bd-article table")].map((table) => {
+      let box = table;
+      while (box && !/auto|scroll/.test(getComputedStyle(box).overflowX)) box = box.parentElement;
+      return box && box.scrollWidth > box.clientWidth + 1 ? getComputedStyle(box).backgroundAttachment : null;
+    }).filter(Boolean)"""
+    found = page.evaluate(boxes)
+    assert found
+    assert set(found) == {"local, local, scroll, scroll"}
+
+
+def test_the_index_is_one_column_on_a_phone(tabs, served):
+    page = tabs(served + "genindex.html", **PHONE).page
+    columns = """() => [...document.querySelectorAll(".genindextable")].flatMap((table) =>
+      [table.scrollWidth, ...[...table.querySelectorAll("td")].map((column) => column.offsetWidth)].map((width) =>
+        Math.abs(width - table.clientWidth)))"""
+    assert max(page.evaluate(columns)) <= 1
+
+
+def test_links_in_tables_have_the_colour_of_links(tabs, served):
+    page = tabs(served + "reference/instructors.html", **PHONE).page
+    colour = "(name) => getComputedStyle(document.querySelector(name)).color"
+    assert page.evaluate(colour, ".bd-article table a") == page.evaluate(colour, ".bd-article p > a")
+
+
 @pytest.mark.parametrize("name", ["kit", "quiz"])
 def test_a_rule_is_tried_with_the_words_that_it_uses(site, name):
     """Some browsers know `rgb(from red ...)` and not `rgb(from currentColor ...)`: then no slider has a handle."""
