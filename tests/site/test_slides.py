@@ -53,6 +53,11 @@ FAULTS = """() => {
     const size = parseFloat(getComputedStyle(box).fontSize);
     if (size < 24) faults.push(`${size} px: ${said}`);
   }
+  for (const text of slide.querySelectorAll(".mn-figure text")) {
+    const { a, b } = text.getScreenCTM();
+    const size = parseFloat(getComputedStyle(text).fontSize) * Math.hypot(a, b);
+    if (size < 15) faults.push(`${size} px: ${text.textContent}`);
+  }
   const isShown = (child) => child.checkVisibility({ visibilityProperty: true }) && child.offsetHeight;
   const shown = [...slide.children].filter((child) => !child.matches("aside, h1, h2") && isShown(child));
   const waits = slide.querySelector(".fragment:not(.visible)");
@@ -67,6 +72,8 @@ FAULTS = """() => {
   const below = frame?.querySelector(".mn-below");
   const verdict = frame?.querySelector(".mn-below > .mn-result");
   if (verdict && verdict.offsetHeight > below.clientHeight + 1) faults.push("the verdict is cut off");
+  const more = below?.scrollHeight > below?.clientHeight + 1;
+  if (more && getComputedStyle(below, "::after").position !== "sticky") faults.push("what goes on does not fade");
   const controls = frame?.querySelector(":scope > .mn-controls");
   if (controls?.scrollWidth > controls?.clientWidth + 1) faults.push("a control is cut off");
   if (controls?.scrollHeight > controls?.clientHeight + 1) faults.push("controls scroll");

@@ -26,6 +26,7 @@
   // ---- What is too long for a slide goes on on the next one. It is measured on a screen of 1280x720, whatever the
   // screen is: so every window of a talk has the same slides, and their type grows and shrinks with it.
   const STAGE = { width: "1280px", height: "720px", fontSize: "25px" };
+  const DRAWN = { letters: 17, most: 500 }; // pixels there: the least size of letters in a drawing, and how high it may get for them
   const stays = (node) => node.matches?.("h1, h2, h3, .headerlink, aside, thead, caption, colgroup");
   const tooTall = (box) => box.scrollHeight > box.clientHeight + 1;
   const movable = (box) => [...box.children].filter((child) => !stays(child));
@@ -97,7 +98,18 @@
     const shown = [...section.children].filter((child) => !child.matches("h1, h2, aside"));
     if (shown.length && shown.every((child) => child.matches(".fragment"))) shown[0].classList.remove("fragment");
   };
-  // A drawn figure takes the room that is left below it, for its letters.
+  // A drawing has letters that can be read: where it does not fit beside its code then, it goes on the next slide. One that
+  // is as wide as the slide gets no larger by it.
+  const readable = (drawing) => {
+    const sizes = [...drawing.querySelectorAll("text")].map((text) => {
+      const { a, b } = text.getScreenCTM();
+      return parseFloat(getComputedStyle(text).fontSize) * Math.hypot(a, b);
+    });
+    const { maxHeight } = getComputedStyle(drawing);
+    const height = Math.min(parseFloat(maxHeight) * (DRAWN.letters / Math.min(...sizes)), DRAWN.most);
+    if (height > parseFloat(maxHeight)) drawing.style.maxHeight = `${height / parseFloat(STAGE.fontSize)}rem`;
+  };
+  // And it takes the room that is left below it.
   const fill = (section) => {
     const drawings = section.querySelectorAll(".mn-figure svg");
     const shown = [...section.children].filter((child) => !child.matches("aside"));
@@ -119,6 +131,7 @@
     root.style.fontSize = STAGE.fontSize;
     Object.assign(stage.style, { width: STAGE.width, height: STAGE.height });
     for (const stack of stage.querySelectorAll(":scope > :has(> section)")) stack.classList.add("stack"); // as they will be
+    for (const drawing of stage.querySelectorAll(".mn-figure svg")) readable(drawing);
     for (const section of sections) divide(section);
     for (const section of document.querySelectorAll("section[data-cell]")) {
       if (!sections.includes(section)) begun(section);
@@ -158,6 +171,7 @@
       const zoom = zoomOf(picture);
       const cut = zoom > SIZES.picture.least && tooTall(picture);
       if (cut) enlarge(picture, Math.max(SIZES.picture.least, zoom * Math.max(0.8, Math.min(0.97, picture.clientHeight / picture.scrollHeight))));
+      below?.classList.toggle("goes-on", tooTall(below));
       if (!tight && !cut) return;
     }
   };
