@@ -113,6 +113,7 @@ const scopeOf = (state) => {
   };
 };
 
+const some = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;
 const channelsRead = ({ first, depth }) => (depth === 1 ? `channel ${first}` : `channels ${first}–${first + depth - 1}`);
 
 // What the numbers say, true for every state.
@@ -273,12 +274,12 @@ const spacePicture = (view, goTo) => {
       set(head, { x });
       set(subs[i], { x });
     });
-    write(subs[0], `${depth} of ${inChannels} channels`);
+    write(subs[0], `${depth} of ${some(inChannels, "channel")}`);
     write(subs[1], `${kernel}×${kernel}×${depth}`);
     write(subs[2], `channel ${channel}`);
     const below = TOP + side + 18;
     [[0, 0, [`${SIDE}×${SIDE}, padding ${padding}`, channelsRead(scope)]],
-      [1, filterX, [`${scope.perValue} weight${scope.perValue === 1 ? "" : "s"}`, NONE]],
+      [1, filterX, [some(scope.perValue, "weight"), NONE]],
       [2, ox, [`${out}×${out} values`, `row ${row}, col ${column}`]],
     ].forEach(([i, x, lines]) => lines.forEach((line, j) => {
       set(captions[i][j], { x, y: below + 16 * j });
@@ -291,8 +292,8 @@ const spacePicture = (view, goTo) => {
       "aria-valuemax": scope.values - 1, "aria-valuenow": scope.index,
       "aria-valuetext": `channel ${channel}, row ${row}, column ${column}${paddingTaps ? `, ${paddingTaps} of ${kernel * kernel} pixels are padding` : NONE}`,
     });
-    chart.describe(`One output value: ${kernel} by ${kernel} pixels in ${depth} of ${inChannels} input channels, times the`
-      + ` ${scope.perValue} weights of filter ${channel}, give row ${row}, column ${column} of output channel ${channel}.`);
+    chart.describe(`One output value: ${kernel} by ${kernel} pixels in ${depth} of ${some(inChannels, "input channel")}, times the`
+      + ` ${some(scope.perValue, "weight")} of filter ${channel}, give row ${row}, column ${column} of output channel ${channel}.`);
   };
   return { element, update, pad, tapped, pressed };
 };
@@ -393,9 +394,9 @@ const filtersPicture = (view, goTo) => {
     set(count, { x: chart.width });
     const pairs = inChannels * outChannels;
     write(count, groups === 1 ? (pairs === 1 ? "1 slice" : `all ${pairs} slices`) : `${pairs / groups} of ${pairs} slices`);
-    chart.describe(`The filters as a table of ${outChannels} rows, one for each output channel, and ${inChannels} columns, one for`
+    chart.describe(`The filters as a table of ${some(outChannels, "row")}, one for each output channel, and ${some(inChannels, "column")}, one for`
       + ` each input channel. ${groups === 1 ? "Every place is filled" : `Only ${pairs / groups} of ${pairs} places are filled`}, each with`
-      + ` ${kernel} by ${kernel} weights. Row ${channel} reads ${channelsRead(scope)}.`);
+      + ` ${kernel === 1 ? "one weight" : `${kernel} by ${kernel} weights`}. Row ${channel} reads ${channelsRead(scope)}.`);
   };
   return { element: html("div", {}, chart.svg, legend), update, pad: chart.svg, tapped };
 };

@@ -22,6 +22,8 @@ const layersOnRoof = ({ channels, size, batch }, { peak, bandwidth }) => {
 // Three digits, as people write them: 0.0421, 3.24, 118, 1,152.
 const digits = (number) => (number >= 999.5 ? exact(Math.round(number)) : String(Number(number.toPrecision(3))));
 
+const perByte = (number) => `${digits(number)} ${digits(number) === "1" ? "MAC" : "MACs"} per byte`;
+
 const duration = (ms) => (ms >= 1000 ? `${digits(ms / 1000)}\u00a0s` : `${digits(ms)}\u00a0ms`);
 
 // What the numbers say, true for every state.
@@ -31,7 +33,7 @@ const roofSentence = ({ layers, ridge }) => {
   const [standard, , depthwise] = layers;
   const fewer = standard.macs / depthwise.macs;
   const faster = standard.ms / depthwise.ms;
-  return `Left of the ridge, at ${digits(ridge)} MACs per byte, memory decides: this is so for ${names}.`
+  return `Left of the ridge, at ${perByte(ridge)}, memory decides: this is so for ${names}.`
     + ` The depthwise layer has ${exact(fewer)} times fewer MACs than the standard one, and under this roof its least time is ${
       faster >= 1 ? `${digits(faster)} times shorter` : `${digits(1 / faster)} times longer`}.`;
 };
@@ -99,7 +101,7 @@ const roofPicture = (view, { peak, bandwidth }) => {
     });
     chart.describe(`The roof of the machine over MACs per byte: it rises to ${digits(peak / bandwidth)} and is flat from there, at`
       + ` ${short(Math.round(peak))} MACs a second. ${layers.map(({ kind, intensity, ceiling: speed }) =>
-        `The ${kind} layer stands at ${digits(intensity)} MACs per byte and ${short(Math.round(speed))} MACs a second`).join(". ")}.`);
+        `The ${kind} layer stands at ${perByte(intensity)} and ${short(Math.round(speed))} MACs a second`).join(". ")}.`);
   };
   return { element: chart.svg, update };
 };
@@ -136,7 +138,7 @@ function render({ model, el, signal }) {
     const shown = layersOnRoof(state, machine);
     roof.update(shown, before && layersOnRoof(before, machine));
     shown.layers.forEach(({ intensity, ms, memory }, i) => write(lines[i].text,
-      `${digits(intensity)} MACs per byte: at least ${duration(ms)}, ${memory ? "memory" : "arithmetic"} decides`));
+      `${perByte(intensity)}: at least ${duration(ms)}, ${memory ? "memory" : "arithmetic"} decides`));
     view.say(roofSentence(shown));
     view.count(sum(shown.layers.map(({ macs }) => macs)));
   });

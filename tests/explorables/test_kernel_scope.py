@@ -119,6 +119,12 @@ def test_the_words_are_true_for_every_layer(computed):
         assert ("several filters" in sentence) == (1 < state["groups"] == m < state["out_channels"])
 
 
+def test_what_there_is_one_of_is_named_as_one():
+    for mode, channels, kernel in (("standard", 1, 3), ("depthwise", 4, 1), ("pointwise", 1, 1)):
+        said = words(KernelScope(mode=mode, in_channels=channels, out_channels=channels, kernel_size=kernel))
+        assert not re.search(r"\b1 (row|column|weight|channel|place|slice)s\b", said), (mode, said)
+
+
 def test_the_line_of_code_builds_the_layer(computed):
     lines = javascript(esm(KernelScope), "conv2dLine", [[scope] for _, scope in computed[::29]])
     for (state, _), line in zip(computed[::29], lines, strict=True):

@@ -109,6 +109,13 @@ def test_numbers_are_written_with_three_digits():
     ]  # fmt: skip
 
 
+def test_one_mac_per_byte_is_written_as_one():
+    assert "at 1 MAC per byte" in words(Roofline(channels=8, size=112))
+    assert javascript(esm(Roofline), "perByte", [[0.9996], [1.004], [1.1], [64]]) == [
+        "1 MAC per byte", "1 MAC per byte", "1.1 MACs per byte", "64 MACs per byte",
+    ]  # fmt: skip
+
+
 def test_the_live_count_is_that_of_the_three_layers_for_one_image():
     layer = Roofline(channels=16, size=14, batch=8)
     assert layer.measured == {"key": "[16,14]", "macs": cost.total(layer.layers()).macs}
