@@ -148,3 +148,45 @@ def test_theme_has_names_for_its_buttons(tabs, served):
              .map(element => element.outerHTML)"""
     )
     assert unnamed == []
+
+
+# Of all that look alike and take the focus from the keyboard, one each: does it, or what is around it, get a ring?
+WITHOUT_RING = """() => {
+  const still = new CSSStyleSheet();
+  still.replaceSync("* { transition: none !important }");
+  document.adoptedStyleSheets = [still];
+  const kinds = new Map(), without = [];
+  for (const each of document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex='0']")) {
+    const kind = `${each.localName}.${[...each.classList].sort().join(".")}`;
+    if (each.checkVisibility({ visibilityProperty: true }) && each.getClientRects().length && !each.disabled) {
+      if (!kinds.has(kind)) kinds.set(kind, each);
+    }
+  }
+  for (const [kind, each] of kinds) {
+    const [one, two] = [each.parentElement, each.parentElement.parentElement];
+    const near = [...each.children, ...(each.labels ?? [])];
+    const around = [each, one, two, two.parentElement, each.nextElementSibling, ...near];
+    const rings = () => around.filter(Boolean).flatMap((box) => ["", "::before", "::after"].map((part) => {
+      const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(box, part);
+      return [outlineStyle === "none" || outlineWidth === "0px" ? "" : outlineWidth, boxShadow].join();
+    })).join("; ");
+    document.activeElement.blur();
+    const before = rings();
+    each.focus();
+    if (document.activeElement === each && rings() === before) without.push(kind);
+  }
+  return [kinds.size, without];
+}"""
+
+
+@pytest.mark.parametrize("width", [375, 1280])
+@pytest.mark.parametrize("name", ["index", "chapters/06_inverted_residual", "reference/instructors", "search"])
+def test_a_reader_with_a_keyboard_sees_where_the_focus_is(tabs, served, name, width):
+    page = tabs(f"{served}{name}.html", viewport={"width": width, "height": 800}).page
+    page.wait_for_load_state("load")
+    if page.locator(".mn-explorable").count():
+        page.wait_for_function(LIVE)
+    page.keyboard.press("Tab")  # from now on the focus is one of the keyboard's
+    count, without = page.evaluate(WITHOUT_RING)
+    assert count > 5
+    assert without == []
