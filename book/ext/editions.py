@@ -43,7 +43,8 @@ NOTICED = "**What you should have noticed"
 NEW_SUBJECT = re.compile(r"^(?:#{1,6} |:::|```\{)", re.MULTILINE)  # a heading, or a box
 MINUTES = re.compile(r"\*(\d+) min\.\*\s*")
 
-BY_HAND = "Vote by hand, letter by letter", "ask for the lowest and the highest number"  # choices, and else
+# How a class answers: choices have letters, and all else are numbers.
+BY_HAND = {True: "vote by hand, letter by letter", False: "ask for the lowest and the highest number"}
 
 ABOUT = {
     "colab": "This notebook brings the book's library along. Run the next cell, then go on from top to bottom.",
@@ -240,10 +241,10 @@ class Edition:
             yield from self.blank(f"{cell['id']}-try", "...  # your turn", exercise, ["exercise"])
 
     def by_hand(self, asked: list[list[dict[str, Any]]]) -> str:
-        """Return how a class answers: it has letters for choices alone."""
-        kinds = {each["kind"] == "choices" for asks in asked for each in asks}
-        ways = ", ".join(way for way, choices in zip(BY_HAND, (True, False), strict=True) if choices in kinds)
-        return f"\n\n> {ways[0].upper()}{ways[1:]}, and leave the numbers on the board until the result is there."
+        """Return how a class answers what is asked."""
+        lettered = {each["kind"] == "choices" for asks in asked for each in asks}
+        ways = ", ".join(way for has_letters, way in BY_HAND.items() if has_letters in lettered)
+        return f"\n\n> {ways.capitalize()}, and leave the numbers on the board until the result is there."
 
     def given_away(self, words: str) -> tuple[str, str]:
         """Take off the beginning of a text what a class should find out first.
