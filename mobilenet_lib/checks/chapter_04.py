@@ -37,13 +37,8 @@ def check_width_for_budget(alpha: float) -> None:
         raise CheckFailed(
             "alpha multiplies the channels: 1.0 is the network of the paper, and here it lies below that."
         )
+    _compare_widths(number, 300_000_000)
     steps = round(number.value * 20)
-    if not compare.same(number, steps / 20):
-        raise CheckFailed(
-            "alpha goes in steps of 0.05. Is this where the parabola α² meets the budget? Channels come in whole "
-            "multiples of 8, so try the steps beside it with the real network."
-        )
-    _compare_widths(steps, 300_000_000)
     praise(f"{cost.mobilenet_v1(steps / 20).macs:,} MACs, and the next step would be over the budget.")
 
 
@@ -52,14 +47,19 @@ def _widest(budget: int) -> int:
     return max(steps for steps in range(1, 41) if cost.mobilenet_v1(steps / 20).macs < budget)
 
 
-def _compare_widths(steps: int, budget: int) -> None:
-    """Compare a width, in steps of 0.05, with the widest that stays under the budget."""
-    widest = _widest(budget)
+def _compare_widths(alpha: compare.Number, budget: int) -> None:
+    """Compare a width with the widest, in steps of 0.05, that stays under the budget."""
+    widest, steps = _widest(budget), round(20 * alpha.value)
     in_proportion = 20 * budget / cost.mobilenet_v1().macs
-    if abs(steps - in_proportion) < 1:
+    if abs(20 * alpha.value - in_proportion) < 1:
         raise CheckFailed(
             "It fits, but the MACs do not grow in proportion to the width: in a pointwise layer both channel counts "
             "change. A wider one fits too."
+        )
+    if not compare.same(alpha, steps / 20):
+        raise CheckFailed(
+            "alpha goes in steps of 0.05. Is this where the parabola α² meets the budget? Channels come in whole "
+            "multiples of 8, so try the steps beside it with the real network."
         )
     if steps < widest:
         raise CheckFailed("It fits, but a wider one fits too.")

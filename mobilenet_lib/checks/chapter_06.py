@@ -332,6 +332,7 @@ def check_dearer_kernel(five: float, seven: float, t: float) -> None:
         ...
     mobilenet_lib.checks.CheckFailed: 5×5: this is the depthwise layer alone. Both pointwise layers stay as they are.
     """
+    compare.expect_order((five, seven), KERNELS, "5×5 first, then 7×7", TWO_DIGITS)
     for name, answer, right, mistakes in zip(("5×5", "7×7"), (five, seven), KERNELS, KERNEL_MISTAKES, strict=True):
         compare.expect_number(name, answer, right, mistakes, KERNEL_LOOK, TWO_DIGITS)
     look = "with equal ends, to what are the block's MACs in proportion?"

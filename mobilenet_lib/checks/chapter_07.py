@@ -9,7 +9,7 @@ from .. import cost, specs
 from ..cost import Layer
 from . import CheckFailed, compare
 from .compare import MILLIONS, PAIR, PERCENT, THREE_DIGITS, TWO_DIGITS, Case, Mistakes
-from .verdicts import exercise, praise
+from .verdicts import exercise, praise, shown
 
 
 def _walk(rows: Iterable, first: int = 32, strides: str = "first", inputs: str = "chain") -> list[tuple]:
@@ -179,27 +179,33 @@ output at once.
         given = [_place_and_size(answer)]
     places, sizes = zip(*given, strict=True)
     compare.expect_results(sizes, cases, PEAK_MISTAKES, PEAK_LOOK, tolerance=1e-4)
-    names = [max(*case.args, key=_both).name for case in cases]
-    for place, name in zip(places, names, strict=True):
-        _check_place(place, name)
-    praise(f"the peak is in {names[0]}: {int(cases[0].right):,} bytes at width 0.35 and 96 pixels.")
+    for place, case in zip(places, cases, strict=True):
+        _check_place(place, *case.args)
+    name = max(*cases[0].args, key=_both).name
+    praise(f"the peak is in {name}: {int(cases[0].right):,} bytes at width 0.35 and 96 pixels.")
 
 
 def _place_and_size(answer: object) -> tuple[object, compare.Number]:
     """Return the two parts of an answer, or None and its only one."""
     place, size = answer if isinstance(answer, (tuple, list)) and len(answer) == 2 else (None, answer)
     first, second = compare.read(place), compare.read(size)
-    if first and second and first.value > 1000 > second.value:
+    if first and first.value > 1000 and (isinstance(size, str | Layer) or second and second.value < 1000):
         raise CheckFailed("Swapped: give the block first, then the bytes.")
     return place, compare.real("The size", size)
 
 
-def _check_place(place: object, name: str) -> None:
-    """Compare a block's place (2, "blocks.2") or a layer's name ("blocks.2.depthwise") with the name of the layer."""
+def _check_place(place: object, layers: list[Layer]) -> None:
+    """Compare a block's place (2, "blocks.2") or a layer's name ("blocks.2.depthwise") with where the peak is."""
     if place is None:
         return
+    names = [layer.name for layer in layers]
+    name = max(layers, key=_both).name
     block, given = int(name.split(".")[1]), compare.read(place)
+    if isinstance(place, Layer):
+        raise CheckFailed("The bytes are right. For the layer, give its name.")
     if isinstance(place, str):
+        if place not in {*names, *(each.rpartition(".")[0] for each in names)}:
+            raise CheckFailed(f"The bytes are right. But {shown(place)} is no name in the list of layers.")
         if place == name or (place.startswith("blocks.") and place == name.rpartition(".")[0]):
             return
         if place.rpartition(".")[0] == name.rpartition(".")[0]:
@@ -208,6 +214,8 @@ def _check_place(place: object, name: str) -> None:
         return
     elif given and given.value == block + 1:
         raise CheckFailed("The bytes are right. For the block, count as Python does, from 0: see the layer's name.")
+    elif given and given.value == names.index(name):
+        raise CheckFailed("The bytes are right. For the layer, give its name and not its place in the list.")
     raise CheckFailed(
         "The bytes are right, but they belong to another block: see the name of the layer that needs them."
     )

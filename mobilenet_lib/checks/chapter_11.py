@@ -357,7 +357,12 @@ def _gate_structure(run: modules.Run, channels: int, squeeze: int) -> Iterable[s
             yield f"The {name} convolution has no bias, and no BatchNorm follows that could take its place."
 
 
-GATES = {"mean": lambda x: x.mean((2, 3)), "max": lambda x: x.amax((2, 3)), "sum": lambda x: x.sum((2, 3))}
+GATES = {
+    "mean": lambda x: x.mean((2, 3)),
+    "max": lambda x: x.amax((2, 3)),
+    "sum": lambda x: x.sum((2, 3)),
+    "batch": lambda x: x.mean((0, 2, 3))[None],
+}
 GATE_MISTAKES = [
     ("The gate is the smooth sigmoid. MobileNetV3's is made of straight lines.", {"gate": torch.sigmoid}),
     ("The activation between the two convolutions is missing.", {"between": lambda s: s}),
@@ -392,6 +397,7 @@ GATE_MISTAKES = [
     ),
     ("The channels compete: each gate is open or shut by itself.", {"gate": lambda s: s.softmax(1)}),
     ("The largest value of each map is taken, not its mean.", {"pool": "max"}),
+    ("The mean is taken over the images of the batch, too. Each has gates of its own.", {"pool": "batch"}),
     ("Each map is summed up. Divide, or a larger image opens the gates further.", {"pool": "sum"}),
 ]
 

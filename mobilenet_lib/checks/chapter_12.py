@@ -56,6 +56,10 @@ OF_BIAS = [
     ("The learned shift, norm.bias, is missing.", lambda n: -_scale(n) * n.running_mean),
     ("The mean is added. BatchNorm subtracts it.", lambda n: n.bias + _scale(n) * n.running_mean),
     ("The mean is subtracted before the scale works. What becomes of it then?", lambda n: n.bias - n.running_mean),
+    (
+        "The mean is divided by the spread. What does BatchNorm multiply by after that?",
+        lambda n: n.bias - n.running_mean / (n.running_var + n.eps).sqrt(),
+    ),
     ("The shift is scaled, too. BatchNorm adds it last.", lambda n: _scale(n) * (n.bias - n.running_mean)),
     ("The bias is zero. What does BatchNorm do to a map of zeros?", lambda n: torch.zeros_like(n.bias)),
 ]

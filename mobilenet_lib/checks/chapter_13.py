@@ -74,6 +74,8 @@ def _look_at_groups(network: nn.Module, answer: Any, head_lr: float, trunk_lr: f
     groups = _groups_of(answer)
     for weights, rate in groups:
         for weight in weights:
+            if not isinstance(weight, Tensor):
+                raise CheckFailed(f'"params" holds the parameters themselves, and one of yours is a {kind(weight)}.')
             name = names.get(id(weight))
             if name is None:
                 raise CheckFailed(
@@ -117,11 +119,19 @@ def _groups_of(answer: Any) -> list[tuple[list[Any], compare.Number]]:
     for group in compare.listed(answer):
         unfinished(group)
         if not isinstance(group, Mapping) or not {"params", "lr"} <= set(group):
-            raise CheckFailed(f'Each group is a mapping with "params" and "lr", and one is {shown(kind(group))}.')
+            instead = f"has {shown(list(group))}" if isinstance(group, Mapping) else f"is a {kind(group)}"
+            raise CheckFailed(f'Each group is a mapping with "params" and "lr", and one {instead}.')
         weights = group["params"]
         rate = compare.real("A learning rate", group["lr"])
-        found.append(([weights] if isinstance(weights, Tensor) else compare.listed(weights), rate))
+        each = compare.listed(weights) if compare.is_listed(weights) and not isinstance(weights, Tensor) else [weights]
+        # An optimiser takes them with their names as well.
+        found.append(([_without_name(one) for one in each], rate))
     return found
+
+
+def _without_name(weight: Any) -> Any:
+    """Return the parameter of a pair that named_parameters() yields."""
+    return weight[1] if isinstance(weight, tuple) and len(weight) == 2 and isinstance(weight[0], str) else weight
 
 
 @exercise

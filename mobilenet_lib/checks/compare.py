@@ -23,7 +23,7 @@ from torch import Tensor
 
 from .. import cost
 from . import CheckFailed
-from .verdicts import NotYet, kind, shown, stopping, unfinished
+from .verdicts import NotYet, kind, shown, stopping, unfinished, written
 
 Mistakes = Sequence[tuple[str, Any]]  # a hint, and the value (or the function) that somebody who needs it would give
 
@@ -31,6 +31,7 @@ BIAS = "A bias is counted, but BatchNorm follows and would take it out again: th
 PAIR = "This is twice too much: multiplications and additions are counted apart. One MAC is a pair of them."
 PERCENT = "give percent: a hundred times this."
 MILLIONS = "give the number itself, not millions."
+TOO_FEW_DIGITS = "Your function rounds what it returns. Leave it as it is."
 SAME_FOR_ALL = "Your function gives the same answer for different inputs. Does it use all of its arguments?"
 
 PLACES = 4  # how many of its type's last places a result may be off: a few operations were rounded on the way
@@ -101,7 +102,10 @@ def real(what: str, answer: object) -> Number:
         raise CheckFailed(f"{what}: this is a whole Cost. Take its .params or its .macs.")
     number, (held, _) = read(answer), single(answer)
     if isinstance(held, (str, bytes)):
-        raise CheckFailed(f"{what}: write the number without quotation marks, as in 1_000_000.")
+        with suppress(ValueError):
+            float(held.replace(",", "") if isinstance(held, str) else held)
+            raise CheckFailed(f"{what}: write the number without quotation marks, as in 1_000_000.")
+        raise CheckFailed(f"{what}: a number is expected here, and this is {shown(held)}.")
     if number is None:
         raise CheckFailed(f"{what}: a number is expected here, and this is a {kind(held)}.")
     if isinstance(number.value, float) and not math.isfinite(number.value):
@@ -147,9 +151,19 @@ def expect_number(
     for hint, wrong in mistakes:
         if wrong != right and near(number, wrong, tolerance):
             raise CheckFailed(hint if hint[0].isupper() and ":" in hint else f"{what}: {hint}")
-    if not tolerance and right >= 1000 and near(number, right, TWO_DIGITS):  # other hints would mislead
-        raise CheckFailed(f"{what}: this is close. Is it rounded? The exact number is asked for.")
+    # Where the number is right and its digits or its unit are not, other hints would mislead.
+    if _cut(number.value, right):
+        asked = "Give more digits." if tolerance else "The exact number is asked for."
+        raise CheckFailed(f"{what}: this is close. Is it rounded? {asked}")
+    if right >= 1e6 and near(number, right / 1e6, TWO_DIGITS):
+        raise CheckFailed(f"{what}: {MILLIONS}")
     raise CheckFailed(f"{what}: {look}")
+
+
+def _cut(value: float, right: float) -> bool:
+    """Say whether a number is a large one to two digits or more, rounded or cut off."""
+    units = [10**zeros for zeros in range(1, len(str(int(right))) - 1)] if right >= 1000 else []
+    return any(value % unit == 0 and abs(value - right) < unit for unit in units)
 
 
 def expect_order(answers: Sequence[object], right: Sequence[float], order: str, tolerance: float = 0.0) -> None:
@@ -196,21 +210,28 @@ def run(function: Callable, args: tuple, shown: str) -> Any:
 def call(function: Callable, args: tuple, shown: str) -> Any:
     """Call a learner's function with these very arguments, and want an answer."""
     result = run(function, args, shown)
-    unfinished(result)
+    _returned(function, result, shown)
     return result
+
+
+def _returned(function: Callable, result: Any, shown: str) -> None:
+    """Want an answer: nothing comes out of a stub, and of what is written without a return."""
+    if result is None and written(function):
+        raise CheckFailed(f"Your function returns nothing{f' for {shown}' if shown else ''}. End it with return.")
+    unfinished(result)
 
 
 def results_of(function: Callable, cases: Sequence[Case]) -> Iterator[Any]:
     """Call a learner's function for every case, with copies: it may change its arguments, and use them up.
 
-    It has to return something for all of them; one that returns nothing at all is not yet written.
+    It has to return something for all of them.
     Results come one by one, so that what is wrong with the first is said before the second is asked for.
     """
     for place, case in enumerate(cases):
         result = run(function, copy.deepcopy(case.args), case.shown)
         if result is None and (place or any(_returns(function, other) for other in cases[1:])):
             raise CheckFailed(f"Your function returns nothing for {case.shown}. Is there a return for every case?")
-        unfinished(result)
+        _returned(function, result, "")
         yield result
 
 
@@ -254,6 +275,9 @@ def expect_results(
             raise CheckFailed(hint)
     if len(cases) > 1 and len({result.value for result in results}) == 1:
         raise CheckFailed(SAME_FOR_ALL)
+    for digits in range(1, 6):
+        if all(same(result, round(case.right, digits)) for result, case in zip(results, cases, strict=True)):
+            raise CheckFailed(TOO_FEW_DIGITS)
     first = right.index(False)
     case, place = cases[first], "the first that is not right" if first else "not right"
     returns = f", where your function returns {amount(results[first].value)}" if given else ""
@@ -307,9 +331,8 @@ def expect_rows(rows: list[tuple], right: list[tuple], mistakes: Mistakes) -> No
     place = next(i for i, (row, other) in enumerate(zip(rows, right, strict=True)) if row != other)
     if place and rows[place][0] != rows[place - 1][-2]:
         raise CheckFailed(f"Row {place}, counted from 0, does not read what row {place - 1} writes.")
-    raise CheckFailed(
-        f"Up to row {place}, counted from 0, all is right; look at that row, {shown(rows[place])}, again."
-    )
+    before = f"Up to row {place}, counted from 0, all is right; look at that row" if place else "Look at the first row"
+    raise CheckFailed(f"{before}, {shown(rows[place])}, again.")
 
 
 # Tensors

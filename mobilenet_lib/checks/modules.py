@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from ..measure.threads import one_thread
 from . import CheckFailed, compare
-from .verdicts import OUTLINED, NotYet, joined, kind, praise, sentence, stopping, unfinished
+from .verdicts import OUTLINED, NotYet, joined, kind, praise, sentence, stopping, unfinished, written
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -141,9 +141,9 @@ def run_once(block: nn.Module, mode: str, x: Tensor) -> Run:
         if module is not block and not list(module.children())
     ]
     nn.Module.train(block, mode == "train")  # not the block's own: a learner may have given that name to a layer
-    output, error = None, None
+    output, error, given = None, None, x.clone()
     try:
-        output = block(x.clone())
+        output = block(given)
     except KeyboardInterrupt:
         raise
     except BaseException as caught:
@@ -154,7 +154,11 @@ def run_once(block: nn.Module, mode: str, x: Tensor) -> Run:
     if isinstance(error, NotImplementedError):
         raise NotYet(OUTLINED)
     if error is None:
+        if output is None and written(type(block).forward):
+            raise CheckFailed("forward returns nothing. End it with return.")
         unfinished(output)
+        if not torch.equal(given, x):  # no gradient would pass through the layers that have read it
+            raise CheckFailed("forward changes the tensor that it is given. Make a new one of it.")
     return Run(output, error, layers)
 
 
@@ -229,7 +233,9 @@ def _why_it_stopped(run: Run, wanted: Run, theirs: nn.Module, x: Tensor, shown: 
     shapes = (
         f"In {shown} the input is {tuple(x.shape[1:])} and the output {convs[-1][1:]}, as channels, height and width."
     )
-    if getattr(theirs, "use_residual", False):
+    if not hasattr(theirs, "use_residual"):
+        return f"The input is added to the output. This block has no residual. {shapes}"
+    if theirs.use_residual:
         return f"The map changes its size inside the block. The padding must follow kernel size and dilation. {shapes}"
     return f"The input is added to an output of another shape. When does the residual exist? {shapes}"
 
@@ -259,21 +265,21 @@ def _variant(got: Tensor, theirs: nn.Module, parts: Parts, x: Tensor) -> str:
 
 
 def _forward(
-    block: nn.Module, names: list[str], x: Tensor, activations: Sequence[str | None], add: bool, after: str | None
+    block: nn.Module, names: list[str], x: Tensor, activations: Sequence[str | None], add: str, after: str | None
 ) -> Tensor:
-    """Run a block of the library with other activations, with or without the residual."""
+    """Run a block of the library with other activations, and with its input added, its output or nothing."""
     y = x
     for name, activation in zip(names, activations, strict=True):
         convolution, norm, *_ = getattr(block, name)
         y = ACTIVATIONS[activation](norm(convolution(y)))
-    return ACTIVATIONS[after](x + y if add else y)
+    return ACTIVATIONS[after](y + {"input": x, "output": y, "": 0}[add])
 
 
 def _slips(parts: Parts, adds: bool, same_shape: bool) -> Iterable[tuple[str, dict[str, Any]]]:
     """Return what people do to the activations and the residual, each with its hint."""
-    right = tuple(parts.values())
+    right, residual = tuple(parts.values()), "input" if adds else ""
 
-    def slip(hint: str, activations: Sequence[str | None] = right, add: bool = adds, after: str | None = None):
+    def slip(hint: str, activations: Sequence[str | None] = right, add: str = residual, after: str | None = None):
         return hint, {"activations": activations, "add": add, "after": after}
 
     for place, name in enumerate(parts):
@@ -289,9 +295,10 @@ def _slips(parts: Parts, adds: bool, same_shape: bool) -> Iterable[tuple[str, di
     yield slip("ReLU lets values above 6 pass; the block has ReLU6.", every_relu)
     yield slip("All activations are missing.", (None,) * len(parts))
     if adds:
-        yield slip("The residual is missing: here stride is 1, and the ends are equal.", add=False)
+        yield slip("The residual is missing: here stride is 1, and the ends are equal.", add="")
+        yield slip("The output is added to itself. Is the block's input still there when you add it?", add="output")
         for activation in ("relu6", "relu"):
             hint = "An activation follows the sum: what the block hands on should stay linear."
             yield slip(hint, after=activation)
     elif same_shape:
-        yield slip("The input is added although there is no residual in this block.", add=True)
+        yield slip("The input is added although there is no residual in this block.", add="input")

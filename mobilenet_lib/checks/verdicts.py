@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -53,6 +54,16 @@ def stopping(hint: str) -> Iterator[None]:
         raise NotYet(OUTLINED) from None
     except BaseException as error:
         raise CheckFailed(hint.replace("{}", sentence(error))) from None
+
+
+# What a function is compiled to whose body is an ellipsis, a pass or a docstring.
+IDLE = {"RESUME", "NOP", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST"}
+
+
+def written(function: object) -> bool:
+    """Say whether a function does anything, as a stub does not; of what has no code to look at, nobody knows."""
+    code = getattr(function, "__code__", None)
+    return code is not None and not {step.opname for step in dis.get_instructions(code)} <= IDLE
 
 
 def unfinished(answer: object) -> None:

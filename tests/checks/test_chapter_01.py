@@ -64,6 +64,9 @@ WRONG = {
         ((STEM.macs, STEM.params), "swapped"),
         ((STEM.params + 32, STEM.macs), "bias"),
         ((STEM.params, 10.8e6), "Is it rounded?"),
+        ((STEM.params, 10.838e6), "Is it rounded?"),
+        ((STEM.params, 10.8), "not millions"),
+        ((STEM.params, STEM.params * 112 * 111), "MACs: every weight is used once"),  # near, and not rounded
         ((STEM.params + 64, STEM.macs), "Parameters: BatchNorm's two numbers"),
         ((9 * 32, STEM.macs), "as deep as its input"),
         ((27, STEM.macs), "one filter"),
@@ -77,6 +80,7 @@ WRONG = {
         ((STEM.params, 2 * STEM.macs), "twice too much"),
         ((STEM.params, 12345), "MACs: every weight is used once"),
         ((STEM.params, "10838016"), "without quotation marks"),
+        ((STEM.params, "10M"), "a number is expected here, and this is '10M'"),
         ((STEM, STEM), "whole Cost"),
         ((True, STEM.macs), "a number is expected"),
         ((float("nan"), STEM.macs), "not a finite number"),
@@ -96,6 +100,7 @@ WRONG = {
         ((lambda conv, h, w: 7,), "the same answer for different inputs"),
         ((lambda conv, h, w: sides(conv, h, w, stride=(1, 1), dilation=(1, 1)),), "The stride changes"),  # two at once
         ((lambda conv: 1,), "stops for nn.Conv2d"),
+        ((lambda conv, h, w: [my_macs(conv, h, w)].clear(),), "Your function returns nothing. End it with return."),
         ((lambda conv, h, w: 1 / 0,), "ZeroDivisionError: division by zero."),
         ((12,), "Pass the function itself"),
     ],

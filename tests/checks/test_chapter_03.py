@@ -94,6 +94,21 @@ class Dropping(MySeparable):
         return nn.functional.dropout(super().forward(x), 0.5, self.training)
 
 
+class Adding(MySeparable):
+    def forward(self, x):
+        return x + super().forward(x)
+
+
+class Forgetful(MySeparable):
+    def forward(self, x):
+        super().forward(x)
+
+
+class Overwriting(MySeparable):
+    def forward(self, x):
+        return x.copy_(super().forward(x)) if x.shape[1] == self.pointwise[0].out_channels else super().forward(x)
+
+
 class Raising(MySeparable):
     def forward(self, x):
         return self.pointwise(self.depthwize(x))
@@ -162,6 +177,9 @@ WRONG = {
         ((Swapped,), "The order is swapped"),
         ((NoNorm,), "A BatchNorm is missing"),
         ((Dropping,), "behaves differently in training"),
+        ((Adding,), "The input is added to the output. This block has no residual."),
+        ((Forgetful,), "forward returns nothing. End it with return."),
+        ((Overwriting,), "changes the tensor that it is given"),
         ((Raising,), "stops with AttributeError"),
         ((Unbuildable,), "Unbuildable(8, 16, stride=2) cannot be built: TypeError"),
         ((ReturnsPair,), "returns a tuple"),

@@ -59,6 +59,7 @@ WRONG = {
         ((1.0,), "over the budget"),
         ((WIDEST + 0.05,), "Just over is over"),
         ((0.5,), "in proportion to the width"),
+        ((300 / 568.74,), "in proportion to the width"),
         ((0.25,), "It fits, but a wider one fits too"),
         ((math.sqrt(300 / 569),), "in steps of 0.05"),
         ((224,), "alpha multiplies the channels"),

@@ -77,6 +77,20 @@ def inverted(residual=None, padding=None, projected=None, summed=None, expanded=
     return Faulty
 
 
+class AddsIntoItsInput(MyInvertedResidual):
+    def forward(self, x):
+        y = self.conv2(self.depthwise(self.conv1(x)))
+        if self.use_residual:
+            x += y
+        return x if self.use_residual else y
+
+
+class LosesItsInput(MyInvertedResidual):
+    def forward(self, x):
+        x = self.conv2(self.depthwise(self.conv1(x)))
+        return x + x if self.use_residual else x
+
+
 def kernel_percent(size):
     """Return by how many percent fvcore's count of the block grows with its kernel."""
     small, large = (measure.macs(InvertedResidual(96, 576, 96, k), (1, 96, 14, 14)) for k in (3, size))
@@ -115,6 +129,7 @@ HALF_WRITTEN = [
 ]
 WRONG = {
     "check_break_even": [
+        ((lambda c, k: round(break_even(c, k), 2),), "Your function rounds what it returns"),
         ((4.5,), "depthwise layer is left out"),
         ((lambda c, k: k**2 / 2,), "depthwise layer is left out"),
         ((lambda c, k: k**2 * c / (c + k**2),), "One of the two pointwise layers"),
@@ -168,6 +183,8 @@ WRONG = {
         ((inverted(no_dilation=True),), "ignores the dilation"),
         ((inverted(fixed_kernel=True),), "has a 3 x 3 kernel"),
         ((MySeparable,), "has 3 convolutions, and here 2 ran"),
+        ((AddsIntoItsInput,), "changes the tensor that it is given"),
+        ((LosesItsInput,), "The output is added to itself"),
     ],
     "check_extra_shortcut": [
         ((1,), "Block 1 has stride 2"),
@@ -178,6 +195,7 @@ WRONG = {
         ((0.5,), "There are 17 blocks"),
     ],
     "check_dearer_kernel": [
+        ((*KERNELS[::-1], 6.6), "swapped"),
         ((0.0796, KERNELS[1], 6.6), "5×5: give percent"),
         ((108, KERNELS[1], 6.6), "in percent of the old one"),
         ((177.8, KERNELS[1], 6.6), "the depthwise layer alone"),

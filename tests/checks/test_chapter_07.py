@@ -109,6 +109,10 @@ WRONG = {
         ((lambda rows: expand(specs.V2_SPEC),), "for any table"),
         ((expand(specs.V2_SPEC),), "stops for table 2"),
         ((lambda rows: [row[:3] for row in expand(rows)],), "each row has 4 numbers"),
+        (
+            (lambda rows: [(c, t, c, s) for _, t, c, s in expand(rows)],),
+            "Look at the first row, (16, 1, 16, 1), again.",
+        ),
     ],
     "check_peak": [
         ((2 * over(lambda layer: layer.activations),), "one tensor alone"),
@@ -125,6 +129,14 @@ WRONG = {
         (((2, PEAK[1]),), "from 0"),
         ((("blocks.1.conv1", PEAK[1]),), "another of its layers"),
         (((PEAK[1], 1),), "Swapped"),
+        ((lambda layers: peak(layers)[::-1],), "Swapped"),
+        ((lambda layers: peak(layers)[0],), "a number is expected here, and this is 'blocks.1.depthwise'"),
+        (
+            (lambda layers: (max(layers, key=both), peak(layers)[1]),),
+            "The bytes are right. For the layer, give its name.",
+        ),
+        ((("depthwise", PEAK[1]),), "'depthwise' is no name"),
+        (((4, PEAK[1]),), "not its place in the list"),
         ((lambda layers: PEAK[1],), "the same answer for different inputs"),
         ((lambda layers: ("blocks.1", peak(layers)[1]),), "belong to another block"),
     ],

@@ -34,6 +34,7 @@ RIGHT = [
     ("check_half_width", (lambda a, b, t: t * torch.tensor(a).double().sub(torch.tensor(b)).std() / len(a) ** 0.5,)),
     ("check_seeds", (seeds,)),
     ("check_seeds", (lambda s, h, t: math.ceil((t * s / h) ** 2),)),
+    ("check_seeds", (lambda s, h, t: max(2, math.ceil((t * s / h) ** 2)),)),  # one pair alone has no spread
     ("check_seeds", (lambda s, h, t: math.ceil(t * t * s * s / (h * h)),)),
     ("check_seeds", (pairs_needed(0.8, 0.3),)),
 ]
@@ -55,6 +56,7 @@ WRONG = {
         ((lambda a, b, t: t * np.var(np.subtract(a, b), ddof=1) / len(a) ** 0.5,), "This is a variance"),
         ((lambda a, b, t: np.mean(a) - np.mean(b),), "mean difference"),
         ((lambda a, b, t: t / len(a),), "First the differences"),
+        ((lambda a, b, t: round(half_width(a, b, t), 2),), "rounds what it returns"),
         ((lambda a, b: 0.0,), "stops for a=[95.0, 94.0, 96.5]"),
     ],
     "check_seeds": [

@@ -203,6 +203,8 @@ WRONG = {
         ((0.5,), "Pass the function itself"),
     ],
     "check_squeeze_excite": [
+        ((gate(pool=lambda x: x.mean((0, 2, 3), keepdim=True)),), "over the images of the batch"),
+        ((gate(join=lambda x, s: x.mul_(s)),), "changes the tensor that it is given"),
         ((gate(last=torch.sigmoid),), "The gate is the smooth sigmoid"),
         ((gate(between=nn.Identity()),), "between the two convolutions is missing"),
         ((gate(between=nn.Identity(), last=torch.sigmoid),), "Two slips"),

@@ -73,6 +73,10 @@ WRONG = {
         ((lambda w, n: (w * n.weight[:, None, None, None] * spread(n), fold(w, n)[1]),), "divides by the spread"),
         ((lambda w, n: (fold(w, n)[0], n.bias),), "The mean is forgotten"),
         ((lambda w, n: (fold(w, n)[0], fold(w, n)[1] - n.bias),), "norm.bias, is missing"),
+        (
+            (lambda w, n: (fold(w, n)[0], n.bias - n.running_mean / (n.running_var + n.eps).sqrt()),),
+            "What does BatchNorm multiply by",
+        ),
         ((lambda w, n: (fold(w, n)[0], 2 * n.bias - fold(w, n)[1]),), "The mean is added"),
         ((lambda w, n: (fold(w, n)[0], n.bias - n.running_mean),), "before the scale works"),
         ((lambda w, n: (fold(w, n)[0], torch.zeros(len(w))),), "The bias is zero"),

@@ -61,6 +61,17 @@ def with_new_classifier(network):
     return network
 
 
+def named_groups(network, head_lr, trunk_lr):
+    """Return groups as an optimiser takes them since PyTorch 2.6: parameters with their names."""
+    trunk = [pair for pair in network.named_parameters() if not pair[0].startswith("classifier.")]
+    found = [
+        {"params": list(network.classifier.named_parameters("classifier")), "lr": head_lr},
+        {"params": trunk, "lr": trunk_lr},
+    ]
+    torch.optim.SGD(found)
+    return found
+
+
 def changed(before, after):
     old = before.state_dict()
     return [name for name, tensor in after.state_dict().items() if (tensor != old[name]).any()]
@@ -87,6 +98,7 @@ with undrawn():
 RIGHT = [
     ("check_groups", (groups,)),
     ("check_groups", (groups_of_parts,)),
+    ("check_groups", (named_groups,)),
     ("check_freeze", (freeze,)),
     ("check_freeze", (freeze_part_by_part,)),
     ("check_script", ([3, 5, 6],)),
@@ -141,6 +153,9 @@ WRONG = {
         ),
         ((lambda n, a, b: {"params": n.parameters(), "lr": a},), "a single mapping"),
         ((lambda n, a, b: [split(n)[0], split(n)[1]],), 'with "params" and "lr"'),
+        ((lambda n, a, b: [{"params": split(n)[0], "rate": a}],), "one has ['params', 'rate']"),
+        ((lambda n, a, b: [{"params": n.classifier, "lr": a}, {"params": n.blocks, "lr": b}],), "yours is a Linear"),
+        ((lambda n, a, b: [{"params": list(n.state_dict()), "lr": a}],), "yours is a str"),
         ((lambda n, a, b: groups(copy.deepcopy(n), a, b),), "no parameter of the network"),
         ((lambda n, a, b: a,), "A list of groups is expected"),
     ],
@@ -152,6 +167,7 @@ WRONG = {
         ((with_new_classifier,), "Freezing should change no number"),
         ((lambda network: freeze(copy.deepcopy(network)),), "another network"),
         ((lambda network: list(network.parameters()),), "Return the network"),
+        ((lambda network: [freeze(network)].clear(),), "Your function returns nothing for a small MobileNetV2."),
     ],
     "check_script": [
         (([2],), "Line 2 is fine"),
