@@ -17,7 +17,7 @@ from ..specs import V2_SPEC, make_divisible
 from ..topics import family_results
 from . import CheckFailed, compare
 from .chapter_08 import DECODED, _decoder_hint, _from_timm, _has_all_keys, _reading, _same_value, _without_e
-from .compare import Case
+from .compare import PAIR, Case
 from .modules import _randomise
 from .verdicts import exercise, joined, kind, praise, shown, stopping, unfinished
 
@@ -62,6 +62,7 @@ UNIVERSAL_MISTAKES = [
     ("These filters read all channels. A depthwise filter reads one.", _slip(standard=True)),
     ("A switch that is off is 0: then there is no filter, and not one of size 1.", _slip(always=True)),
     ("The filters are missing.", lambda c, t, a, k, d: 2 * c * c * t * d * d),
+    (PAIR, lambda *args: 2 * _universal(*args)),
     ("The pixels of the map are missing.", lambda c, t, a, k, d: _universal(c, t, a, k, 1)),
     ("The map has rows and columns.", lambda c, t, a, k, d: _universal(c, t, a, k, 1) * d),
 ]
@@ -405,6 +406,7 @@ def _nearest(value: float) -> int:
     return max(8, int(value + 4) // 8 * 8)
 
 
+TOO_SMALL = "The nearest multiple of eight may be too small: rounding must not lose more than a tenth."
 SCALING_MISTAKES = [
     ("The repeats are rounded to the nearest number.", lambda r, c, d, w: (round(r * d), make_divisible(c * w))),
     ("The repeats are rounded down.", lambda r, c, d, w: (int(r * d), make_divisible(c * w))),
@@ -413,10 +415,9 @@ SCALING_MISTAKES = [
     ("The channels are not rounded.", lambda r, c, d, w: (math.ceil(r * d), round(c * w))),
     ("The channels are rounded up.", lambda r, c, d, w: (math.ceil(r * d), math.ceil(c * w / 8) * 8)),
     ("The channels are rounded down.", lambda r, c, d, w: (math.ceil(r * d), max(8, int(c * w) // 8 * 8))),
-    (
-        "The nearest multiple of eight may be too small: rounding must not lose more than a tenth.",
-        lambda r, c, d, w: (math.ceil(r * d), _nearest(c * w)),
-    ),
+    (TOO_SMALL, lambda r, c, d, w: (math.ceil(r * d), _nearest(c * w))),
+    (TOO_SMALL, lambda r, c, d, w: (math.ceil(r * d), round(c * w / 8) * 8)),
+    (TOO_SMALL, lambda r, c, d, w: (math.ceil(r * d), max(8, round(c * w / 8) * 8))),
     ("The depth stays as it is.", lambda r, c, d, w: (r, make_divisible(c * w))),
     ("The width stays as it is.", lambda r, c, d, w: (math.ceil(r * d), c)),
     ("The order is (repeats, channels).", lambda r, c, d, w: _scaled(r, c, d, w)[::-1]),

@@ -162,6 +162,7 @@ def misbuilt(**settings):
 
 WRONG = {
     "check_universal_macs": [
+        ((lambda *args: 2 * universal(*args),), "twice too much"),
         ((lambda c, t, a, k, d: d * d * (a * a * c * t + 2 * c * c * t + k * k * c * t),), "front of the expansion"),
         ((lambda c, t, a, k, d: d * d * (a * a * c + 2 * c * c * t + k * k * c),), "behind the expansion"),
         ((lambda c, t, a, k, d: d * d * (a * a * c + c * c * t + k * k * c * t),), "A pointwise layer is missing"),
@@ -201,6 +202,7 @@ WRONG = {
         ((lambda string: [1],), "should return a dict"),
     ],
     "check_scaling": [
+        ((lambda r, c, d, w: (math.ceil(r * d), max(8, round(c * w / 8) * 8)),), "may be too small"),
         ((lambda r, c, d, w: (r, c),), "Neither multiplier"),
         ((lambda r, c, d, w: (round(r * d), make_divisible(c * w)),), "rounded to the nearest number"),
         ((lambda r, c, d, w: (int(r * d), make_divisible(c * w)),), "The repeats are rounded down"),
