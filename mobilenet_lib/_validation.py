@@ -31,7 +31,10 @@ def shown(value: object) -> str:
     shape = getattr(value, "shape", None)
     if isinstance(shape, tuple) and shape:
         return f"{type(value).__name__} of shape {tuple(shape)}"
-    text = " ".join(repr(value).split())
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:  # Python writes no integer of more than 4300 digits
+        return f"{type(value).__name__} of thousands of digits"
     return text if len(text) <= LONGEST else text[: LONGEST - 3].rstrip() + "..."
 
 
@@ -40,7 +43,7 @@ def _integer(name: str, value: object, least: int, what: str) -> int:
         raise TypeError(f"{name} must be {what}, got {shown(value)}; {_whole(value, least)}")
     number = int(cast(SupportsInt, value))
     if number < least:
-        raise ValueError(f"{name} must be {what}, got {number}; give {least} or more")
+        raise ValueError(f"{name} must be {what}, got {shown(number)}; give {least} or more")
     return number
 
 
@@ -49,7 +52,11 @@ def _whole(value: object, least: int) -> str:
         number = int(cast(SupportsInt, value))
     except Exception:  # whatever a stranger's own number raises
         number = least - 1
-    return f"give {least} or more" if isinstance(value, bool) or number < least else f"int(...) makes {number} of it"
+    return (
+        f"give {least} or more"
+        if isinstance(value, bool) or number < least
+        else f"int(...) makes {shown(number)} of it"
+    )
 
 
 def positive_int(**arguments: object) -> tuple[int, ...]:
@@ -82,7 +89,8 @@ def odd_kernel(kernel_size: object) -> int:
     (size,) = positive_int(kernel_size=kernel_size)
     if size % 2 == 0:
         raise ValueError(
-            f"kernel_size must be odd, got {size}; an even kernel has no centre pixel, so use {size - 1} or {size + 1}"
+            f"kernel_size must be odd, got {shown(size)}; an even kernel has no centre pixel, so use {shown(size - 1)} "
+            f"or {shown(size + 1)}"
         )
     return size
 
@@ -91,7 +99,9 @@ def one_or_two(stride: object, name: str = "stride") -> int:
     """Require a stride of 1 or 2, the only two that MobileNets use, and return it."""
     (step,) = positive_int(**{name: stride})
     if step not in (1, 2):
-        raise ValueError(f"{name} must be 1 or 2, got {step}; for a larger step put one stride-2 block after another")
+        raise ValueError(
+            f"{name} must be 1 or 2, got {shown(step)}; for a larger step put one stride-2 block after another"
+        )
     return step
 
 
@@ -101,8 +111,8 @@ def divides(groups: object, in_channels: int, out_channels: int) -> int:
     common = math.gcd(in_channels, out_channels)
     if common % number:
         raise ValueError(
-            f"groups must divide in_channels and out_channels, got groups={number} for {in_channels} and "
-            f"{out_channels}; use 1 (standard) or another divisor of {common}"
+            f"groups must divide in_channels and out_channels, got groups={shown(number)} for {shown(in_channels)} and "
+            f"{shown(out_channels)}; use 1 (standard) or another divisor of {shown(common)}"
         )
     return number
 
@@ -122,7 +132,7 @@ def positive_number(**arguments: object) -> tuple[float, ...]:
     for name, value in arguments.items():
         found.append(_real(name, value, "a number above 0", "give a float or an int, such as 1.0"))
         if not math.isfinite(found[-1]) or found[-1] <= 0:
-            raise ValueError(f"{name} must be a finite number above 0, got {value}; 1.0 is one")
+            raise ValueError(f"{name} must be a finite number above 0, got {shown(value)}; 1.0 is one")
     return tuple(found)
 
 
@@ -132,7 +142,7 @@ def share(**arguments: object) -> tuple[float, ...]:
     for name, value in arguments.items():
         found.append(_real(name, value, "a number from 0 to 1", "0.0 switches it off"))
         if not 0 <= found[-1] <= 1:  # also false for nan
-            raise ValueError(f"{name} must be a number from 0 to 1, got {value}; 0.0 switches it off")
+            raise ValueError(f"{name} must be a number from 0 to 1, got {shown(value)}; 0.0 switches it off")
     return tuple(found)
 
 
@@ -144,7 +154,8 @@ def pair(size: object, name: str = "size") -> tuple[int, int]:
     >>> pair(56), pair((7, 5))
     ((56, 56), (7, 5))
     """
-    if isinstance(size, (tuple, list)) and len(size) != 2:
+    several_of_another_kind = isinstance(size, Iterable) and not isinstance(size, str) and getattr(size, "ndim", 1)
+    if len(size) != 2 if isinstance(size, (tuple, list)) else several_of_another_kind:
         raise TypeError(f"{name} must be one integer or (height, width), got {shown(size)}; give two integers")
     height, width = size if isinstance(size, (tuple, list)) else (size, size)
     height, width = positive_int(**{f"{name} (height)": height, f"{name} (width)": width})

@@ -46,7 +46,9 @@ class Cost:
     macs: int = 0
 
     def __post_init__(self) -> None:
-        check.zero_or_more(params=self.params, macs=self.macs)
+        params, macs = check.zero_or_more(params=self.params, macs=self.macs)
+        object.__setattr__(self, "params", params)  # the dataclass is frozen
+        object.__setattr__(self, "macs", macs)
 
     def __add__(self, other: Cost) -> Cost:
         if not isinstance(other, Cost):

@@ -61,14 +61,18 @@ def _recording(inputs: Iterable[Any]) -> bool:
 
 def _check(module: Checked, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
     tracing = torch._C._get_tracing_state()
-    if tracing is None:
-        return module.check(*inputs, **named)
     # The tracer of torch.jit, which is fvcore's too, would record each look at a shape.
-    torch._C._set_tracing_state(None)  # pyright: ignore[reportAttributeAccessIssue]
+    if tracing is not None:
+        torch._C._set_tracing_state(None)  # pyright: ignore[reportAttributeAccessIssue]
     try:
         module.check(*inputs, **named)
+    except TypeError as error:
+        # Too many arguments, or too few: forward says so, under its own name.
+        if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
+            raise
     finally:
-        torch._C._set_tracing_state(tracing)  # pyright: ignore[reportAttributeAccessIssue]
+        if tracing is not None:
+            torch._C._set_tracing_state(tracing)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def same_padding(kernel_size: int, dilation: int = 1) -> int:

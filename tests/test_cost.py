@@ -427,3 +427,31 @@ def test_more_bad_arguments_are_refused_by_name_and_value(call, error, name, val
         call()
     assert f"{name} must" in str(caught.value)
     assert value in str(caught.value)
+
+
+def test_numpys_integers_do_not_overflow_in_a_sum():
+    largest, one = np.int32(2**31 - 1), np.int32(1)
+    assert cost.Cost(largest, largest) + cost.Cost(one, one) == cost.Cost(2**31, 2**31)
+    assert type(cost.Cost(one).params) is int
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: cost.conv(-(10**5000), 1), "in_channels must be a positive integer, got int of thousands of digits"),
+        (lambda: cost.conv(10**5000, 3, groups=2), "groups must divide in_channels and out_channels, got groups=2"),
+        (lambda: cost.conv(3, 8, kernel_size=10**5000), "kernel_size must be odd, got int of thousands of digits"),
+        (lambda: specs.make_divisible(10**5000), "value must be a finite number above 0, got int of thousands"),
+    ],
+)
+def test_an_integer_that_python_does_not_write_is_refused_by_name(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()
+
+
+@pytest.mark.parametrize("size", [np.array([4, 5]), torch.tensor([4, 5]), {4, 5}, (size for size in (4, 5))])
+def test_two_sizes_in_another_dress_are_named_as_two(size):
+    with pytest.raises(
+        TypeError, match=r"out_size must be one integer or \(height, width\), got .*; give two integers"
+    ):
+        cost.conv(3, 8, out_size=size)

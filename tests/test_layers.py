@@ -183,3 +183,9 @@ def test_a_map_too_small_for_the_layer_is_refused(options, size):
 def test_the_smallest_map_that_fits_is_taken():
     assert ConvBN(4, 8, kernel_size=5, padding=0).eval()(torch.zeros(1, 4, 5, 5)).shape == (1, 8, 1, 1)
     assert ConvBN(4, 8, padding=0, dilation=4).eval()(torch.zeros(1, 4, 9, 9)).shape == (1, 8, 1, 1)
+
+
+@pytest.mark.parametrize("call", [lambda block: block(), lambda block: block(1, 2), lambda block: block(y=1)])
+def test_a_wrong_number_of_inputs_is_told_of_forward(call):
+    with pytest.raises(TypeError, match=r"ConvBN.forward\(\) "):
+        call(ConvBN(3, 8))

@@ -14,7 +14,16 @@ from torch import Tensor, nn
 from .._validation import positive_int
 from ..cost import Cost
 from .operators import HANDLES
-from .probe import check_module, check_numbers, check_readable, check_result, probing, unwrapped, without_constants
+from .probe import (
+    check_module,
+    check_numbers,
+    check_readable,
+    check_result,
+    probing,
+    told,
+    unwrapped,
+    without_constants,
+)
 
 if TYPE_CHECKING:
     from torchinfo import ModelStatistics
@@ -49,7 +58,7 @@ def macs(module: nn.Module, input_shape: tuple[int, ...]) -> int:
     -----
     Convolutions and matrix products are counted: linear layers, attention and recurrent layers, too. fvcore's own total
     is larger: it also counts normalisations, pooling and resizing. See :func:`macs_by_operator`. It follows what the
-    module returns: a layer whose result goes nowhere is not counted.
+    module returns: a layer whose result goes nowhere is not counted, nor is what a function of torch.jit computes.
 
     References
     ----------
@@ -125,7 +134,13 @@ def _count(module: nn.Module, input_shape: tuple[int, ...], *, everything: bool)
         if not everything:
             analysis.clear_op_handles()
         analysis.set_op_handle(**{name: _booked(handle) for name, handle in HANDLES.items()})
-        return {operator: int(n) for operator, n in analysis.by_operator().items()}
+        try:
+            return {operator: int(n) for operator, n in analysis.by_operator().items()}
+        except RuntimeError as error:  # the module runs, as was seen above
+            raise ValueError(
+                f"module must be one that torch.jit can trace, got {type(module).__name__}; give it without "
+                f"torch.compile, and with tensors, lists, tuples and dicts as results; it says: {told(error)}"
+            ) from error
 
 
 class _Tensors(nn.Module):
@@ -240,7 +255,13 @@ def summary(module: nn.Module, input_shape: tuple[int, ...], depth: int = 3) -> 
     looks = {"depth": depth, "col_names": columns, "col_width": 18, "row_settings": (), "verbose": 0}
     with probing(module, input_shape) as x:
         check_result(module, module(x))  # as above: torchinfo's hooks are in the way
-        found = torchinfo.summary(module, input_data=[x], device=x.device, **looks)
+        try:
+            found = torchinfo.summary(module, input_data=[x], device=x.device, **looks)
+        except RuntimeError as error:
+            raise ValueError(
+                f"module must be one that torchinfo can follow, got {type(module).__name__}; give it tensors, lists, "
+                f"tuples and dicts as results; it says: {told(error.__cause__ or error)}"
+            ) from error
     return Close(found.summary_list, found.input_size, found.total_input, found.formatting)
 
 

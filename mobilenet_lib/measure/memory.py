@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -84,9 +83,10 @@ def saved_for_backward(module: nn.Module, input_shape: tuple[int, ...]) -> int:
     """
     import torch
 
-    from .probe import check_module, check_numbers, check_readable, probing
+    from .probe import check_module, check_numbers, check_readable, copied, probing, told, unwrapped
 
     check_module(module)
+    module = unwrapped(module)  # a copy of a compiled one would run on the weights of the first
     check_readable(module)
     kept: dict[int, int] = {}
 
@@ -99,9 +99,15 @@ def saved_for_backward(module: nn.Module, input_shape: tuple[int, ...]) -> int:
     with probing(module, input_shape, torch.randn) as x:
         check_numbers(x)
         module(x)  # a shape that does not fit is blamed here
-        trained = copy.deepcopy(module).train()
+        trained = copied(module).train()
         there = {parameter.untyped_storage().data_ptr() for parameter in trained.parameters()}
-        with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            result = trained(x)
+        try:
+            with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+                result = trained(x)
+        except Exception as error:  # whatever the module refuses with
+            shape = tuple(x.shape)
+            raise ValueError(
+                f"input_shape must be one that the module takes in training, got {shape}; it says: {told(error)}"
+            ) from error
     del result  # kept until here: memory that is given back could be given out again, and would count once
     return sum(kept.values())

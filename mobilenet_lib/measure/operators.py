@@ -111,6 +111,7 @@ def _handles() -> Iterator[tuple[str, Handle]]:
     yield "aten::einsum", _einsum
     yield "aten::tensordot", _tensordot
     yield "aten::linalg_multi_dot", _multi_dot
+    yield "aten::chain_matmul", _multi_dot
     yield "aten::scaled_dot_product_attention", _attention
     for name in ("lstm", "gru", "rnn_tanh", "rnn_relu"):
         yield f"aten::{name}", _recurrent

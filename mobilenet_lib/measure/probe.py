@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.lazy import LazyModuleMixin
 
-from .._validation import PERMANENT, positive_ints
+from .._validation import PERMANENT, positive_ints, shown
 
 Module = TypeVar("Module", bound=nn.Module)
 SHAPE = "(1, 3, H, W), with the batch"
@@ -24,7 +24,7 @@ def check_module(module: object, name: str = "module") -> None:
     """Require a module, built, with all of its weights there: one that waits for its first input would be changed."""
     if not isinstance(module, nn.Module):
         hint = "call the class to build one" if isinstance(module, type) else "pass the module itself"
-        raise TypeError(f"{name} must be a torch.nn.Module, got {module!r}; {hint}")
+        raise TypeError(f"{name} must be a torch.nn.Module, got {shown(module)}; {hint}")
     for part in module.modules():
         if isinstance(part, LazyModuleMixin) and cast(Any, part).has_uninitialized_params():
             raise ValueError(
@@ -164,7 +164,7 @@ def evaluating(*modules: nn.Module) -> Iterator[None]:
     """Switch to eval mode and back: measuring must not move BatchNorm's running averages."""
     modes = {part: part.training for module in modules for part in module.modules()}
     for module in modules:
-        module.eval()
+        nn.Module.train(module, False)  # a program of torch.export refuses its own eval(), and needs none
     try:
         with torch.no_grad():
             yield
@@ -199,7 +199,13 @@ multiplied (1x4 and 3x8)
     hooks = [hooks for part in parts for hooks in (part._forward_hooks, part._forward_pre_hooks)]
     own = [set(each) for each in hooks]
     with torch.random.fork_rng(devices=[]), evaluating(*([module] if isinstance(module, nn.Module) else [])):
-        x = make(sizes, **place_of(module))
+        try:
+            x = make(sizes, **place_of(module))
+        except (RuntimeError, TypeError) as error:  # more numbers than the machine has room for, or can count
+            raise ValueError(
+                f"input_shape must be one to make an input of, got {shown(sizes)}; give smaller sizes, for the machine "
+                f"says: {told(error)}"
+            ) from error
         try:
             yield x
         except Exception as error:
@@ -210,8 +216,19 @@ multiplied (1x4 and 3x8)
             refusal = _refusal(module, x)
             if refusal is None:
                 raise
-            told = str(refusal).strip().split("\n")[0] or type(refusal).__name__
-            raise ValueError(f"input_shape must be one that the module takes, got {sizes}; it says: {told}") from error
+            said = told(refusal)
+            raise ValueError(f"input_shape must be one that the module takes, got {sizes}; it says: {said}") from error
+
+
+def told(error: BaseException) -> str:
+    """Return the first line of what an error says, or its name where it says nothing.
+
+    Examples
+    --------
+    >>> told(RuntimeError("no room")), told(KeyError())
+    ('no room', 'KeyError')
+    """
+    return str(error).strip().split("\n")[0] or type(error).__name__
 
 
 def quietly(name: str) -> ModuleType:

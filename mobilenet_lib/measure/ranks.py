@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from .._validation import several, zero_or_more
+from .._validation import several, shown, zero_or_more
 
 DRAWS = 2000
 
@@ -116,11 +116,16 @@ def _pairs(x: Sequence[Any], y: Sequence[Any]) -> tuple[list[float], list[float]
 def _numbers(name: str, values: Sequence[Any]) -> list[float]:
     """Return them as Python's own, or say which of them has no place in an order."""
     numbers = []
+    value: Any
     for i, value in enumerate(several(name, values, "several numbers", "[0.5]")):
         try:
             number = float(value)
+        except OverflowError:  # an integer beyond all floats
+            number = math.inf if value > 0 else -math.inf
         except (TypeError, ValueError):
-            raise TypeError(f"{name}[{i}] must be a number, got {value!r}; leave the pair out") from None
+            number = None
+        if number is None or isinstance(value, str):  # float() reads the number in a text
+            raise TypeError(f"{name}[{i}] must be a number, got {shown(value)}; leave the pair out")
         if math.isnan(number):
             raise ValueError(f"{name}[{i}] must be a number, got nan, which has no rank; leave the pair out")
         numbers.append(number)

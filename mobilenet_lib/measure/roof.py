@@ -132,10 +132,10 @@ class Roofline:
     cache: float | None = None
 
     def __post_init__(self) -> None:
-        positive_number(peak=self.peak, bandwidth=self.bandwidth)
-        positive_int(threads=self.threads)
-        if self.cache is not None:
-            positive_number(cache=self.cache)
+        limits = ["peak", "bandwidth", *(["cache"] if self.cache is not None else [])]
+        checked = positive_number(**{name: getattr(self, name) for name in limits})
+        for name, value in zip([*limits, "threads"], [*checked, *positive_int(threads=self.threads)], strict=True):
+            object.__setattr__(self, name, value)  # the dataclass is frozen
 
     @property
     def ridge(self) -> float:

@@ -165,8 +165,10 @@ def test_macs_are_half_of_what_torch_counts(name):
         (Calls(torch.matmul, (8,)), (4, 8), 32),
         (Calls(torch.dot, (8,)), (8,), 8),
         (Calls(lambda x, b, w: torch.addbmm(b, x, w), (4, 5), (2, 8, 5)), (2, 4, 8), 320),
+        (Calls(lambda x, w, v: torch.chain_matmul(x, w, v), (8, 5), (5, 6)), (4, 8), 4 * 8 * 5 + 4 * 5 * 6),
     ],
 )
+@pytest.mark.filterwarnings("ignore:torch.chain_matmul is deprecated")
 def test_a_product_with_a_vector_and_a_sum_of_products_are_products(module, shape, macs):
     assert measure.macs(module, shape) == macs
 

@@ -59,3 +59,17 @@ def test_measuring_what_is_kept_leaves_the_module_as_it_was():
     # the convolution's input and the BatchNorm's input at least, and no more than one tensor for each of the layers
     assert 4 * 2 * 100 * (4 + 8) <= kept <= 4 * 2 * 100 * (4 + 8 + 8) + 200
     assert not block.training and all(torch.equal(before[name], new) for name, new in block.state_dict().items())
+
+
+def test_a_compiled_network_keeps_what_the_network_keeps_and_no_weights():
+    conv = nn.Conv2d(3, 8, 3)
+    compiled = torch.compile(conv, backend="aot_eager")
+    assert measure.saved_for_backward(compiled, (1, 3, 8, 8)) == measure.saved_for_backward(conv, (1, 3, 8, 8)) == 768
+
+
+def test_a_shape_that_only_training_refuses_is_named():
+    words = (
+        r"input_shape must be one that the module takes in training, got \(1, 8, 1, 1\); it says: Expected more than"
+    )
+    with pytest.raises(ValueError, match=words):
+        measure.saved_for_backward(nn.BatchNorm2d(8), (1, 8, 1, 1))

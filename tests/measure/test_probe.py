@@ -2,6 +2,7 @@
 
 from contextlib import nullcontext
 from functools import cache
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -149,6 +150,38 @@ def test_a_network_that_returns_no_tensor_is_refused_and_not_counted_as_nothing(
     with pytest.raises(ValueError, match="module must return a tensor, got Returns that returns .*; end its f") as told:
         MAKE_THEIR_OWN_INPUT[name](Returns(result), SHAPE)
     assert repr(result) in str(told.value)
+
+
+@pytest.mark.parametrize("name", ["cost", "macs", "macs_by_operator", "summary"])
+def test_a_network_that_returns_an_object_of_its_own_is_refused_with_a_remedy(name):
+    class Wraps(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(3, 4, 3)
+
+        def forward(self, x):
+            return SimpleNamespace(scores=self.conv(x))
+
+    words = r"module must be one that .*, got Wraps; give it .*tensors, lists, tuples and dicts as results; it says: "
+    with pytest.raises(ValueError, match=words):
+        MAKE_THEIR_OWN_INPUT[name](Wraps(), SHAPE)
+
+
+def test_a_network_with_a_compiled_part_is_refused_with_a_remedy():
+    with pytest.raises(ValueError, match=r"module must be one .*, got Sequential; give it without torch.compile"):
+        measure.macs(nn.Sequential(torch.compile(nn.Conv2d(3, 4, 3), backend="eager"), nn.ReLU()), SHAPE)
+
+
+@each
+@pytest.mark.parametrize("side", [10**7, 10**12, 10**30])
+def test_a_shape_that_no_machine_has_room_for_is_named(name, side):
+    with pytest.raises(ValueError, match=r"input_shape must be one to make an input of, got \(1, 3, .*; give smaller"):
+        MAKE_THEIR_OWN_INPUT[name](nn.Conv2d(3, 4, 3), (1, 3, side, side))
+
+
+def test_an_exported_network_is_counted_though_it_knows_no_modes():
+    exported = torch.export.export(PLAIN, (torch.zeros(SHAPE),)).module()
+    assert measure.macs(exported, SHAPE) == measure.macs(PLAIN, SHAPE)
 
 
 def test_a_part_that_is_looked_into_is_no_result():

@@ -51,7 +51,11 @@ def test_nan_has_no_place_in_an_order(nan):
         measure.rank_correlation([nan, 2], [1, 2])
 
 
-@pytest.mark.parametrize("value", [None, "many", [1]])
+def test_an_integer_beyond_all_floats_is_the_largest_or_the_smallest():
+    assert measure.rank_correlation([10**400, 1, -(10**400)], [3, 2, 1]) == 1
+
+
+@pytest.mark.parametrize("value", [None, "many", "3", [1]])
 def test_what_is_no_number_is_refused(value):
     with pytest.raises(TypeError, match=r"x\[1\] must be a number, got"):
         measure.rank_correlation([1, value], [1, 2])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -89,3 +90,14 @@ def test_wrong_arguments_are_refused():
         Roofline(1e9, 1e9).ceiling(-1)
     with pytest.raises(TypeError, match="layer must be a Layer, got None"):
         Roofline(1e9, 1e9).ms(None)
+
+
+def test_limits_of_numpy_become_pythons_own_numbers():
+    roof = Roofline(np.float32(2), np.int8(100), threads=np.int64(1), cache=np.int8(100))
+    assert [type(value) for value in (roof.peak, roof.bandwidth, roof.threads, roof.cache)] == [
+        float,
+        float,
+        int,
+        float,
+    ]
+    assert roof.ceiling(np.int8(100)) == 2
