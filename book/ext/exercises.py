@@ -142,7 +142,10 @@ def asked() -> dict[str, Exercise]:
                     "alpha",
                     "number",
                     chapter_04._widest(300_000_000) / 20,
-                    [step / 20 for step in range(1, 21) if step != chapter_04._widest(300_000_000)],
+                    [
+                        *(step / 20 for step in range(1, 21) if step != chapter_04._widest(300_000_000)),
+                        *(round(chapter_04._in_proportion(300_000_000), digits) for digits in (2, 3, 4)),
+                    ],
                     0.333,
                 )
             ],

@@ -37,7 +37,7 @@ SAME_FOR_ALL = "Your function gives the same answer for different inputs. Does i
 PLACES = 4  # how many of its type's last places a result may be off: a few operations were rounded on the way
 ROUNDING = PLACES * torch.finfo(torch.float32).eps  # a float may have been a float32 before
 COARSEST = 1 / 8  # numbers of 8 bits
-TWO_DIGITS, THREE_DIGITS = 1.2e-2, 5e-3  # how far an answer may be off that was rounded to so many
+TWO_DIGITS, THREE_DIGITS = 1.25e-2, 5e-3  # how far an answer may be off that was rounded to so many
 MANY = 10_000  # nobody's list is longer, and some never end
 
 
@@ -161,8 +161,8 @@ def expect_number(
 
 
 def _cut(value: float, right: float) -> bool:
-    """Say whether a number is a large one to two digits or more, rounded or cut off."""
-    units = [10**zeros for zeros in range(1, len(str(int(right))) - 1)] if right >= 1000 else []
+    """Say whether a number is another one to two digits or more, rounded to a whole one or further, or cut off."""
+    units = [10**zeros for zeros in range(len(str(int(right))) - 1)]
     return any(value % unit == 0 and abs(value - right) < unit for unit in units)
 
 

@@ -127,3 +127,9 @@ def test_unfinished_and_unreadable_answers_are_told_apart_from_wrong_ones():
         {"state": "open", "words": "Not yet: one answer is missing."},
         {"state": "wrong", "words": "Parameters: write a number, as in 1,280."},
     ]
+
+
+def test_a_width_in_proportion_to_the_budget_is_told_so_to_two_digits_or_three():
+    width = exercises.exported("check_width_for_budget")
+    found = node.answers("judge", [[width, [text]] for text in ("0.53", "0.527", "0.7251")])
+    assert ["in proportion to the width" in each["words"] for each in found] == [True, True, False]

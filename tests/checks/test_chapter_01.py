@@ -71,6 +71,7 @@ WRONG = {
         ((9 * 32, STEM.macs), "as deep as its input"),
         ((27, STEM.macs), "one filter"),
         ((STEM.macs, STEM.macs), "do not depend on the size of the map"),
+        ((860, STEM.macs), "Is it rounded?"),
         ((1000, STEM.macs), "Parameters: multiply the numbers"),
         ((STEM.params, STEM.params * 224**2), "the stride is forgotten"),
         ((STEM.params, STEM.params * 224 * 112), "both sides"),

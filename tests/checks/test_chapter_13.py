@@ -108,6 +108,7 @@ RIGHT = [
     ("check_changed", (lambda before, after: dict.fromkeys(changed(before, after), True),)),
     ("check_two_heads", HEADS),
     ("check_two_heads", (0.63, 36.5)),
+    ("check_two_heads", (0.63, 37)),
 ]
 HALF_WRITTEN = [
     ("check_groups", (lambda network, head_lr, trunk_lr: None,), "put your answer in place"),
@@ -200,6 +201,7 @@ WRONG = {
         ((99.4, HEADS[1]), "what is frozen"),
         ((0.6, HEADS[1]), "two digits"),
         ((18.9, HEADS[1]), "is frozen"),
+        ((HEADS[0], 36), "Is it rounded?"),
         ((HEADS[0], 0.365), "Old head: give percent"),
         ((HEADS[0], 57.6), "compares the head with the trunk"),
         ((HEADS[0], 63.5), "the trunk's share"),
