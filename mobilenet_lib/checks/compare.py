@@ -152,7 +152,7 @@ def expect_number(
         if wrong != right and near(number, wrong, tolerance):
             raise CheckFailed(hint if hint[0].isupper() and ":" in hint else f"{what}: {hint}")
     # Where the number is right and its digits or its unit are not, other hints would mislead.
-    if _cut(number.value, right):
+    if near(number, right, 0.1) and _cut(number.value, right):
         asked = "Give more digits." if tolerance else "The exact number is asked for."
         raise CheckFailed(f"{what}: this is close. Is it rounded? {asked}")
     if right >= 1e6 and near(number, right / 1e6, TWO_DIGITS):
