@@ -251,11 +251,29 @@ def expect_function(
     """
     is_function(function)
     answers, results = [], []
-    for answer in results_of(function, cases):
-        answers.append(answer)
-        results.append(real("The result", answer))
+    try:
+        for answer in results_of(function, cases):
+            answers.append(answer)
+            results.append(real("The result", answer))
+    except CheckFailed:
+        # A mistake that is known by two results or more says more than where the function stops.
+        hint = _recognised(results, cases, mistakes, tolerance) if len(results) > 1 else ""
+        if hint:
+            raise CheckFailed(hint) from None
+        raise
     expect_results(results, cases, mistakes, look, tolerance)
     return answers
+
+
+def _recognised(results: Sequence[Number], cases: Sequence[Case], mistakes: Mistakes, tolerance: float) -> str:
+    """Return the hint of the typical mistake that gives these results, or nothing."""
+    pairs = list(zip(results, cases, strict=False))
+    if all(same(result, case.right, tolerance) for result, case in pairs):
+        return ""
+    for hint, wrong in mistakes:
+        if all(same(result, wrong(*case.args), tolerance) for result, case in pairs):
+            return hint
+    return ""
 
 
 def expect_results(
@@ -270,9 +288,8 @@ def expect_results(
     right = [same(result, case.right, tolerance) for result, case in zip(results, cases, strict=True)]
     if all(right):
         return
-    for hint, wrong in mistakes:
-        if all(same(result, wrong(*case.args), tolerance) for result, case in zip(results, cases, strict=True)):
-            raise CheckFailed(hint)
+    if hint := _recognised(results, cases, mistakes, tolerance):
+        raise CheckFailed(hint)
     if len(cases) > 1 and len({result.value for result in results}) == 1:
         raise CheckFailed(SAME_FOR_ALL)
     for digits in range(1, 6):

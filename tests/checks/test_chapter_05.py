@@ -62,6 +62,7 @@ WRONG = {
     "check_step": [
         ((lambda top, bits: top / 2**bits,), "Count the gaps"),
         ((lambda top, bits: top / 255,), "8 bits only"),
+        ((lambda top, bits: top / (2 ** (bits - 1) - 1),), "No bit is needed for a sign"),  # and stops for one bit
         ((lambda top, bits: 6 / (2**bits - 1),), "up to 6 only"),
         ((lambda top, bits: top / bits,), "bits are not the levels"),
         ((lambda top, bits: top / (2**bits - 1) / 2,), "largest error of rounding"),
