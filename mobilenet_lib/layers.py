@@ -172,6 +172,8 @@ class ConvBN(Checked, nn.Sequential):
         check_map(x, None if conv is None else conv.in_channels)
         if conv is None or isinstance(conv.padding, str):
             return
+        if any(len(set(setting)) > 1 for setting in (conv.kernel_size, conv.stride, conv.padding, conv.dilation)):
+            return  # another convolution has taken its place, and its two sides ask for different sizes
         reach = conv.dilation[0] * (conv.kernel_size[0] - 1) + 1 - 2 * conv.padding[0]
         needed = max(reach, conv.stride[0])
         _, _, height, width = x.shape

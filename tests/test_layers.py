@@ -189,3 +189,9 @@ def test_the_smallest_map_that_fits_is_taken():
 def test_a_wrong_number_of_inputs_is_told_of_forward(call):
     with pytest.raises(TypeError, match=r"ConvBN.forward\(\) "):
         call(ConvBN(3, 8))
+
+
+def test_a_convolution_put_in_its_place_may_have_a_kernel_that_is_no_square():
+    layer = ConvBN(3, 8)
+    layer[0] = nn.Conv2d(3, 8, (5, 1), bias=False)
+    assert layer(torch.zeros(2, 3, 8, 3)).shape == (2, 8, 4, 3)
