@@ -78,9 +78,9 @@ MAY_IMPORT_WHEN_LIVE = MAY_IMPORT["explorables"] | SUBJECT | {"measure", "topics
 LAZY = {"__init__", "measure.__init__", "explorables.__init__", "topics.families.__init__"}
 FREE = {"_validation", "_lazy", "_composed", "topics._command"}
 
-# What turns notebooks into pages needs colours, answers, how predictions are packed, the checks' hints, and the
-# library's table of public names.
-BOOK_MAY_IMPORT = {"course.answers", "course.palette", "course.predictions", ""}
+# What turns notebooks into pages needs colours, answers, how numbers are written and predictions packed, the checks'
+# hints, and the library's table of public names.
+BOOK_MAY_IMPORT = {"course.answers", "course.numbers", "course.palette", "course.predictions", ""}
 BOOK_MAY_IMPORT |= {"checks", "checks.compare", *(f"checks.chapter_{number:02d}" for number in range(1, 15))}
 
 LIGHT = (

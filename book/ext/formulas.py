@@ -1,4 +1,7 @@
-"""Formulas: drawn by KaTeX during the build, and checked. They stay with what touches them, and a % with its number."""
+"""Formulas: drawn by KaTeX during the build, and checked. They stay with what touches them, and a % with its number.
+
+A number that a cell has glued gets the minus sign that formulas and figures have.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinxcontrib import katex
+
+from mobilenet_lib.course.numbers import signed
 
 LOGGER = logging.getLogger(__name__)
 LONG = 40  # characters of TeX; a longer formula must be free to break on a phone
@@ -84,10 +89,25 @@ class WholePercents(SphinxPostTransform):
                 text.parent.replace(text, nodes.Text(PERCENT.sub("\u00a0", text)))
 
 
+class GluedSigns(SphinxPostTransform):
+    """Write the minus sign of a number that a cell has glued into the text: Python writes a hyphen."""
+
+    default_priority = 900  # the glued numbers stand in the text
+    formats = ("html",)
+
+    def run(self, **kwargs: Any) -> None:
+        """Look at every piece of text that was glued."""
+        for glued in self.document.findall(nodes.inline):
+            if "pasted-text" in glued["classes"]:
+                glued.children = [nodes.Text(signed(glued.astext()))]
+                glued.children[0].parent = glued
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the server, the check and the transforms."""
     app.connect("config-inited", prepare_katex)
     app.connect("html-page-context", check_formulas)
     app.add_post_transform(ClosedFormulas)
     app.add_post_transform(WholePercents)
+    app.add_post_transform(GluedSigns)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

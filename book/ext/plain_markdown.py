@@ -29,6 +29,8 @@ from sphinx.directives.code import LiteralIncludeReader
 from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
 
+from mobilenet_lib.course.numbers import signed
+
 # What the parser may find: ordinary Markdown, formulas, and the directives and roles below.
 MARKDOWN = {
     *("paragraph", "heading", "blockquote", "bullet_list", "ordered_list", "list_item", "hr", "inline"),
@@ -183,7 +185,7 @@ class PlainMarkdown:
     def role(self, name: str, body: str) -> str:
         if name == "glue:text":
             key, _, form = body.partition(":")
-            return format_plain_text(self.value(key)["text/plain"], form)
+            return signed(format_plain_text(self.value(key)["text/plain"], form))
         if name == "term":
             return self.term(body)
         if name == "eq":

@@ -8,7 +8,7 @@ from dataclasses import asdict, is_dataclass
 from typing import Any
 
 from .._validation import several, shown
-from .numbers import written
+from .numbers import aligned, written
 
 LINE = 22  # letters, in which every number and every interval has room
 
@@ -83,8 +83,13 @@ class Table:
         rows = zip(*(values for _, values in sides), strict=True)
         return cls(names, [[value for side in row for value in side] for row in rows])
 
+    def _cells(self) -> list[tuple[str, ...]]:
+        """Return what the reader sees, row by row: the first cell is a name, and the others stand below each other."""
+        names, *columns = zip(*self.rows, strict=True) if self.rows else [()] * len(self.columns)
+        return list(zip(map(written, names), *map(aligned, columns), strict=True))
+
     def __repr__(self) -> str:
-        lines = [self.columns, *(tuple(map(written, row)) for row in self.rows)]
+        lines = [self.columns, *self._cells()]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         return "\n".join(
             "  ".join(
@@ -97,10 +102,8 @@ class Table:
     def _repr_html_(self) -> str:
         head = "".join(f'<th scope="col">{html.escape(column)}</th>' for column in self.columns)
         body = "".join(
-            f'<tr><th scope="row">{html.escape(written(first))}</th>'
-            + "".join(_cell(written(cell)) for cell in cells)
-            + "</tr>"
-            for first, *cells in self.rows
+            f'<tr><th scope="row">{html.escape(first)}</th>' + "".join(map(_cell, cells)) + "</tr>"
+            for first, *cells in self._cells()
         )
         return f'<table class="mn-rows"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 

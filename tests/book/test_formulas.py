@@ -37,3 +37,13 @@ def test_a_percent_sign_stays_with_its_number_but_in_code():
     formulas.WholePercents(document).run()
     assert line.astext() == "4\u00a0%, 93 (88 to 98)\u00a0% and 5\u00a0%; 12 % 5 is no share."
     assert block.astext() == "seven = 17 % 10"
+
+
+def test_a_glued_number_has_a_minus_sign_and_a_word_keeps_its_hyphen():
+    document = new_document("page")
+    texts = ("-5.9", "0.50 (-0.04 to 0.90)", "two-step", "3e-06")
+    document += nodes.paragraph("", "", *(nodes.inline(text, text, classes=["pasted-text"]) for text in texts))
+    document += nodes.paragraph("", "written -1 by hand")
+    formulas.GluedSigns(document).run()
+    assert [each.astext() for each in document[0]] == ["−5.9", "0.50 (−0.04 to 0.90)", "two-step", "3e-06"]
+    assert document[1].astext() == "written -1 by hand"

@@ -57,7 +57,11 @@ def convert(tmp_path, monkeypatch):
         relfn2path=lambda name, docname: (name, str(tmp_path / name)),
     )
     env.config.source_encoding = "utf8"
-    glued = {"macs": {"data": {"text/plain": "1234567"}}, "word": {"data": {"text/plain": "'ten'"}}}
+    glued = {
+        "gain": {"data": {"text/plain": "-5.92"}},
+        "macs": {"data": {"text/plain": "1234567"}},
+        "word": {"data": {"text/plain": "'ten'"}},
+    }
 
     def run(text: str, site: str = "") -> str:
         return PlainMarkdown(env, HERE, glued, site).convert(text)
@@ -93,8 +97,7 @@ def test_ordinary_markdown_stays_as_it_is(convert, text):
         (":::{note}\nMind.\n:::", "> **Note**\n>\n> Mind."),
         (
             ":::{predict} Half\n:choices: 2 / 9\n:answer: saving\nHow much?\n:::",
-            "> **Predict first**\n>\n> How much?\n>\n> a) 2, b) 9\n>\n"
-            "> *Run the next cell, and answer there.*",
+            "> **Predict first**\n>\n> How much?\n>\n> a) 2, b) 9\n>\n> *Run the next cell, and answer there.*",
         ),
         (":::{admonition} Predict $n$\n:class: important\nA\n\nB\n:::", "> **Predict $n$**\n>\n> A\n>\n> B"),
         (":::{note}\na\n:::\n:::{note}\nb\n:::\nc", "> **Note**\n>\n> a\n\n> **Note**\n>\n> b\n\nc"),
@@ -112,6 +115,7 @@ def test_ordinary_markdown_stays_as_it_is(convert, text):
         # text
         ("by {eq}`eq-a` and {eq}`eq-b`", "by (7) and (3)"),
         ("{glue:text}`macs:,.0f` and {glue:text}`word`", "1,234,567 and ten"),
+        ("{glue:text}`gain:+.1f` points", "−5.9 points"),
         ("a {term}`MAC` and {term}`maps <MAC>`", "a MAC and maps"),
         ("{cite}`one2017`", "([Howard et al., 2017](https://arxiv.org/abs/1))"),
         ("{cite}`one2017,two2018`", "([Howard et al., 2017](https://arxiv.org/abs/1); Sandler and van Dam, 2018)"),
