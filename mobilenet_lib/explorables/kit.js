@@ -295,11 +295,40 @@ const stackedBars = ({ title, rows }) => {
 const dotPath = (shape, x, y) =>
   shape === "circle" ? `M${x - 4} ${y}a4 4 0 1 0 8 0a4 4 0 1 0 -8 0` : `M${x} ${y - 5.5}l5.5 5.5l-5.5 5.5l-5.5 -5.5z`;
 
+// Where the name of a dot may stand beside it: [right, down, anchor]. What a letter takes there, in the picture's units.
+const BESIDE = [[7, 12, "start"], [-1, -12, "end"], [-7, 14, "end"], [14, -9, "start"], [16, 4, "start"], [-16, 4, "end"],
+  [14, 22, "start"], [-14, 24, "end"], [0, -20, "middle"], [0, 26, "middle"]];
+const LETTER = 6.4;
+
+const meets = ([left, top, right, bottom], box) => left < box[2] && right > box[0] && top < box[3] && bottom > box[1];
+const boxAround = (px, py, far) => [px - far, py - far, px + far, py + far];
+const boxBeside = ({ px, py, words }, [dx, dy, anchor]) => {
+  const long = words.length * LETTER;
+  const left = px + dx - { start: 0, middle: long / 2, end: long }[anchor];
+  return [left, py + dy - 9, left + long, py + dy + 1]; // the letters, without the line's air
+};
+
+// A place for the name of each dot, or null where there is none. `names` are [{ px, py, words, usual }]. A name stays
+// where it usually is, unless something is `taken` there or another name is; then it goes where neither that is nor a
+// dot nor a name. What is taken, and the dots, are boxes [left, top, right, bottom].
+const placeNames = (names, taken, dots, width) => {
+  const free = (box, ...others) => box[0] >= 0 && box[2] <= width && !others.some((boxes) => boxes.some((each) => meets(box, each)));
+  const places = names.map(() => null);
+  const standing = () => names.flatMap((name, i) => (places[i] ? [boxBeside(name, places[i])] : []));
+  names.forEach((name, i) => {
+    if (free(boxBeside(name, name.usual), taken, standing())) places[i] = name.usual;
+  });
+  names.forEach((name, i) => {
+    places[i] ??= BESIDE.find((place) => free(boxBeside(name, place), taken, dots, standing())) ?? null;
+  });
+  return places;
+};
+
 // Dots over a logarithmic axis, and a vertical line "you are here". `groups` are [{ name, role, shape: "circle" or
 // "diamond", labels: "above" or "below", points: [{ x, y, series, label }] }]: a thin line joins neighbours of one
-// series, and a point's label stands beside it. `x` and `y` are { title, from, to, ticks, format }. A tap on a dot
-// calls `onPick(point)`. Returns { element, update, describe }; update({ here, label, ring }): where the line stands,
-// its words, and the point that gets a ring, or undefined.
+// series, and a point's label stands beside it, unless the line, its words and the ring leave no room. `x` and `y` are
+// { title, from, to, ticks, format }. A tap on a dot calls `onPick(point)`. Returns { element, update, describe };
+// update({ here, label, ring }): where the line stands, its words, and the point that gets a ring, or undefined.
 const dotChart = (view, { groups, x, y, height = 250, onPick }) => {
   const [LEFT, RIGHT, TOP, BOTTOM] = [24, 8, 44, height - 34];
   const chart = view.drawing({ height });
@@ -313,11 +342,11 @@ const dotChart = (view, { groups, x, y, height = 250, onPick }) => {
   const yTicks = y.ticks.map((value) => text({ "text-anchor": "end", x: LEFT - 5, y: yAt(value) + 4 }, y.format(value)));
   const xTitle = text({ "text-anchor": "end", y: BOTTOM + 31 }, x.title);
   const marks = groups.map(({ role, shape, labels, points }) => {
-    const [dx, dy, anchor] = labels === "above" ? [-1, -12, "end"] : [7, 12, "start"];
+    const usual = BESIDE[labels === "above" ? 1 : 0];
     const line = svg("path", { class: "mn-series" });
     const dots = svg("path", { class: dotsClass(shape) });
     const names = points.filter(({ label }) => label)
-      .map((point) => ({ point, dx, dy, name: text({ "text-anchor": anchor }, point.label) }));
+      .map((point) => ({ point, usual, name: text({}, point.label) }));
     const element = svg("g", { "data-role": role }, line, dots, ...names.map(({ name }) => name));
     return { points, shape, line, dots, names, element };
   });
@@ -330,7 +359,9 @@ const dotChart = (view, { groups, x, y, height = 250, onPick }) => {
     svg("svg", { class: "mn-drawing mn-key", viewBox: "0 0 16 16", "aria-hidden": "true", "data-role": role },
       svg("path", { class: dotsClass(shape), d: dotPath(shape, 8, 8) })), name)));
 
-  let laidOut; // the width that everything but the line and the ring is drawn for
+  const named = marks.flatMap(({ names }) => names);
+  let laidOut; // the width that everything but the line, the ring and the names is drawn for
+  let dots;
   const layOut = () => {
     if (laidOut === chart.width) return;
     laidOut = chart.width;
@@ -338,18 +369,30 @@ const dotChart = (view, { groups, x, y, height = 250, onPick }) => {
       + x.ticks.map((value) => `M${xAt(value)} ${BOTTOM}v5`).join("") });
     x.ticks.forEach((value, i) => set(xTicks[i], { x: xAt(value) }));
     set(xTitle, { x: chart.width - RIGHT });
-    for (const { points, shape, line, dots, names } of marks) {
+    dots = marks.flatMap(({ points }) => points.map((point) => boxAround(xAt(point.x), yAt(point.y), 5)));
+    for (const { points, shape, line, dots: drawn } of marks) {
       const places = points.map((point) => ({ ...point, px: xAt(point.x), py: yAt(point.y) }));
-      set(dots, { d: places.map(({ px, py }) => dotPath(shape, px, py)).join("") });
+      set(drawn, { d: places.map(({ px, py }) => dotPath(shape, px, py)).join("") });
       set(line, { d: places.map(({ series, px, py }, i) =>
         `${i > 0 && places[i - 1].series === series ? "L" : "M"}${px} ${py}`).join("") });
-      for (const { name, point, dx, dy } of names) set(name, { x: xAt(point.x) + dx, y: yAt(point.y) + dy });
     }
+  };
+  const nameDots = ({ label, ring: ringed }, at, onTheLeft) => {
+    const long = label.length * LETTER * 1.15; // bold
+    const taken = [[at - 3, TOP - 22, at + 3, BOTTOM],
+      [at - (onTheLeft ? long + 6 : -6), TOP - 24, at + (onTheLeft ? -6 : long + 6), TOP - 8]];
+    if (ringed) taken.push(boxAround(xAt(ringed.x), yAt(ringed.y), 10));
+    const places = named.map(({ point, usual }) => ({ px: xAt(point.x), py: yAt(point.y), words: point.label, usual }));
+    placeNames(places, taken, dots, chart.width).forEach((place, i) => {
+      const [dx, dy, anchor] = place ?? places[i].usual;
+      set(named[i].name, { x: places[i].px + dx, y: places[i].py + dy, "text-anchor": anchor, visibility: place ? null : "hidden" });
+    });
   };
   const update = (state) => {
     layOut();
     const at = xAt(state.here);
     const onTheLeft = at > chart.width / 2; // the words stay inside the picture
+    nameDots(state, at, onTheLeft);
     set(here, { d: `M${at} ${TOP - 22}V${BOTTOM}` });
     set(hereText, { x: at + (onTheLeft ? -6 : 6), "text-anchor": onTheLeft ? "end" : "start" });
     write(hereText, state.label);

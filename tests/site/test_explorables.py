@@ -50,6 +50,30 @@ TAKEN = f"""async input => {{
   const root = input.closest(".mn-explorable"), says = ({SAYS})(input), same = root.innerHTML === picture;
   return [says, same, (await ({HIGH})(root))[1]];
 }}"""
+# The names of dots in a chart that stand on the line "you are here", its words, the ring or each other, with the width
+# multiplier at each of its values; and how many names there are in sight.
+NAMED = """async root => {
+  const chart = root.querySelector(".mn-dot-chart > svg"), slider = root.querySelector("[data-setting=width_mult]");
+  const seen = (selector) =>
+    [...chart.querySelectorAll(selector)].filter((each) => each.getAttribute("visibility") !== "hidden");
+  const boxes = (selector) => seen(selector).map((each) => [each.textContent, each.getBBox()]);
+  const along = (a, b, from, size, air) => a[from] + air < b[from] + b[size] && b[from] + air < a[from] + a[size];
+  // A line of text is higher than its letters, which may stand as close as in a paragraph.
+  const meet = ([, a], [, b]) => along(a, b, "x", "width", 0) && along(a, b, "y", "height", 5);
+  const covered = [];
+  let fewest = Infinity;
+  for (let value = Number(slider.min); value <= Number(slider.max) + 1e-9; value += 0.05) {
+    slider.value = value;
+    slider.dispatchEvent(new Event("input", { bubbles: true }));
+    await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+    const names = boxes("g text"), others = [...boxes(".mn-here"), ...boxes(".mn-bold"), ...boxes(".mn-ring")];
+    fewest = Math.min(fewest, names.length);
+    names.forEach((name, i) => [...others, ...names.slice(0, i)].forEach((other) => {
+      if (meet(name, other)) covered.push([slider.value, name[0], other[0]]);
+    }));
+  }
+  return [covered, fewest];
+}"""
 IN_SIGHT = "root => root.getBoundingClientRect().top < innerHeight"
 # Take the first slider of a figure in hand, if it has any, and return the key that moves it.
 FIRST = """root => {
@@ -251,6 +275,19 @@ def test_a_key_goes_on_where_the_next_value_is_impossible(tabs, served):
     assert channels.input_value() == "4"
     groups.press("ArrowRight")
     assert groups.input_value() == "5"
+
+
+@pytest.mark.parametrize("size", [PHONE, {"width": 1366, "height": 768}], ids=["phone", "laptop"])
+@pytest.mark.parametrize(
+    ("chapter", "name", "names"), [("04_mobilenet_v1", "width-resolution", 4), ("07_mobilenet_v2", "network", 9)]
+)
+def test_the_names_of_released_models_keep_clear_of_where_you_are(tabs, served, chapter, name, names, size):
+    page = tabs(f"{served}chapters/{chapter}.html", viewport=size).page
+    roots(page)
+    page.wait_for_function(RESTED)
+    covered, fewest = page.locator(f'[data-explorable="{name}"]').evaluate(NAMED)
+    assert covered == []
+    assert fewest >= names - 3  # a phone has no room for one between line and ring, nor for all in a crowd
 
 
 def test_nonsense_in_the_address_is_ignored(tabs, served, homes):
