@@ -30,7 +30,7 @@ class Reader(NamedTuple):
 
 
 READERS = {
-    "standard": Reader("standard", "standard", "blocks.0", "of the first block; it has no depthwise convolution"),
+    "standard": Reader("standard", "standard", "blocks.0", "of the first block, which has no depthwise convolution"),
     "separable": Reader("separable", "depthwise", "blocks.0.depthwise", "of the first depthwise convolution"),
     "inverted": Reader("inverted residual", "expansion", "blocks.0.depthwise", "of the first depthwise convolution"),
 }

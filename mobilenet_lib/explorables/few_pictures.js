@@ -20,18 +20,21 @@ const bestBlock = ({ task, count }, { few }, blocks) =>
 
 const whole = (value) => `${value.toFixed(0)}\u00a0%`;
 
+// In a sentence that says how far two are apart: rounded to whole ones, 53 and 35 could be 17 points apart.
+const tenths = (value) => `${value.toFixed(1)}\u00a0%`;
+
 // What the numbers say, true for every state.
 const fewSentence = (state, experiment, blocks) => {
   const { trained, untrained, pixels } = fewRates(state, experiment);
   const pictures = state.count === 1 ? "one picture" : `${state.count} pictures`;
   const [other, name] = pixels.mean >= untrained.mean ? [pixels, "pixels"] : [untrained, "untrained features"];
   const gap = trained.mean - other.mean;
-  const apart = Math.abs(gap) <= 2 ? `about as much as ${name} (${whole(other.mean)})`
-    : `${Math.abs(gap).toFixed(0)} points ${gap > 0 ? "more" : "fewer"} than ${name} (${whole(other.mean)})`;
+  const apart = Math.abs(gap) <= 2 ? `about as much as ${name} (${tenths(other.mean)})`
+    : `${Math.abs(gap).toFixed(1)} points ${gap > 0 ? "more" : "fewer"} than ${name} (${tenths(other.mean)})`;
   const best = bestBlock(state, experiment, blocks);
   const most = experiment.few[state.task][best - 1][state.count][0];
-  const where = best === state.block ? "No other block does better." : `Block ${best} would give ${whole(most)}.`;
-  return `With ${pictures} of each class, the features behind block ${state.block} give ${whole(trained.mean)}: ${apart}. ${where}`;
+  const where = best === state.block ? "No other block does better." : `Block ${best} would give ${tenths(most)}.`;
+  return `With ${pictures} of each class, the features behind block ${state.block} give ${tenths(trained.mean)}: ${apart}. ${where}`;
 };
 
 // Sixteen greys, two to a byte, as numbers from 0 to GREYS - 1.

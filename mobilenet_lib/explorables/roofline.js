@@ -138,7 +138,7 @@ function render({ model, el, signal }) {
     const shown = layersOnRoof(state, machine);
     roof.update(shown, before && layersOnRoof(before, machine));
     shown.layers.forEach(({ intensity, ms, memory }, i) => write(lines[i].text,
-      `${perByte(intensity)}: at least ${duration(ms)}, ${memory ? "memory" : "arithmetic"} decides`));
+      `${perByte(intensity)}: at least ${duration(ms)}, ${memory ? "memory" : "arithmetic"}\u00a0decides`));
     view.say(roofSentence(shown));
     view.count(sum(shown.layers.map(({ macs }) => macs)));
   });

@@ -36,10 +36,9 @@ const roundedLayer = ({ bits, way }, layer, rows = way === "equalized" ? equaliz
     return { channel, largest: widest[channel], step, counts, used: counts.size, error: Math.sqrt(away / all) };
   });
   const order = [...found].sort((a, b) => b.largest - a.largest || a.channel - b.channel);
-  const used = found.map((each) => each.used).sort((a, b) => a - b);
   return {
     top, integers: 2 * top + 1, order, numbers: rows.length * rows[0].length, error: Math.sqrt(lost / whole),
-    quietest: order.at(-1), half: used[Math.floor((used.length - 1) / 2)],
+    widest: order[0], quietest: order.at(-1),
     zero: found.filter(({ counts }) => counts.size === 1 && counts.has(0)).length,
   };
 };
@@ -59,12 +58,12 @@ const digits = (number) => String(Number(number.toPrecision(3)));
 const interval = ([mean, low, high]) => `${mean.toFixed(1)} (${low.toFixed(1)} to ${high.toFixed(1)})`;
 
 // What the numbers say, true for every state.
-const resultSentence = ({ bits, way, correction }, { top, integers, order, quietest, half, error, zero }, { pieces, agreement }) => {
+const resultSentence = ({ bits, way, correction }, { top, integers, order, widest, quietest, error, zero }, { pieces, agreement }) => {
   const range = `${bits} bits are ${integers} integers, from −${top} to ${top}.`;
   const uses = way === "channel"
-    ? `Each of the ${order.length} channels has its own scale: the quietest uses ${quietest.used} of them.`
-    : `One scale serves ${order.length} channels${way === "equalized" ? " of more equal ranges" : ""}: the quietest uses ${
-      quietest.used} of them, half of the channels at most ${half}.`;
+    ? `Each of the ${order.length} channels has its own scale: the quietest uses ${quietest.used} of the ${integers}.`
+    : `One scale serves ${order.length} channels${way === "equalized" ? " of more equal ranges" : ""}: the widest uses ${
+      widest.used} of the ${integers}, the quietest ${quietest.used}.`;
   const gone = zero === 0 ? "" : ` ${zero} ${zero === 1 ? "channel becomes" : "channels become"} zero altogether.`;
   const [mean, low, high] = agreement[way][correction][bits];
   // No piece at all: drawing pieces anew gives none again, and an interval without a width would say too much.

@@ -50,7 +50,9 @@ const kindSentence = (state) => {
   const kind = kindOf(state);
   const filters = depthwiseMacs(block);
   const share = kind ? ` Depthwise layers take ${percent(filters / block.macs)} of the MACs.` : "";
-  return `${ARTICLE[kind]}: ${short(block.macs)} MACs, ${howMuch(block.macs, inverted.macs)} the ${short(inverted.macs)} of`
+  // 1.5 M would be 1.02 times 1.5 M.
+  const said = block.macs !== inverted.macs && short(block.macs) === short(inverted.macs) ? exact : short;
+  return `${ARTICLE[kind]}: ${said(block.macs)} MACs, ${howMuch(block.macs, inverted.macs)} the ${said(inverted.macs)} of`
     + ` MobileNetV2’s between the same ends. ${LOOKS[kind](block)}${share}`;
 };
 
@@ -110,8 +112,8 @@ function render({ model, el, signal }) {
   stride.classList.add("mn-across");
   const side = (pixels) => `${pixels}×${pixels}`;
   view.slider("expansion", { label: "Expansion, e" });
-  view.slider("in_channels", { label: "Input channels" });
-  view.slider("out_channels", { label: "Output channels, c" });
+  view.slider("in_channels", { label: "Channels in" });
+  view.slider("out_channels", { label: "Channels out, c" });
   view.slider("size", { label: "Input size", format: side });
 
   const rows = [

@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import random
+import re
 
 import numpy as np
 import pytest
@@ -132,6 +133,12 @@ def test_the_sentence_says_who_says_what():
         "All three say 3: standard with 90 %, separable with 90 %"
     )
     assert other.startswith("They do not agree: standard says 3,") and "inverted residual says 5," in other
+
+
+def test_what_the_maps_are_fits_into_the_sentences_that_name_them():
+    """A half sentence behind a semicolon would be read on: "…, once the networks are loaded"."""
+    for reader in READERS.values():
+        assert re.fullmatch(r"of the [\w ]+(, which [\w ]+)?", reader.maps)
 
 
 def test_a_network_that_is_none_is_refused():
