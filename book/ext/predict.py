@@ -36,7 +36,7 @@ from myst_nb.ext.glue.utils import retrieve_glue_data
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
-from mobilenet_lib.course.predictions import is_geometric, number_in, pack, say
+from mobilenet_lib.course.predictions import is_geometric, number_in, pack, say, told
 
 TITLE = "Predict first"
 KINDS = ("choices", "number", "axis")
@@ -278,7 +278,7 @@ def vote(asks: list[Ask]) -> str:
         way = "Ask for the lowest and the highest number."
         if ask.kind == "choices":
             way = f"Vote by hand: {', '.join(f'{letter(i)} {choice}' for i, choice in enumerate(ask.choices))}."
-        parts.append(f"{ended(ask.words, '.')} {way} It is {ask.says}.".strip())
+        parts.append(f"{ended(ask.words, '.')} {way} {told(ask.says)}.".strip())
     return f"{' '.join(parts)} The numbers stay on the board."
 
 

@@ -53,7 +53,7 @@
     const side = mine > right ? "high" : "low";
     const ratio = mine > 0 && right > 0 ? Math.max(mine / right, right / mine) : Infinity;
     if (Math.abs(mine - right) <= 0.02 * Math.abs(right)) return { at: 0, words: "spot on" };
-    if (unit === "%") {
+    if (/^%/.test(unit)) { // also "% of the time"
       const points = Math.abs(mine - right);
       return { at: (mine - right) / 100, words: `${say(points)} ${points === 1 ? "point" : "points"} too ${side}` };
     }
@@ -69,7 +69,8 @@
       return { mine, says, ...off(+given, +right, unit) };
     }
     if (given === right) return { mine: given, says, at: 0, words: "right" };
-    const [mine, answer] = [numberIn(given), numberIn(says)];
+    // A number in a name or a size, as in V1, int8, 144-channel and 14×14: nothing is a multiple of it.
+    const [mine, answer] = [given, says].map((text) => (/[A-Za-z]\d|\d[×-]/.test(text) ? NaN : numberIn(text)));
     const far = mine >= 0 && answer >= 0 ? off(mine, answer, unit) : { at: null, words: "not this time" };
     return { mine: given, says, ...far, words: far.words === "spot on" ? "close" : far.words };
   };
@@ -77,7 +78,7 @@
     const { mine, says, words } = outcome(data, given);
     return words === "right" || words === "spot on"
       ? `You predicted ${mine}${mine === says ? "" : `, it is ${says}`}: ${words}.`
-      : `You predicted ${mine}. It is ${says}: ${words}.`;
+      : `You predicted ${mine}. ${says.startsWith("it ") ? "In truth" : "It is"} ${says}: ${words}.`;
   };
 
   // All predictions of the chapter against its results.

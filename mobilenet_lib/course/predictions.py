@@ -22,6 +22,8 @@ from .._validation import instances, real_numbers, string
 POWERS = {"thousand": 1e3, "k": 1e3, "million": 1e6, "m": 1e6, "billion": 1e9}
 FACTOR = re.compile(r"(-?)([\d.,_ ]*\d[\d.,_ ]*)(e[-+]?\d+)?\s*(thousand|k|million|m|billion)?\s*%?", re.IGNORECASE)
 NUMBER = re.compile(r"(\d[\d,]*(?:\.\d+)?)(?:/(\d+))?(?:\s*(thousand|million|billion))?")
+# A number in a name or a size, as in V1, int8, 144-channel and 14×14: nothing is a multiple of it.
+NAME = re.compile(r"[A-Za-z]\d|\d[×-]")
 NOTHING = re.compile(r"\b(?:none|nothing|zero)\b", re.IGNORECASE)
 STOPS = 60  # of a slider, from end to end
 WIDE = {"width": "auto", "flex_flow": "row wrap"}
@@ -107,6 +109,28 @@ def say(value: float) -> str:
     return f"{_whole(value):,}" if abs(value) >= 1000 or value == int(value) else f"{value:.3g}"
 
 
+def told(says: str) -> str:
+    """Begin a sentence that tells what came out.
+
+    Parameters
+    ----------
+    says : str
+        The result, or the words of a choice, which may be a sentence about "it".
+
+    Returns
+    -------
+    str
+        A sentence without its full stop.
+
+    Examples
+    --------
+    >>> told("14 blocks"), told("it depends on the width")
+    ('It is 14 blocks', 'In truth it depends on the width')
+    """
+    string(says=says)
+    return f"In truth {says}" if says.startswith("it ") else f"It is {says}"
+
+
 def is_geometric(values: Iterable[float]) -> bool:
     """Say whether an axis's ticks stand at even factors, so that it is logarithmic.
 
@@ -190,7 +214,7 @@ def _off(mine: float, right: float, unit: str) -> str:
     side = "high" if mine > right else "low"
     if abs(mine - right) <= 0.02 * abs(right):
         return "spot on"
-    if unit == "%":
+    if unit.startswith("%"):  # also "% of the time"
         points = say(abs(mine - right))
         return f"{points} {'point' if points == '1' else 'points'} too {side}"
     if mine <= 0 or right <= 0:
@@ -241,7 +265,7 @@ class _Question(widgets.VBox):
         mine, words = self._outcome(given, right, says)
         if words in ("right", "spot on"):
             return f"You predicted {mine}{'' if mine == says else f', it is {says}'}: {words}."
-        return f"You predicted {mine}. It is {says}: {words}."
+        return f"You predicted {mine}. {told(says)}: {words}."
 
     def _refuse(self, given: str) -> str:
         return "" if math.isfinite(number(given)) else "Write a number, as in 1,280 or 2.5 million."
@@ -297,7 +321,7 @@ class Choice(_Question):
     def _outcome(self, given: str, right: str | float, says: str) -> tuple[str, str]:
         if given == right:
             return given, "right"
-        mine, answer = number_in(given), number_in(says)
+        mine, answer = (None if NAME.search(text) else number_in(text) for text in (given, says))
         words = "not this time" if mine is None or answer is None else _off(mine, answer, self.unit)
         return given, "close" if words == "spot on" else words
 

@@ -89,6 +89,19 @@ def test_script_and_builder_say_a_number_alike():
         ("number", "90", "100", "", "You predicted 90. It is 100: 10 % too low."),
         ("choices", "yes", "no", "", "You predicted yes. It is no: not this time."),
         ("choices", "no", "no", "", "You predicted no: right."),
+        (
+            "axis",
+            "50",
+            "30",
+            "% of the time",
+            "You predicted 50 % of the time. It is 30 % of the time: 20 points too high.",
+        ),
+        ("choices", "yes", "it depends", "", "You predicted yes. In truth it depends: not this time."),
+        ("choices", "V1", "V2", "", "You predicted V1. It is V2: not this time."),
+        ("choices", "112×112", "14×14", "", "You predicted 112×112. It is 14×14: not this time."),
+        ("choices", "int8", "folding", "", "You predicted int8. It is folding: not this time."),
+        ("choices", "the 144-channel end", "24", "", "You predicted the 144-channel end. It is 24: not this time."),
+        ("choices", "about 2", "9", "", "You predicted about 2. It is 9: 4.5 times too low."),
     ],
 )
 def test_a_reader_is_told_how_far_off_a_prediction_was(kind, given, right, unit, says):

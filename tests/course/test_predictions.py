@@ -36,7 +36,7 @@ def test_numbers_are_read_as_the_page_reads_them():
     assert node.answers("number", [[text] for text in TYPED]) == pytest.approx(there)
 
 
-@pytest.mark.parametrize("unit", ["", "%", "times"])
+@pytest.mark.parametrize("unit", ["", "%", "% of the time", "times"])
 def test_how_far_off_a_number_is_said_as_in_the_page(unit):
     values = [0, 0.02, 1, 2, 7.5, 40, 99, 100, 101, 1500, 3e6, 2.4e9]
     cases = [(given, right, f"{say(right)} {unit}".strip()) for given, right in product(values, values)]
@@ -50,8 +50,19 @@ def test_how_far_off_a_number_is_said_as_in_the_page(unit):
 
 
 def test_how_far_off_a_choice_is_said_as_in_the_page():
-    choices = ["none", "about 2", "60 %", "1/8", "2 million", "a few", "the block"]
-    cases = list(product(choices, choices, ["8.84", "61.2 %", "the block"], ["", "%"]))
+    choices = [
+        "none",
+        "about 2",
+        "60 %",
+        "1/8",
+        "2 million",
+        "a few",
+        "the block",
+        "V2",
+        "14×14",
+        "the 24-channel ends",
+    ]
+    cases = list(product(choices, choices, ["8.84", "61.2 %", "the block", "V1", "it depends"], ["", "%"]))
     data = [
         [{"kind": "choices", "right": right, "says": says, "unit": unit}, given] for given, right, says, unit in cases
     ]
