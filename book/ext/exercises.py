@@ -21,7 +21,8 @@ from typing import Any, NamedTuple
 
 from docutils import nodes
 from fields import later
-from sphinx_exercise.nodes import exercise_enumerable_node, exercise_node
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx_exercise.nodes import exercise_enumerable_node, exercise_node, solution_node
 
 from mobilenet_lib import checks
 from mobilenet_lib.checks import (
@@ -513,7 +514,23 @@ def add_forms(app, doctree: nodes.document) -> None:
         box += nodes.raw("", html, format="html")
 
 
+class LinkedTitles(SphinxPostTransform):
+    """Begin the link in a solution's title with its first letter: sphinx-exercise puts the space before it inside."""
+
+    default_priority = 22  # right behind sphinx-exercise's own
+    formats = ("html",)
+
+    def run(self, **kwargs: Any) -> None:
+        """Look at every solution's title."""
+        for solution in self.document.findall(solution_node):
+            for link in solution[0].findall(nodes.reference):
+                if (words := link[0]).startswith(" "):
+                    link.parent.insert(link.parent.index(link), nodes.Text(" "))
+                    link.replace(words, nodes.Text(words.lstrip()))
+
+
 def setup(app) -> dict:
     """Register what is done to exercises."""
     app.connect("doctree-read", add_forms)
+    app.add_post_transform(LinkedTitles)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -141,7 +141,8 @@ def equalize(network: MobileNetV2) -> MobileNetV2:
 def _equalize_pair(first: nn.Conv2d, second: nn.Conv2d) -> None:
     """Give each channel between two layers the same range in both."""
     assert first.bias is not None  # it is folded
-    axis = 0 if second.groups > 1 else 1  # where the second layer's weights have the channel: a depthwise one has one
+    # Where the second layer's weights have the channel: a depthwise one has one input for each filter.
+    axis = 0 if second.groups > 1 else 1
     written = first.weight.abs().amax((1, 2, 3))
     read = second.weight.abs().transpose(0, axis).flatten(1).amax(1)
     factor = torch.where((written > 0) & (read > 0), (written / read).sqrt(), 1.0)

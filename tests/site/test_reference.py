@@ -94,3 +94,23 @@ def test_a_page_says_what_the_docstrings_say_and_no_more(site, name):
 def test_the_site_has_no_listings_of_source(site):
     """They were 28 pages; where the repository is known, names lead there."""
     assert not (site / "_modules").exists() or not list((site / "_modules").rglob("*.html"))
+
+
+def test_what_to_read_is_a_link_to_it(site):
+    text = (site / "reference" / "how_to_read.html").read_text(encoding="utf8")
+    table = text[text.index("you want to") :].split("</table>")[0]
+    rows = re.findall(r"<tr class=\"row-.*?</tr>", table, re.DOTALL)
+    assert len(rows) == 12
+    for row in rows:
+        named = re.findall(r"<td.*?</td>", row, re.DOTALL)[1]
+        links = re.findall(r'<a [^>]*href="([^"#]+)[^>]*>.*?</a>', named, re.DOTALL)
+        assert links and all((site / "reference" / link).resolve().is_file() for link in links), row
+        assert re.sub(r"<a .*?</a>|<[^>]+>|[,\s]", "", named) == ""  # no name without one
+
+
+def test_the_link_in_a_solutions_title_begins_with_its_first_letter(site):
+    titles = []
+    for chapter in sorted((site / "chapters").glob("*.html")):
+        titles += re.findall(r"Solution to(.*?)</a>", chapter.read_text(encoding="utf8"), re.DOTALL)
+    assert len(titles) > 60
+    assert all(re.fullmatch(r" <a [^>]*>(<[^>]+>)*Exercise.*", title, re.DOTALL) for title in titles), titles[:3]
