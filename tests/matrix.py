@@ -4,7 +4,7 @@ For each Python that is found, two environments are made, one after the other, o
 versions that requirements.txt allows and that exist for this Python, and with the newest. In each the
 tests run that need no built site; they execute every chapter. What passed stands then in CONTRIBUTING.md.
 
-    python tests/matrix.py [--pythons 3.10 3.13] [--ends oldest newest] [--keep] [--write]
+    python tests/matrix.py [--pythons 3.10 3.14] [--ends oldest newest] [--keep] [--write]
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
-PYTHONS = ("3.10", "3.11", "3.12", "3.13")
+PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 PINNED = ("torchvision", "matplotlib", "ipywidgets", "anywidget", "torchinfo", "timm", "ptflops")
 SHOWN = ("torch", "torchvision", "numpy", "matplotlib", "ipywidgets", "anywidget", "timm")
 PLACE = re.compile(r"(<!-- matrix: [^\n]*-->\n).*?(<!-- end of matrix -->)", re.DOTALL)

@@ -293,6 +293,8 @@ def to_write(options: dict[str, str]) -> str:
     (of 63)
     <BLANKLINE>
     *Run the next cell, and answer there.*
+    >>> to_write({"ask": "How much?", "number": "times longer"}).splitlines()[0]
+    'How much? (times longer)'
     """
     lines = []
     for end in ENDS:
@@ -300,7 +302,8 @@ def to_write(options: dict[str, str]) -> str:
         if not given:
             continue
         unit = given.get("number") or given.get("axis", "").partition(";")[2].strip()
-        words, ways = given.get("ask", ""), f"({'' if unit.startswith('of ') else 'in '}{unit})" if unit else ""
+        by_itself = unit.startswith(("of ", "times"))  # "in times longer" is no English
+        words, ways = given.get("ask", ""), f"({'' if by_itself else 'in '}{unit})" if unit else ""
         if "choices" in given:
             words = ended(words, ":")
             ways = ", ".join(f"{letter(i)}) {choice}" for i, choice in enumerate(given["choices"].split(" / ")))

@@ -24,6 +24,7 @@ from http.client import HTTPException
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, getproxies, urlopen
 
@@ -278,6 +279,8 @@ def _from_address(release: Release, draft: Path, step: Step) -> None:
                 step(len(piece))
                 left -= len(piece)
     except (OSError, HTTPException) as error:  # what is wrong on the way, from no route to a page that says no
+        if isinstance(error, HTTPError):
+            error.close()  # it is that page, and open
         raise _NotThereError(f"{host} does not give it: {error}") from error
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import io
 import shutil
+import sysconfig
 import tempfile
 import warnings
 from collections import Counter
@@ -228,7 +229,8 @@ def compiled(network: nn.Module) -> Callable[[Tensor], Tensor]:
     TypeError
         If network is not a torch module.
     RuntimeError
-        If there is no C++ compiler: PyTorch writes C++ for a processor and has it compiled.
+        If there is no C++ compiler, or Python's headers are not there: PyTorch writes C++ for a processor and has it
+        compiled.
 
     Examples
     --------
@@ -236,10 +238,15 @@ def compiled(network: nn.Module) -> Callable[[Tensor], Tensor]:
     True
     """
     check_module(network, "network")
-    if not can_compile():
+    if not _has_compiler():
         raise RuntimeError(
             "torch.compile needs a C++ compiler on the PATH, got none; install g++ (Linux), Xcode's command line tools "
             "(macOS) or Visual Studio's build tools (Windows), or use the network as it is"
+        )
+    if not _has_headers():
+        raise RuntimeError(
+            f"torch.compile needs Python's header Python.h, got none in {sysconfig.get_path('include')}; install "
+            "Python's development files (python3-dev on Debian and Ubuntu), or use the network as it is"
         )
     quietly("torch.utils.cpp_extension")
     # What torch says on the first call: it does not concern a network whose input keeps its shape.
@@ -249,14 +256,23 @@ def compiled(network: nn.Module) -> Callable[[Tensor], Tensor]:
 
 
 def can_compile() -> bool:
-    """Say whether there is a C++ compiler for ``torch.compile`` to use.
+    """Say whether ``torch.compile`` has what it needs here: a C++ compiler, and the headers of this Python.
 
     Examples
     --------
     >>> can_compile() in (True, False)
     True
     """
+    return _has_compiler() and _has_headers()
+
+
+def _has_compiler() -> bool:
     return any(shutil.which(name) for name in ("g++", "clang++", "c++", "cl"))
+
+
+def _has_headers() -> bool:
+    """Say whether C++ code can name Python: the Pythons of some systems come without their headers."""
+    return Path(sysconfig.get_path("include"), "Python.h").is_file()
 
 
 # ONNX

