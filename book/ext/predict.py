@@ -30,6 +30,7 @@ from typing import Any, NamedTuple
 
 from docutils import nodes
 from docutils.parsers.rst import directives
+from docutils.utils.smartquotes import smartyPants
 from fields import later
 from myst_nb.core.variables import RetrievalError
 from myst_nb.ext.glue.utils import retrieve_glue_data
@@ -339,8 +340,9 @@ def call(ask: Ask) -> str:
 
 def ask_html(ask: Ask) -> str:
     """Return how a question is answered; without a script it is a list of choices, or a line to write on."""
-    name = escape(ask.words or "Your prediction")
-    words = f'<p class="pr-words">{escape(ask.words)}</p>' if ask.words else ""
+    asked = escape(smartyPants(ask.words, "q"))  # as Sphinx writes quotes and apostrophes around it
+    name = asked or "Your prediction"
+    words = f'<p class="pr-words">{asked}</p>' if asked else ""
     unit = f' <span class="pr-unit">{escape(ask.unit)}</span>' if ask.unit else ""
     keep = '<button type="button" class="pr-keep">Keep</button>'
     if ask.kind == "choices":

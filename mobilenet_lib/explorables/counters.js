@@ -81,7 +81,7 @@ const countersSentence = ({ network, width_mult, resolution }, { sums, rows }) =
   const above = Object.fromEntries(rows.map(({ name, total }) => [name, shareText((total - sums.M) / sums.M)]));
   return `MobileNet${network}, width ${width_mult.toFixed(2)}, ${resolution}×${resolution}: M is ${exact(sums.M)}.`
     + ` torchinfo prints`
-    + ` ${above.torchinfo} more, fvcore ${above["fvcore, everything"]} more, ptflops ${above.ptflops} more, torch's counter`
+    + ` ${above.torchinfo} more, fvcore ${above["fvcore, everything"]} more, ptflops ${above.ptflops} more, torch’s counter`
     + ` twice as much. M is ${(sums.M / sums.C).toFixed(1)} times C, so the 2C for BatchNorm alone are`
     + ` ${shareText((2 * sums.C) / sums.M)} of M.`;
 };

@@ -21,7 +21,7 @@ class Sum(NamedTuple):
 
 
 SUMS = {
-    "M": Sum("standard", "convolutions", "MACs of convolutions and classifier: all count them, torch's counter twice"),
+    "M": Sum("standard", "convolutions", "MACs of convolutions and classifier: all count them, torch’s counter twice"),
     "C": Sum("norm", "BatchNorm", "outputs of all convolutions: for a BatchNorm, fvcore and ptflops add 2 for each"),
     "P": Sum("norm", "BatchNorm", "parameters of all BatchNorms: torchinfo adds these instead"),
     "R": Sum("activation", "ReLU6", "outputs that go through a ReLU6: ptflops adds 1 for each"),

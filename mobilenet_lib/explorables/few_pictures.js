@@ -123,7 +123,7 @@ const blockChart = (view, blocks) => {
   const bars = blocks.map((block) => ({ block, bar: svg("rect", {}), text: svg("text", { class: "mn-soft", "text-anchor": "middle" }),
     label: svg("text", { class: "mn-soft", y: BOTTOM + 15, "text-anchor": "middle" }, String(block)) }));
   const axis = svg("text", { class: "mn-soft", y: BOTTOM + 31, "text-anchor": "end" }, "behind block (18: the last convolution)");
-  chart.svg.append(svg("text", { class: "mn-bold", x: 0, y: 13 }, "Which block's features?"), axis,
+  chart.svg.append(svg("text", { class: "mn-bold", x: 0, y: 13 }, "Which block’s features?"), axis,
     ...bars.flatMap(({ bar, text, label }) => [bar, text, label]));
   const update = ({ task, count, block }, { few }) => {
     const step = chart.width / blocks.length;

@@ -72,7 +72,7 @@ const costSentence = (block) => {
 
 const classicalSentence = (block) => {
   const macs = totalOf(block, "macs", CLASSICAL);
-  return `A classical bottleneck between these ends needs ${short(macs)}, ${howMuch(macs, totalOf(block, "macs"))} the block's,`
+  return `A classical bottleneck between these ends needs ${short(macs)}, ${howMuch(macs, totalOf(block, "macs"))} the block’s,`
     + ` and filters ${exact(block.narrow)} channels.`;
 };
 
@@ -538,7 +538,7 @@ function render({ model, el, signal }) {
   }
 
   const costTable = {
-    caption: "The numbers of the picture; parameters include BatchNorm's two per channel",
+    caption: "The numbers of the picture; parameters include BatchNorm’s two per channel",
     columns: ["layer", "kernel", "channels", "output", "parameters", "MACs", "activations"],
     rows: (state) => {
       const block = stages(state);
@@ -610,8 +610,8 @@ function render({ model, el, signal }) {
     ]);
     write(code, codeLine(block));
     write(note, "The height of a slab is its number of channels; a map with half the side is half as wide. Parameters include"
-      + " BatchNorm's two per channel; activations are what each layer writes. As in ResNet-50, the classical bottleneck's"
-      + ` middle has a quarter of the output's channels, rounded to a multiple of 8: here ${narrow}`
+      + " BatchNorm’s two per channel; activations are what each layer writes. As in ResNet-50, the classical bottleneck’s"
+      + ` middle has a quarter of the output’s channels, rounded to a multiple of 8: here ${narrow}`
       + `${notNarrow(block)}.`
       + (state.expansion === 1 ? " With t = 1 the first 1×1 widens nothing: MobileNetV2's first block leaves it out." : ""));
   });

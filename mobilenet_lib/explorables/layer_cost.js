@@ -167,7 +167,7 @@ function render({ model, el, signal }) {
   view.details.append(html("div", { class: "mn-columns" }, ...charts.map(({ element }) => element)), formulas.element, note);
 
   view.table({
-    caption: "The numbers of the picture; parameters include BatchNorm's two per output channel of each layer",
+    caption: "The numbers of the picture; parameters include BatchNorm’s two per output channel of each layer",
     columns: ["layer", "kernel", "channels", "MACs", "parameters", "share of the standard MACs"],
     rows: (state) => {
       const layer = layerCosts(state);

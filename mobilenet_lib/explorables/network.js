@@ -121,9 +121,9 @@ const shapeWords = ({ name, inChannels, inSize, outChannels, outSize: out, layer
 const resultSentence = (net, state, paper) => {
   const [macs, params] = ["macs", "params"].map((metric) => totalOf(net.layers, metric));
   const own = Object.keys(PAPER).every((name) => state[name] === PAPER[name]);
-  const size = own ? `The network of the paper's table 2: ${short(macs)} MACs and ${short(params)} parameters.`
-    : `${short(macs)} MACs, ${howMuch(macs, paper.macs)} the paper's network (α = 1, 224×224, t = 6), and ${short(params)}`
-      + ` parameters, ${howMuch(params, paper.params)} the paper's.`;
+  const size = own ? `The network of the paper’s table 2: ${short(macs)} MACs and ${short(params)} parameters.`
+    : `${short(macs)} MACs, ${howMuch(macs, paper.macs)} the paper’s network (α = 1, 224×224, t = 6), and ${short(params)}`
+      + ` parameters, ${howMuch(params, paper.params)} the paper’s.`;
   const peak = peakOf(aliveSteps(net, state.memory));
   return `${size} At most ${bytes(stepTotal(peak), state.bits)} of activations are in memory at once, in ${peak.name}.`;
 };
@@ -209,7 +209,7 @@ const blockList = (count) => {
     const stage = net.stages[chosen - 1];
     const macs = totalOf(layersOf(stage), "macs");
     write(title, `Row ${chosen}: ${stage.blocks.length === 1 ? "1 block" : `${stage.blocks.length} blocks`},`
-      + ` ${percentOf(macs, totalOf(net.layers, "macs"))} of the network's MACs`);
+      + ` ${percentOf(macs, totalOf(net.layers, "macs"))} of the network’s MACs`);
     entries.forEach(({ name, shape, residual, costs, code, element: entry }, i) => {
       const block = stage.blocks[i];
       entry.hidden = !block;
@@ -355,7 +355,7 @@ function render({ model, el, signal }) {
     onPick: ({ v2, alpha, resolution }) => v2 && view.change({ width_mult: alpha, resolution, expansion: 6 }),
   });
   const nearText = html("p");
-  const mapNote = html("p", { class: "mn-small" }, "Accuracies: TensorFlow-Slim's pages, float models; MACs: the closed"
+  const mapNote = html("p", { class: "mn-small" }, "Accuracies: TensorFlow-Slim’s pages, float models; MACs: the closed"
     + " form. Lines join one width at several resolutions. Tap a diamond to set the sliders to that model.");
 
   const memory = memoryChart(view);
@@ -379,7 +379,7 @@ function render({ model, el, signal }) {
     label: `MobileNet${network.toUpperCase()}`,
     cells: [widthText(alpha), `${resolution}×${resolution}`, exact(macs), `${top1.toFixed(1)}\u00a0%`] })));
   view.table({
-    caption: "All layers; parameters include BatchNorm's two per channel and the classifier's bias",
+    caption: "All layers; parameters include BatchNorm’s two per channel and the classifier’s bias",
     columns: ["layer", "kernel", "channels", "output", "parameters", "MACs"],
     rows: (state) => {
       const { layers } = networkOf(state);
@@ -426,10 +426,10 @@ function render({ model, el, signal }) {
     write(definition, (state.memory === "blocks"
       ? "In memory at once: what a block reads and what it writes; its middle is made and used up a few channels at a time"
         + " and never there as a whole (section 5.1 of the paper)."
-      : "In memory at once: what a layer reads and what it writes, and in a block with a residual also the block's input,"
+      : "In memory at once: what a layer reads and what it writes, and in a block with a residual also the block’s input,"
         + " which waits for the sum.")
       + " For one image; BatchNorm, ReLU6 and the sum work in place, weights are not counted, 1 kB is 1000 bytes."
-      + " The paper's table 3 counts single tensors between blocks: 112²×16 at 16 bit is 401 kB.");
+      + " The paper’s table 3 counts single tensors between blocks: 112²×16 at 16 bit is 401 kB.");
     view.say(resultSentence(net, state, paper));
     view.count(macs);
   });

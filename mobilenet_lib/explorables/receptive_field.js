@@ -263,17 +263,17 @@ function render({ model, el, signal }) {
   });
   const heads = [...bars.element.querySelectorAll(".mn-bar-head")];
   const terms = formula({
-    title: "This layer's numbers",
+    title: "This layer’s numbers",
     terms: [
       { label: "receptive field", symbols: "r + (k − 1) · d · j" },
       { label: "stride so far", symbols: "j · s" },
       { label: "side of the map", symbols: "224 / (j · s)" },
     ],
   });
-  const legend = html("p", { class: "mn-small" }, "r and j: receptive field and stride so far of the layer's input; k, d, s:"
+  const legend = html("p", { class: "mn-small" }, "r and j: receptive field and stride so far of the layer’s input; k, d, s:"
     + " kernel, dilation and stride of its spatial convolution. 1×1 convolutions see no further. The square holds all pixels"
     + " that can change the value; those in its middle do so along many more paths than those at its edge. Dots on the image:"
-    + " where the values of the map stand; large dots: the taps of the layer's filter.");
+    + " where the values of the map stand; large dots: the taps of the layer’s filter.");
   view.details.append(html("div", { class: "mn-columns" }, along.element, bars.element), terms.element, legend);
 
   view.table({

@@ -126,7 +126,7 @@ def sentence(block: str, part: str, entries: list[Entry]) -> str:
         return f"{named}: a {ours.kind} whose weight is {_shape_text(shape)}, {numbers:,} numbers."
     if kind == "norm":
         channels = ours.tensors[f"{ours.name}.weight"][0]
-        inside = f" timm's {timm.kind} is BatchNorm and activation in one." if timm.name else ""
+        inside = f" timm’s {timm.kind} is BatchNorm and activation in one." if timm.name else ""
         return f"{named}: a scale and a shift for each of {channels} channels, {2 * channels} trained numbers.{inside}"
     if kind == "relu6":
         if ours.name:
@@ -136,15 +136,15 @@ def sentence(block: str, part: str, entries: list[Entry]) -> str:
         return f"No activation: the bottleneck is linear.{kept}"
     if kind == "residual":
         if not ours.name:
-            flag = f" timm's class can have one: here {timm.name} is {timm.kind}." if timm.name else ""
+            flag = f" timm’s class can have one: here {timm.name} is {timm.kind}." if timm.name else ""
             return f"MobileNetV1 has no residual.{flag}"
         channels = BLOCKS[block].channels
         why = f"the stride is 1, {channels[0]} channels go in and {channels[-1]} come out"
         return f"{named}: {ours.kind}, because {why}."
     names, kinds = timm.name.split(", "), timm.kind.split(", ")
     if set(kinds) <= {"Identity", "None"}:
-        return f"timm's forward also names {_listed(names)}. In this block they are Identity or None: they do nothing."
-    return f"timm's forward also names {_listed(names)}: {_listed(kinds)}."
+        return f"timm’s forward also names {_listed(names)}. In this block they are Identity or None: they do nothing."
+    return f"timm’s forward also names {_listed(names)}: {_listed(kinds)}."
 
 
 def _export(found: Found) -> dict:

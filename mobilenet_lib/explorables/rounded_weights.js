@@ -204,7 +204,7 @@ const codeOf = ({ bits, way, layer }) => {
 // What the chosen step does, apart from rounding.
 const stepSentence = ({ way, correction }, { numbers, order, integers }, { unrounded }) => {
   if (correction === "on") {
-    return "Correcting the biases changes no weight. Rounding moves the mean of each channel's outputs; its bias takes that back."
+    return "Correcting the biases changes no weight. Rounding moves the mean of each channel’s outputs; its bias takes that back."
       + " The means were measured on other pieces of photographs, without labels.";
   }
   if (way === "equalized") {
@@ -265,7 +265,7 @@ function render({ model, el, signal }) {
     const own = shown.quietest;
     write(notes[0], way === "channel"
       ? `Step of the quietest channel: ${digits(own.largest)} / ${shown.top} = ${digits(own.step)}. Of the widest: ${digits(shown.order[0].step)}.`
-      : `Step: ${digits(shown.order[0].largest)} / ${shown.top} = ${digits(own.step)}. The quietest channel's largest weight is ${digits(own.largest)}.`);
+      : `Step: ${digits(shown.order[0].largest)} / ${shown.top} = ${digits(own.step)}. The quietest channel’s largest weight is ${digits(own.largest)}.`);
     const count = way === "channel" ? shown.order.length : 1;
     write(notes[1], `Memory: ${exact(shown.numbers)} weights of ${bits} bits are ${bytes(shown.numbers, bits)},`
       + ` and ${count === 1 ? "the scale" : `${count} scales`} of 32 bits ${bytes(count, 32)}. As float32 the weights take ${bytes(shown.numbers, 32)}.`);

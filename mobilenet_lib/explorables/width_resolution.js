@@ -64,9 +64,9 @@ const resultSentence = (layers, standard) => {
   const [macs, params] = ["macs", "params"].map((metric) => totalOf(layers, metric));
   const [pointwise] = kindTotals(layers, "macs");
   const size = macs === standard.macs
-    ? `The network of the paper's table 1: ${short(macs)} MACs and ${short(params)} parameters.`
-    : `${short(macs)} MACs, ${howMuch(macs, standard.macs)} the full network's (α = 1, 224×224), and ${short(params)}`
-      + ` parameters, ${howMuch(params, standard.params)} the full network's.`;
+    ? `The network of the paper’s table 1: ${short(macs)} MACs and ${short(params)} parameters.`
+    : `${short(macs)} MACs, ${howMuch(macs, standard.macs)} the full network’s (α = 1, 224×224), and ${short(params)}`
+      + ` parameters, ${howMuch(params, standard.params)} the full network’s.`;
   return `${size} Pointwise layers do ${percentOf(pointwise, macs)} of the multiplying.`;
 };
 
@@ -184,8 +184,8 @@ function render({ model, el, signal }) {
     onPick: ({ alpha, resolution }) => view.change({ width_mult: alpha, resolution }),
   });
   const nearText = html("p");
-  const note = html("p", { class: "mn-small" }, "Accuracies: TensorFlow-Slim's page, float models. Their MACs are the"
-    + " closed form's: the page leaves the first layer out at α = 0.75. Lines join one width at 224, 192, 160 and 128"
+  const note = html("p", { class: "mn-small" }, "Accuracies: TensorFlow-Slim’s page, float models. Their MACs are the"
+    + " closed form’s: the page leaves the first layer out at α = 0.75. Lines join one width at 224, 192, 160 and 128"
     + " pixels. Tap a dot to set the sliders to that model.");
   view.details.append(
     html("div", { class: "mn-columns" }, ...charts.map(({ element }) => element)), shares.element,
@@ -195,7 +195,7 @@ function render({ model, el, signal }) {
   const releasedRows = released.map(({ alpha, resolution, macs, top1 }) => ({
     label: widthText(alpha), cells: [sizeText(resolution), exact(macs), `${top1.toFixed(1)}\u00a0%`] }));
   view.table({
-    caption: "All layers; parameters include BatchNorm's two per channel and the classifier's bias",
+    caption: "All layers; parameters include BatchNorm’s two per channel and the classifier’s bias",
     columns: ["layer", "kernel", "channels", "output", "weights", "parameters", "MACs", "share"],
     rows: (state) => {
       const layers = network(state);

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from html import unescape
 
 import pytest
 from opened import ALONE, NO_QUIZ
@@ -233,6 +234,13 @@ def test_no_id_of_a_static_figure_is_there_twice(site, homes):
         figures = "".join(re.findall(r'<div class="mn-static">.*?</noscript>', html, re.DOTALL))
         counted = Counter(re.findall(r'\sid="([^"]+)"', html))
         assert [name for name in re.findall(r'\sid="([^"]+)"', figures) if counted[name] > 1] == [], home
+
+
+def test_figures_and_questions_write_apostrophes_as_the_text_around_them_does(site, homes):
+    unread = r"<(script|style|pre|code|table|template)\b.*?</\1>|<!--.*?-->|<[^>]*>"  # a cell of a table may be code
+    for home in homes:
+        words = unescape(re.sub(unread, "", (site / home).read_text("utf8"), flags=re.DOTALL))
+        assert re.findall(r".*\w'\w.*", words) == [], home
 
 
 def test_only_pages_with_an_explorable_load_its_script(site):
