@@ -352,7 +352,7 @@ def exported(name: str) -> dict | None:
     """Return what a page knows about an exercise, by the name of its check, or nothing if it wants code.
 
     >>> stem = exported("check_stem")
-    >>> [field["label"] for field in stem["fields"]], stem["hints"][5]
+    >>> [field["label"] for field in stem["fields"]], stem["hints"][6]
     (['Parameters', 'MACs'], 'MACs: the stride is forgotten. How many pixels a side has the **output**?')
     """
     if name not in asked():
@@ -379,7 +379,7 @@ def exported(name: str) -> dict | None:
             if not was_right and code(name, i, key) not in entry["right"]:
                 hints += [words] * (words not in hints)
                 entry["wrong"][code(name, i, key)] = hints.index(words)
-                if field.step:
+                if field.step and answer in field.wrong:
                     beside |= {code(name, i, cell): hints.index(words) for cell in near(field, answer)}
         entry["wrong"] = {k: v for k, v in beside.items() if k not in entry["right"]} | entry["wrong"]
         if field.kind != "choice":
@@ -403,9 +403,28 @@ def near(field: Field, answer: Any) -> list[str]:
 def tried(field: Field) -> list[tuple[str, Any]]:
     """Return wrong answers with the names under which the page looks for their hints."""
     if field.kind != "list":
-        return [(canonical(field, wrong), wrong) for wrong in field.wrong]
+        wrongs, right = [*field.wrong], near(field, field.right)
+        if field.kind == "number":
+            wrongs += [number for number in coarse(field.right) if canonical(field, number) not in right]
+        return [(canonical(field, wrong), wrong) for wrong in wrongs]
     more = [(f"+{item}", [*field.right, item]) for item in field.wrong]
     return more + [(f"-{item}", [each for each in field.right if each != item]) for item in field.right]
+
+
+def coarse(right: float) -> list[float]:
+    """Return what becomes of a number that is rounded or cut off, to two digits or more, or given in millions.
+
+    >>> coarse(864), coarse(18.1), coarse(0.25)
+    ([860, 870], [18, 19], [])
+    >>> coarse(3504872)[-5:]
+    [3.5, 3.5, 3.505, 3.5049, 3.504872]
+    """
+    digits = len(str(int(right)))
+    units = [10**zeros for zeros in range(digits - 1) if right % 10**zeros]
+    numbers = [unit * whole(right / unit) for unit in units for whole in (math.floor, math.ceil)]
+    if right >= 1e6:
+        numbers += [*(round(right / 1e6, 8 - digits + more) for more in range(4)), right / 1e6]
+    return numbers
 
 
 def canonical(field: Field, answer: Any) -> str:

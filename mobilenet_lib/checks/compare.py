@@ -151,13 +151,14 @@ def expect_number(
     for hint, wrong in mistakes:
         if wrong != right and near(number, wrong, tolerance):
             raise CheckFailed(hint if hint[0].isupper() and ":" in hint else f"{what}: {hint}")
-    # Where the number is right and its digits or its unit are not, other hints would mislead.
+    raise CheckFailed(f"{what}: {_coarse(number, right, tolerance) or look}")
+
+
+def _coarse(number: Number, right: float, tolerance: float) -> str:
+    """Return what helps where a number is right and its digits or its unit are not: other hints would mislead."""
     if near(number, right, 0.1) and _cut(number.value, right):
-        asked = "Give more digits." if tolerance else "The exact number is asked for."
-        raise CheckFailed(f"{what}: this is close. Is it rounded? {asked}")
-    if right >= 1e6 and near(number, right / 1e6, TWO_DIGITS):
-        raise CheckFailed(f"{what}: {MILLIONS}")
-    raise CheckFailed(f"{what}: {look}")
+        return f"this is close. Is it rounded? {'Give more digits.' if tolerance else 'The exact number is asked for.'}"
+    return MILLIONS if right >= 1e6 and near(number, right / 1e6, TWO_DIGITS) else ""
 
 
 def _cut(value: float, right: float) -> bool:
@@ -292,6 +293,8 @@ def expect_results(
         raise CheckFailed(hint)
     if len(cases) > 1 and len({result.value for result in results}) == 1:
         raise CheckFailed(SAME_FOR_ALL)
+    if len(cases) == 1 and (hint := _coarse(results[0], cases[0].right, tolerance)):
+        raise CheckFailed(hint[0].upper() + hint[1:])
     for digits in range(1, 6):
         if all(same(result, round(case.right, digits)) for result, case in zip(results, cases, strict=True)):
             raise CheckFailed(TOO_FEW_DIGITS)

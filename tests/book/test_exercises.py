@@ -111,6 +111,28 @@ def test_a_number_may_be_rounded_and_a_mistake_is_recognised_all_the_same():
     assert node.answers("judge", [[shallow, ["307 million", "0.75"]]])[0]["state"] == "right"
 
 
+def test_a_rounded_number_and_one_in_millions_are_told_so_as_in_a_notebook():
+    stem, weights = exercises.exported("check_stem"), exercises.exported("check_weight_bytes")
+    tries = [
+        *([stem, [params, "10,838,016"]] for params in ("860", "870")),
+        *([stem, ["864", macs]] for macs in ("10.8 million", "10,838,000", "1.0838e7", "10.838016", "10.84")),
+        [weights, ["13,951,264", "3.5 M"]],
+    ]
+    close = "this is close. Is it rounded?"
+    assert [each["words"] for each in node.answers("judge", tries)] == [
+        *[f"Parameters: {close} The exact number is asked for."] * 2,
+        *[f"MACs: {close} The exact number is asked for."] * 3,
+        *["MACs: give the number itself, not millions."] * 2,
+        f"int8: {close} Give more digits.",
+    ]
+
+
+def test_no_hint_on_a_number_speaks_of_a_function():
+    for name in NAMES:
+        data = exercises.exported(name)
+        assert not [hint for hint in data["hints"] if "your function" in hint.lower()], name
+
+
 def test_a_choice_is_made_of_names_as_the_check_writes_them():
     tools = exercises.exported("check_five_tools")
     names = ["closed form", "torchinfo", "fvcore", "ptflops", "PyTorch"]

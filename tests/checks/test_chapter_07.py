@@ -125,6 +125,8 @@ WRONG = {
         ((PEAK[1] / 1024,), "not kB"),
         ((PRINTED,), "at width 1 and 224 pixels"),
         ((123,), "take the largest sum"),
+        ((276_000,), "Is it rounded"),
+        (((2, 280_000),), "Is it rounded"),
         (((0, PEAK[1]),), "belong to another block"),
         (((2, PEAK[1]),), "from 0"),
         ((("blocks.1.conv1", PEAK[1]),), "another of its layers"),
