@@ -454,6 +454,6 @@ def check_separable_share(percent: float) -> None:
         ...
     mobilenet_lib.checks.CheckFailed: Percent: the depthwise layers are left out.
     """
-    look = "dilation changes no MACs. What are N and D_K here?"
+    look = "dilation changes no MACs. How many output channels are there, and how large is the kernel?"
     compare.expect_number("Percent", percent, HEAD_SHARE, HEAD_SHARE_MISTAKES, look, HEAD_SHARE_DIGITS)
     praise(f"{HEAD_SHARE:.1f} %, whatever the dilations.")
