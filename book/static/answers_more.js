@@ -230,7 +230,7 @@
     const { state, words } = judge(exercise, [...box.querySelectorAll("input, select")].map(({ value }) => value));
     const said = box.querySelector(".pr-said");
     said.dataset.state = state;
-    said.textContent = { right: "✓ Right: ", wrong: "✗ Look again: ", open: "" }[state] + words.replace(/\*\*|`/g, "");
+    said.textContent = { right: "✓ Right: ", wrong: "✗ Look again: ", open: "" }[state] + words.replace(/\*\*|`/g, "").replace(/(\w)'(?=\w)/g, "$1’");
     if (state !== "right") return;
     part("solved")[exercise.name] = 1;
     book.save();

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from typing import Any
@@ -100,9 +101,9 @@ class Table:
         )
 
     def _repr_html_(self) -> str:
-        head = "".join(f'<th scope="col">{html.escape(column)}</th>' for column in self.columns)
+        head = "".join(f'<th scope="col">{_text(column)}</th>' for column in self.columns)
         body = "".join(
-            f'<tr><th scope="row">{html.escape(first)}</th>' + "".join(map(_cell, cells)) + "</tr>"
+            f'<tr><th scope="row">{_text(first)}</th>' + "".join(map(_cell, cells)) + "</tr>"
             for first, *cells in self._cells()
         )
         return f'<table class="mn-rows"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
@@ -134,4 +135,9 @@ def _fields(record: Any) -> Mapping[str, object]:
 def _cell(text: str) -> str:
     """Write a cell. A number keeps to its line; words may take two, or a table of words would not fit its page."""
     words = ' class="mn-words"' if len(text) > LINE else ""
-    return f"<td{words}>{html.escape(text)}</td>"
+    return f"<td{words}>{_text(text)}</td>"
+
+
+def _text(words: str) -> str:
+    """Write an apostrophe as the text around a table has it."""
+    return html.escape(re.sub(r"(?<=\w)'(?=\w)", "’", words))

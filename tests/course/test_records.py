@@ -26,6 +26,12 @@ def test_a_value_stands_under_its_name_whatever_the_order():
             Table.of([{"a": 1, "b": 2}, other])
 
 
+def test_apostrophes_are_those_of_the_text_around_and_quotes_of_code_stay():
+    page = Table(["this book's", "call"], [["V1's", "f(x, 'a')"]])._repr_html_()
+    assert '<th scope="col">this book’s</th>' in page and '<th scope="row">V1’s</th>' in page
+    assert "<td>f(x, &#x27;a&#x27;)</td>" in page
+
+
 def test_lists_of_unequal_length_or_without_names_are_refused():
     with pytest.raises(ValueError, match=r"records must be lists of equal length, got \[1, 2\]"):
         Table.of([{"a": 1}], [{"b": 1}, {"b": 2}])
