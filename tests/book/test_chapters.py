@@ -112,12 +112,6 @@ def test_cells_have_at_most_ten_lines(path):
             assert len(lines) <= 10, cell.source
 
 
-def test_no_line_of_code_that_a_page_shows_is_cut_on_a_laptop(path):
-    for cell in code_cells(path):
-        if not tags(cell) & {"remove-cell", "remove-input"}:
-            assert [line for line in finished(cell.source).splitlines() if len(line) > 96] == []
-
-
 # The chapter as a lesson
 
 

@@ -1,4 +1,7 @@
-"""What the chapters print fits into a notebook's window: JupyterLab breaks a line at its end, inside a word, too."""
+"""What the chapters print fits into a notebook's window, and their code onto a page.
+
+JupyterLab breaks a printed line at its end, inside a word, too; a page cuts a line of code.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,16 @@ import notebooks
 import pytest
 
 from mobilenet_lib import ConvBNReLU, checks, measure
+from mobilenet_lib.course.answers import finished
 from mobilenet_lib.measure.roof import Roofline
 from mobilenet_lib.measure.timing import Latency
 
-CHAPTERS = sorted((Path(__file__).resolve().parents[2] / "chapters").glob("*.ipynb"))
+ROOT = Path(__file__).resolve().parents[2]
+CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
+NOTEBOOKS = [*CHAPTERS, *sorted((ROOT / "reference").glob("*.ipynb"))]
 # A window of 1024 pixels, with the list of files beside the notebook, has room for 74 letters. So have live cells.
 WIDTH = 72
+CODE = 96  # what a page has room for on a laptop of 1366 pixels
 TORCH, SOURCE = "PyTorch prints a module", "lines of a file, as they stand there"
 WIDER = {
     "01": {"block-repr": TORCH},
@@ -42,6 +49,18 @@ def width(text: str) -> int:
 def test_no_printed_line_is_wider_than_a_window(path):
     widths = {cell["id"]: width(printed(cell)) for cell in notebooks.executed(path).cells}
     assert {name: wide for name, wide in widths.items() if wide > WIDTH}.keys() == WIDER.get(path.stem[:2], {}).keys()
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
+def test_no_line_of_code_is_wider_than_a_page(path):
+    hidden = {"remove-cell", "remove-input"}
+    shown = [
+        finished(cell.source)
+        for cell in notebooks.read(path).cells
+        if cell.cell_type == "code" and not hidden & set(cell.metadata.get("tags", []))
+    ]
+    assert shown
+    assert [line for source in shown for line in source.splitlines() if len(line) > CODE] == []
 
 
 def test_a_time_and_a_roof_have_two_lines():
